@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The data itself: records of one source partition, travelling together in a batch.
+ *
+ * Ownership: a batch has exactly one owner at a time and moves by function call: consumer -> chain -> producer ->
+ * in-flight ring -> back to the consumer's free list when its last delivery report is drained. Records live by value
+ * in their batch and are never kept alone. Key, value and header bytes are borrowed from the source (a pinned client
+ * message) until a step replaces them with bytes from the batch's arena; nobody frees them one by one.
+ *
+ * The layer below (kafka/) plugs its own pins in through aq_batch_source; base/ knows nothing about Kafka clients.
+ */
+#ifndef AQ_BASE_RECORD_H
+#define AQ_BASE_RECORD_H
+
+#include "base/arena.h"
+#include "base/name.h"
+
+enum aq_time_type { AQ_TIME_NONE = 0, AQ_TIME_CREATE = 1, AQ_TIME_APPEND = 2 };
+
+enum aq_record_flag {
+    AQ_REC_DROPPED = 1u << 0, /* filtered by a step: counts as delivered at once */
+    AQ_REC_FAILED = 1u << 1, /* a step could not process it: fail_* say where and why; error policy decides */
+    AQ_REC_DEAD_LETTER = 1u << 2,     /* on its way to the dead letter topic, original bytes restored */
+    AQ_REC_HEADERS_LOADED = 1u << 3,  /* headers/n_headers are valid */
+    AQ_REC_HEADERS_CHANGED = 1u << 4, /* headers differ from the source's: build new ones when producing */
+    AQ_REC_SKIP = 1u << 5, /* already mirrored (read again only to verify the position): never produced */
+    AQ_REC_TOO_LARGE = 1u << 6, /* failed because the sink does not take its size */
+};
+
+struct aq_header {
+    struct aq_slice name;  /* never null; followed by a zero byte that is not counted */
+    struct aq_slice value; /* null is legal */
+};
+
+struct aq_batch;
+
+struct aq_record {
+    struct aq_slice key;
+    struct aq_slice value;
+    int64_t timestamp;           /* ms since 1970; meaningless with AQ_TIME_NONE */
+    int64_t offset;              /* source offset */
+    const struct aq_name *topic; /* where it goes; starts as the source topic, routers change it */
+    int32_t partition;           /* sink partition; -1 until the route decides */
+    int32_t leader_epoch;        /* -1 unknown */
+    uint16_t flags;
+    uint8_t time_type;
+    uint16_t n_headers;
+    struct aq_header *headers; /* use aq_record_headers() */
+    const char *fail_step;     /* name of the step, static or as long as the chain */
+    const char *fail_reason;   /* in the batch's arena */
+    struct aq_batch *batch;
+    void *origin; /* the source's own pin for this record; NULL for a record a step added */
+};
+
+/* What a source of batches must offer. All are called by the batch's owner. */
+struct aq_batch_source {
+    /* Fills rec->headers and n_headers (arena array, borrowed bytes) from rec->origin. */
+    void (*load_headers)(struct aq_record *rec);
+    /* Puts key, value, timestamp and headers back as they were read. */
+    void (*restore)(struct aq_record *rec);
+    /* Releases all pins; the batch is empty afterwards. */
+    void (*release)(struct aq_batch *batch);
+};
+
+struct aq_batch {
+    struct aq_record *records;
+    uint32_t n;
+    uint32_t cap;
+    const struct aq_name *topic; /* source topic */
+    int32_t partition;           /* source partition */
+    uint64_t bytes;              /* key + value + headers as read */
+    struct aq_arena arena;       /* what steps write; reset on release */
+    const struct aq_batch_source *source;
+    void *source_data;
+    void *owner; /* whatever the consumer's user registered for this partition (the bridge's br_partition) */
+    /* While it is being produced and in flight: */
+    uint32_t produced;     /* records [0, produced) were handed to the producer or needed no delivery */
+    uint32_t outstanding;  /* delivery reports still to come */
+    int64_t read_us;       /* monotonic time it was polled */
+    struct aq_batch *next; /* free list, in-flight ring */
+};
+
+void aq_batch_init(struct aq_batch *batch, uint32_t cap);
+void aq_batch_finish(struct aq_batch *batch);
+
+/* Adds one zeroed record (batch and topic set); the array may move, so pointers to older records go stale. */
+struct aq_record *aq_batch_add(struct aq_batch *batch);
+
+/* Releases the pins through the source, empties the batch and resets its arena. */
+void aq_batch_release(struct aq_batch *batch);
+
+/* The record's headers, loaded on first use. Returns the array; *ret_n is their count. */
+struct aq_header *aq_record_headers(struct aq_record *rec, uint16_t *ret_n);
+
+/* Appends a header (bytes must live as long as the batch, name zero-terminated). */
+void aq_record_add_header(struct aq_record *rec, struct aq_slice name, struct aq_slice value);
+
+/* Removes every header of this name; returns how many. */
+uint32_t aq_record_drop_headers(struct aq_record *rec, struct aq_slice name);
+
+/* Marks the record as failed in `step` (kept by pointer) with a formatted reason; the first failure stays. */
+void aq_record_fail(struct aq_record *rec, const char *step, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The record as it was read, for the dead letter topic. */
+void aq_record_restore(struct aq_record *rec);
+
+#endif

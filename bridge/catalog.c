@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The catalog: discovery of topics on both sides.
+ *
+ * An ordinary pass: every refresh_interval the discovery thread asks both clusters for their topics, publishes a new
+ * view of the source topics this route takes when something changed, and sees to it that the topics they go to exist on
+ * the sink with enough partitions. A worker that meets a sink topic nobody foresaw (the chain decides per record) asks
+ * for it; that wakes the thread at once.
+ *
+ * A failing pass: a cluster does not answer. The last view stays in force, the trouble is logged (once, then counted)
+ * and shown by readiness; the next round tries again. A sink topic that cannot be created or grown keeps its error,
+ * which the worker that needs it reports with the record's place.
+ *
+ * Invariants: views are immutable and counted; the version grows with every published view; only this thread creates
+ * or alters anything on the sink besides records.
+ */
+#include "bridge/catalog.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "bridge/sink_topics.h"
+#include "bridge/state_topic.h"
+
+#define ADMIN_TIMEOUT_MS 10000
+
+struct br_catalog {
+    const struct kc_ops *ops;
+    const struct br_route *route;
+    struct kc_admin *source;
+    struct kc_admin *sink;
+    struct kc_route_facts facts;
+    struct br_sink_topics sink_topics;
+    pthread_mutex_t lock; /* guards view, trouble, poked, stopping */
+    pthread_cond_t wake;
+    struct br_catalog_view *view;
+    char trouble[256];
+    bool poked;
+    bool stopping;
+    bool running;
+    pthread_t thread;
+};
+
+struct br_catalog *br_catalog_create(const struct kc_ops *ops, const struct br_route *route)
+{
+    struct br_catalog *catalog = aq_calloc(1, sizeof(*catalog));
+    catalog->ops = ops;
+    catalog->route = route;
+    br_sink_topics_init(&catalog->sink_topics);
+    pthread_mutex_init(&catalog->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&catalog->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return catalog;
+}
+
+void br_catalog_destroy(struct br_catalog *catalog)
+{
+    if (!catalog) return;
+    br_catalog_stop(catalog);
+    if (catalog->view) br_catalog_view_unref(catalog->view);
+    if (catalog->source) catalog->ops->admin_close(catalog->source);
+    if (catalog->sink) catalog->ops->admin_close(catalog->sink);
+    br_sink_topics_finish(&catalog->sink_topics);
+    pthread_cond_destroy(&catalog->wake);
+    pthread_mutex_destroy(&catalog->lock);
+    free(catalog);
+}
+
+struct kc_admin *br_catalog_source(struct br_catalog *catalog)
+{
+    return catalog->source;
+}
+
+struct kc_admin *br_catalog_sink(struct br_catalog *catalog)
+{
+    return catalog->sink;
+}
+
+const struct kc_route_facts *br_catalog_facts(const struct br_catalog *catalog)
+{
+    return &catalog->facts;
+}
+
+/* ---- first contact ------------------------------------------------------------------------------------------------ */
+
+/* Tries until the cluster answers, the time is over, or the failure is one that waiting does not mend. */
+static int connect_cluster(struct br_catalog *catalog, const struct kc_cluster *cluster, struct kc_admin *admin,
+                           char id[KC_ID_MAX], const atomic_bool *stop, struct aq_err *err)
+{
+    int64_t deadline = aq_mono_us() + cluster->connect_timeout_ms * AQ_MS;
+    int64_t pause_ms = 100;
+    for (;;) {
+        int64_t left_ms = (deadline - aq_mono_us()) / AQ_MS;
+        int64_t timeout_ms = left_ms < 3000 ? left_ms : 3000;
+        int rc = catalog->ops->admin_connect(admin, timeout_ms > 100 ? timeout_ms : 100, id, err);
+        if (rc == 0 || aq_code_class(rc) != AQ_CLASS_RETRY) return rc;
+        if (atomic_load(stop)) return aq_fail(err, AQ_E_STOPPED, "stopped while connecting to cluster %s", cluster->name);
+        left_ms = (deadline - aq_mono_us()) / AQ_MS;
+        if (left_ms <= 0) {
+            char reason[512];
+            snprintf(reason, sizeof(reason), "%.*s", (int)sizeof(reason) - 1, err->text);
+            return aq_fail(err, AQ_E_UNREACHABLE, "cluster %s (%s) did not answer within %lld ms: %s", cluster->name,
+                           cluster->brokers, (long long)cluster->connect_timeout_ms, reason);
+        }
+        aq_log(AQ_WARN, "cluster does not answer yet, trying again", aq_fs("route", catalog->route->name),
+               aq_fs("cluster", cluster->name), aq_fs("reason", err->text));
+        aq_sleep_ms(pause_ms < left_ms ? pause_ms : left_ms);
+        pause_ms = pause_ms < 2000 ? pause_ms * 2 : 2000;
+    }
+}
+
+int br_catalog_connect(struct br_catalog *catalog, const atomic_bool *stop, struct aq_err *err)
+{
+    const struct br_route *route = catalog->route;
+    int rc;
+    if ((rc = catalog->ops->admin_open(route->source, "aqueduct-admin", &catalog->source, err)) != 0) return rc;
+    if ((rc = catalog->ops->admin_open(route->sink, "aqueduct-admin", &catalog->sink, err)) != 0) return rc;
+    catalog->facts = (struct kc_route_facts){.route = route->name,
+                                             .tasks = (int32_t)route->tasks,
+                                             .map_version = 1,
+                                             .created_ms = aq_wall_ms()};
+    rc = connect_cluster(catalog, route->source, catalog->source, catalog->facts.source_id, stop, err);
+    if (rc != 0) return rc;
+    rc = connect_cluster(catalog, route->sink, catalog->sink, catalog->facts.sink_id, stop, err);
+    if (rc != 0) return rc;
+    if (strcmp(catalog->facts.source_id, catalog->facts.sink_id) == 0)
+        aq_log(AQ_WARN, "source and sink are the same cluster: only topics the chain renames can be mirrored",
+               aq_fs("route", route->name), aq_fs("cluster_id", catalog->facts.sink_id));
+    return br_state_topic_prepare(catalog->ops, route, catalog->sink, &catalog->facts, err);
+}
+
+/* ---- one round ---------------------------------------------------------------------------------------------------- */
+
+void br_catalog_view_unref(struct br_catalog_view *view)
+{
+    if (atomic_fetch_sub(&view->references, 1) != 1) return;
+    aq_arena_finish(&view->arena);
+    free(view);
+}
+
+const struct br_source_topic *br_catalog_find(const struct br_catalog_view *view, const char *topic)
+{
+    size_t low = 0, high = view->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(view->topics[middle].name, topic);
+        if (order == 0) return &view->topics[middle];
+        if (order < 0) low = middle + 1;
+        else high = middle;
+    }
+    return NULL;
+}
+
+static struct br_catalog_view *make_view(const struct br_catalog *catalog, const struct kc_topics *seen)
+{
+    struct br_catalog_view *view = aq_calloc(1, sizeof(*view));
+    atomic_init(&view->references, 1);
+    aq_arena_init(&view->arena, 4096);
+    view->topics = aq_arena_zalloc(&view->arena, seen->count * sizeof(*view->topics));
+    for (size_t i = 0; i < seen->count; i++) {
+        const struct kc_topic *topic = &seen->list[i];
+        if (topic->error != 0 || topic->partitions <= 0) continue;
+        if (!br_topic_filter_takes(catalog->route->filter, topic->name)) continue;
+        struct br_source_topic *taken = &view->topics[view->count++];
+        taken->name = aq_arena_strdup(&view->arena, topic->name);
+        taken->partitions = topic->partitions;
+        memcpy(taken->id, topic->id, sizeof(taken->id));
+    }
+    return view;
+}
+
+static bool same_view(const struct br_catalog_view *a, const struct br_catalog_view *b)
+{
+    if (!a || a->count != b->count) return false;
+    for (size_t i = 0; i < a->count; i++) {
+        const struct br_source_topic *x = &a->topics[i], *y = &b->topics[i];
+        if (strcmp(x->name, y->name) != 0 || x->partitions != y->partitions || strcmp(x->id, y->id) != 0) return false;
+    }
+    return true;
+}
+
+static void tell_missing(const struct br_catalog *catalog, const struct br_catalog_view *view)
+{
+    const char *const *names;
+    size_t count = br_topic_filter_literals(catalog->route->filter, &names);
+    for (size_t i = 0; i < count; i++) {
+        if (br_catalog_find(view, names[i])) continue;
+        aq_log(AQ_WARN, "topic does not exist on the source, or may not be described; waiting for it",
+               aq_fs("route", catalog->route->name), aq_fs("cluster", catalog->route->source->name),
+               aq_fs("topic", names[i]));
+    }
+}
+
+static void publish(struct br_catalog *catalog, struct br_catalog_view *view)
+{
+    pthread_mutex_lock(&catalog->lock);
+    struct br_catalog_view *old = catalog->view;
+    bool same = same_view(old, view);
+    view->version = old ? old->version + 1 : 1;
+    if (!same) catalog->view = view;
+    pthread_mutex_unlock(&catalog->lock);
+    if (!same) tell_missing(catalog, view);
+    if (same) br_catalog_view_unref(view);
+    else if (old) br_catalog_view_unref(old);
+}
+
+/* Asks for the topics the view's records will go to, as far as names decide it. */
+static void want_sink_topics(struct br_catalog *catalog, const struct br_catalog_view *view)
+{
+    const struct br_route *route = catalog->route;
+    bool asked;
+    struct aq_err ignored;
+    for (size_t i = 0; i < view->count; i++) {
+        const struct br_source_topic *topic = &view->topics[i];
+        char name[256];
+        if (!xf_chain_map_topic(route->chain, topic->name, name, sizeof(name))) continue;
+        int32_t least = route->partitioning == BR_PARTITION_SOURCE ? topic->partitions : 1;
+        br_sink_topics_want(&catalog->sink_topics, name, least, topic->partitions, topic->name, &asked, &ignored);
+    }
+    if (route->tolerance == BR_ERRORS_DEAD_LETTER)
+        br_sink_topics_want(&catalog->sink_topics, route->dead_letter_topic, 1, 1, NULL, &asked, &ignored);
+}
+
+/* Creates and grows what was asked for. */
+static void serve_sink_topics(struct br_catalog *catalog)
+{
+    struct br_sink_topic wanted;
+    while (br_sink_topics_next(&catalog->sink_topics, aq_mono_us(), &wanted)) {
+        struct aq_err err = {0};
+        int32_t partitions = br_sink_topic_provide(catalog->ops, catalog->route, catalog->source, catalog->sink, &wanted, &err);
+        if (partitions <= 0)
+            aq_log(AQ_ERROR, "sink topic cannot be provided", aq_fs("route", catalog->route->name),
+                   aq_fs("topic", wanted.name), aq_fs("reason", err.text));
+        br_sink_topics_done(&catalog->sink_topics, wanted.name, partitions, &err,
+                            aq_mono_us() + catalog->route->refresh_interval_ms * AQ_MS);
+    }
+}
+
+static int see_sink(struct br_catalog *catalog, struct aq_err *err)
+{
+    struct kc_topics seen = {0};
+    int rc = catalog->ops->admin_topics(catalog->sink, ADMIN_TIMEOUT_MS, &seen, err);
+    if (rc != 0) return rc;
+    br_sink_topics_update(&catalog->sink_topics, &seen);
+    aq_arena_finish(&seen.arena);
+    return 0;
+}
+
+int br_catalog_refresh(struct br_catalog *catalog, struct aq_err *err)
+{
+    struct kc_topics seen = {0};
+    int rc = catalog->ops->admin_topics(catalog->source, ADMIN_TIMEOUT_MS, &seen, err);
+    if (rc != 0) return rc;
+    struct br_catalog_view *view = make_view(catalog, &seen);
+    aq_arena_finish(&seen.arena);
+    rc = see_sink(catalog, err);
+    if (rc != 0) {
+        br_catalog_view_unref(view);
+        return rc;
+    }
+    want_sink_topics(catalog, view);
+    serve_sink_topics(catalog);
+    publish(catalog, view);
+    return 0;
+}
+
+/* ---- the thread --------------------------------------------------------------------------------------------------- */
+
+/* Waits for the interval or a poke; false when it is time to end. */
+static bool wait_for_work(struct br_catalog *catalog, bool *ret_poked)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ms = catalog->route->refresh_interval_ms;
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&catalog->lock);
+    while (!catalog->stopping && !catalog->poked)
+        if (pthread_cond_timedwait(&catalog->wake, &catalog->lock, &until) == ETIMEDOUT) break;
+    bool go_on = !catalog->stopping;
+    *ret_poked = catalog->poked;
+    catalog->poked = false;
+    pthread_mutex_unlock(&catalog->lock);
+    return go_on;
+}
+
+static void set_trouble(struct br_catalog *catalog, const char *text)
+{
+    pthread_mutex_lock(&catalog->lock);
+    snprintf(catalog->trouble, sizeof(catalog->trouble), "%.*s", (int)sizeof(catalog->trouble) - 1, text);
+    pthread_mutex_unlock(&catalog->lock);
+}
+
+static void *discovery_thread(void *arg)
+{
+    struct br_catalog *catalog = arg;
+    bool poked;
+    while (wait_for_work(catalog, &poked)) {
+        if (poked) serve_sink_topics(catalog);
+        struct aq_err err = {0};
+        int rc = br_catalog_refresh(catalog, &err);
+        set_trouble(catalog, rc == 0 ? "" : err.text);
+        if (rc != 0)
+            aq_log(AQ_WARN, "discovery failed, trying again", aq_fs("route", catalog->route->name),
+                   aq_fs("reason", err.text));
+    }
+    return NULL;
+}
+
+int br_catalog_start(struct br_catalog *catalog, struct aq_err *err)
+{
+    AQ_ASSERT(!catalog->running);
+    if (pthread_create(&catalog->thread, NULL, discovery_thread, catalog) != 0)
+        return aq_fail(err, AQ_E_FATAL, "cannot start the discovery thread");
+    catalog->running = true;
+    return 0;
+}
+
+void br_catalog_stop(struct br_catalog *catalog)
+{
+    if (!catalog->running) return;
+    pthread_mutex_lock(&catalog->lock);
+    catalog->stopping = true;
+    pthread_cond_signal(&catalog->wake);
+    pthread_mutex_unlock(&catalog->lock);
+    pthread_join(catalog->thread, NULL);
+    catalog->running = false;
+}
+
+void br_catalog_poke(struct br_catalog *catalog)
+{
+    pthread_mutex_lock(&catalog->lock);
+    catalog->poked = true;
+    pthread_cond_signal(&catalog->wake);
+    pthread_mutex_unlock(&catalog->lock);
+}
+
+struct br_catalog_view *br_catalog_view(struct br_catalog *catalog, uint64_t seen)
+{
+    pthread_mutex_lock(&catalog->lock);
+    struct br_catalog_view *view = catalog->view;
+    if (view && view->version == seen) view = NULL;
+    if (view) atomic_fetch_add(&view->references, 1);
+    pthread_mutex_unlock(&catalog->lock);
+    return view;
+}
+
+int32_t br_catalog_sink_partitions(struct br_catalog *catalog, const char *topic, int32_t least, int32_t wanted,
+                                   const char *copy_from, struct aq_err *err)
+{
+    bool asked;
+    int32_t partitions = br_sink_topics_want(&catalog->sink_topics, topic, least, wanted, copy_from, &asked, err);
+    if (asked) br_catalog_poke(catalog);
+    return partitions;
+}
+
+void br_catalog_trouble(struct br_catalog *catalog, char *buf, size_t size)
+{
+    pthread_mutex_lock(&catalog->lock);
+    snprintf(buf, size, "%s", catalog->trouble);
+    pthread_mutex_unlock(&catalog->lock);
+}

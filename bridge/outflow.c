@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the chain to the sink: error policy, sink topic and partition, hand-over, delivery reports, and the way back after
+ * an abort.
+ *
+ * An ordinary pass: a transformed batch is queued; at its turn every record gets its sink partition, the batch is handed
+ * to the producer as a whole, and comes back when its last record is acknowledged, which moves the partition's acked
+ * mark.
+ *
+ * A failing pass: the sink refuses a record (too large, a timestamp it does not take). The broker refuses the whole
+ * message set it travelled in and the report does not say which record it was, so the cycle is aborted, the partition is
+ * read again "carefully" (one record in flight at a time), the one that fails then is known, and the next time it comes
+ * by it is treated as the error policy says. Poison found by the chain needs none of that: it is settled before sending.
+ *
+ * Invariants: batches of a partition are sent in the order they were read; a batch is in exactly one place: the queue, or
+ * the producer. What is in the queue has not been sent, except the produced prefix of its head.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/crash.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "bridge/worker.h"
+
+#define BLOCKED_LIMIT (60 * AQ_SEC)
+
+/* ---- the queue ---------------------------------------------------------------------------------------------------- */
+
+static void push(struct br_queue *queue, struct aq_batch *batch)
+{
+    batch->next = NULL;
+    if (queue->tail) queue->tail->next = batch;
+    else queue->head = batch;
+    queue->tail = batch;
+}
+
+static void push_front(struct br_queue *queue, struct aq_batch *batch)
+{
+    batch->next = queue->head;
+    queue->head = batch;
+    if (!queue->tail) queue->tail = batch;
+}
+
+static struct aq_batch *pop(struct br_queue *queue)
+{
+    struct aq_batch *batch = queue->head;
+    queue->head = batch->next;
+    if (!queue->head) queue->tail = NULL;
+    batch->next = NULL;
+    return batch;
+}
+
+static void give_back(struct br_worker *worker, struct aq_batch *batch)
+{
+    AQ_ASSERT(worker->in_flight >= batch->bytes);
+    worker->in_flight -= batch->bytes;
+    aq_batch_release(batch);
+}
+
+/* ---- error policy ------------------------------------------------------------------------------------------------- */
+
+static void add_text_header(struct aq_record *rec, struct aq_slice name, const char *text)
+{
+    aq_record_add_header(rec, name, aq_arena_copy(&rec->batch->arena, aq_slice_str(text)));
+}
+
+/* The record as it was read, with headers that say why and where from. */
+static void to_dead_letter(struct br_worker *worker, struct aq_record *rec)
+{
+    struct aq_arena *arena = &rec->batch->arena;
+    const char *stage = rec->fail_step, *reason = rec->fail_reason;
+    bool too_large = (rec->flags & AQ_REC_TOO_LARGE) != 0;
+    aq_record_restore(rec);
+    rec->flags = (uint16_t)((rec->flags & ~(unsigned)AQ_REC_FAILED) | AQ_REC_DEAD_LETTER);
+    rec->topic = aq_names_intern(&worker->names, aq_slice_str(worker->route->dead_letter_topic));
+    rec->partition = -1;
+    add_text_header(rec, AQ_LIT("aqueduct.error.stage"), stage);
+    add_text_header(rec, AQ_LIT("aqueduct.error.reason"), reason);
+    add_text_header(rec, AQ_LIT("aqueduct.error.route"), worker->route->name);
+    add_text_header(rec, AQ_LIT("aqueduct.source.topic"), rec->batch->topic->text);
+    add_text_header(rec, AQ_LIT("aqueduct.source.partition"), aq_arena_printf(arena, "%d", rec->batch->partition));
+    add_text_header(rec, AQ_LIT("aqueduct.source.offset"), aq_arena_printf(arena, "%" PRId64, rec->offset));
+    if (!too_large) return;
+    /* It would not fit there either. Its place on the source is what can be kept. */
+    add_text_header(rec, AQ_LIT("aqueduct.error.omitted_bytes"), aq_arena_printf(arena, "%zu", rec->value.len));
+    rec->value = AQ_NULL_SLICE;
+}
+
+static void fail_route(struct br_worker *worker, const struct aq_record *rec)
+{
+    struct aq_err err;
+    aq_fail(&err, AQ_E_BAD_RECORD,
+            "%s[%d]@%" PRId64 ": %s: %s; nothing behind it was mirrored. Set errors.tolerance = \"skip\" or \"dead_letter\" "
+            "to go on, or mend the chain",
+            rec->batch->topic->text, rec->batch->partition, rec->offset, rec->fail_step, rec->fail_reason);
+    br_worker_fail(worker, &err);
+}
+
+/* What the policy makes of one failed record; false when the route must stop. */
+static bool settle_record(struct br_worker *worker, struct aq_record *rec)
+{
+    switch (worker->route->tolerance) {
+    case BR_ERRORS_SKIP:
+        aq_log(AQ_WARN, "bad record skipped", aq_fs("route", worker->route->name), aq_fs("topic", rec->batch->topic->text),
+               aq_fi("partition", rec->batch->partition), aq_fi("offset", rec->offset), aq_fs("stage", rec->fail_step),
+               aq_fs("reason", rec->fail_reason));
+        rec->flags |= AQ_REC_DROPPED;
+        aq_counter_add(&worker->counters.skipped, 1);
+        return true;
+    case BR_ERRORS_DEAD_LETTER:
+        to_dead_letter(worker, rec);
+        aq_counter_add(&worker->counters.dead, 1);
+        return true;
+    default: fail_route(worker, rec); return false;
+    }
+}
+
+static void mark_poison(const struct br_partition *p, struct aq_record *rec)
+{
+    if (rec->offset != p->poison_offset || (rec->flags & (AQ_REC_DROPPED | AQ_REC_FAILED))) return;
+    if (p->poison_code == AQ_E_TOO_LARGE) rec->flags |= AQ_REC_TOO_LARGE;
+    aq_record_fail(rec, "sink", "%s", aq_code_text(p->poison_code));
+}
+
+void br_outflow_settle_errors(struct br_worker *worker, struct aq_batch *batch)
+{
+    struct br_partition *p = batch->owner;
+    uint64_t dropped = 0;
+    for (uint32_t i = 0; i < batch->n; i++) {
+        struct aq_record *rec = &batch->records[i];
+        if (p->poison_offset >= 0) mark_poison(p, rec);
+        if (rec->flags & AQ_REC_FAILED && !settle_record(worker, rec)) return;
+        dropped += (rec->flags & (AQ_REC_DROPPED | AQ_REC_FAILED | AQ_REC_SKIP)) == AQ_REC_DROPPED;
+    }
+    aq_counter_add(&worker->counters.dropped, dropped);
+}
+
+void br_outflow_enqueue(struct br_worker *worker, struct aq_batch *batch)
+{
+    push(&worker->queue, batch);
+}
+
+/* ---- where to ----------------------------------------------------------------------------------------------------- */
+
+static struct br_known_sink *known_sink(struct br_worker *worker, const struct aq_name *name)
+{
+    for (uint32_t i = 0; i < worker->known_count; i++)
+        if (worker->known[i].name == name) return &worker->known[i];
+    if (worker->known_count == worker->known_cap) {
+        worker->known_cap = worker->known_cap ? worker->known_cap * 2 : 16;
+        worker->known = aq_realloc(worker->known, worker->known_cap * sizeof(*worker->known));
+    }
+    worker->known[worker->known_count] = (struct br_known_sink){.name = name};
+    return &worker->known[worker->known_count++];
+}
+
+/* Partitions of the record's sink topic; 0: not known yet, negative: cannot be. */
+static int32_t sink_partitions(struct br_worker *worker, const struct aq_record *rec, int32_t least, struct aq_err *err)
+{
+    if (worker->last_sink.name == rec->topic && worker->last_sink.partitions >= least) return worker->last_sink.partitions;
+    struct br_known_sink *known = known_sink(worker, rec->topic);
+    if (known->partitions < least) {
+        const struct br_source_topic *source =
+            worker->view ? br_catalog_find(worker->view, rec->batch->topic->text) : NULL;
+        bool dead = (rec->flags & AQ_REC_DEAD_LETTER) != 0;
+        int32_t wanted = dead || !source || source->partitions < least ? least : source->partitions;
+        int32_t n = br_catalog_sink_partitions(worker->catalog, rec->topic->text, least, wanted,
+                                               dead ? NULL : rec->batch->topic->text, err);
+        if (n <= 0) return n;
+        known->partitions = n;
+    }
+    worker->last_sink = *known;
+    return known->partitions;
+}
+
+/* The sink partition of one record. 0, AGAIN while its topic is being created, or why it cannot be sent. */
+static int route_record(struct br_worker *worker, struct aq_record *rec, struct aq_err *err)
+{
+    bool by_source = worker->route->partitioning == BR_PARTITION_SOURCE && !(rec->flags & AQ_REC_DEAD_LETTER);
+    int32_t least = by_source ? rec->batch->partition + 1 : 1;
+    int32_t n = sink_partitions(worker, rec, least, err);
+    if (n == 0) return aq_fail(err, AQ_E_AGAIN, "sink topic %s is being created or grown", rec->topic->text);
+    if (n < 0) return n;
+    if (by_source) rec->partition = rec->batch->partition;
+    else if (worker->route->partitioning == BR_PARTITION_KEY && !aq_slice_is_null(rec->key))
+        rec->partition = aq_partition_for_key(rec->key, n);
+    else rec->partition = (int32_t)(worker->round_robin++ % (uint32_t)n);
+    AQ_DASSERT(rec->partition >= 0 && rec->partition < n);
+    return 0;
+}
+
+static int route_batch(struct br_worker *worker, struct aq_batch *batch, struct aq_err *err)
+{
+    for (uint32_t i = batch->produced; i < batch->n; i++) {
+        struct aq_record *rec = &batch->records[i];
+        if (rec->flags & (AQ_REC_DROPPED | AQ_REC_SKIP)) continue;
+        int rc = route_record(worker, rec, err);
+        if (rc != 0) return rc;
+    }
+    return 0;
+}
+
+/* ---- hand-over ---------------------------------------------------------------------------------------------------- */
+
+static bool is_careful(const struct br_partition *p, const struct aq_batch *batch)
+{
+    return batch->records[0].offset < p->careful_until;
+}
+
+/* The head of the queue cannot be sent now. Long enough is an error of its own. */
+static void blocked(struct br_worker *worker, int64_t now, const struct aq_err *err)
+{
+    if (worker->blocked_us == 0) worker->blocked_us = now;
+    if (now - worker->blocked_us < BLOCKED_LIMIT) return;
+    struct aq_err failure = *err;
+    aq_err_in(&failure, "records have waited for %d s", (int)(BLOCKED_LIMIT / AQ_SEC));
+    br_worker_fail(worker, &failure);
+}
+
+/* A record the client itself refused. True when the batch may be tried again now. */
+static bool refused(struct br_worker *worker, struct aq_batch *batch, int code, struct aq_err *err, int64_t now)
+{
+    AQ_ASSERT(batch->produced < batch->n);
+    struct aq_record *rec = &batch->records[batch->produced];
+    switch (aq_code_class(code)) {
+    case AQ_CLASS_RETRY: blocked(worker, now, err); return false;
+    case AQ_CLASS_INPUT:
+        if (code == AQ_E_TOO_LARGE) rec->flags |= AQ_REC_TOO_LARGE;
+        if (rec->flags & AQ_REC_DEAD_LETTER) break; /* refused twice: nothing is left to do with it */
+        aq_record_fail(rec, "sink", "%s", err->text);
+        return settle_record(worker, rec) && ((rec->flags & AQ_REC_DROPPED) || route_record(worker, rec, err) == 0);
+    default: break;
+    }
+    if (code == AQ_E_UNKNOWN_TOPIC) {
+        /* Created or grown a moment ago: the client's metadata is not there yet. */
+        blocked(worker, now, err);
+        return false;
+    }
+    aq_err_in(err, "%s[%d]@%" PRId64, batch->topic->text, batch->partition, rec->offset);
+    br_worker_fail(worker, err);
+    return false;
+}
+
+/* One record of a careful batch; the rest follows when it is acknowledged. */
+static uint32_t narrow(struct br_worker *worker, struct aq_batch *batch)
+{
+    uint32_t n = batch->n;
+    if (!is_careful(batch->owner, batch)) return n;
+    worker->careful = batch;
+    worker->careful_n = n;
+    batch->n = batch->produced + 1;
+    return n;
+}
+
+/* Sends the head of the queue; true when it went through as a whole. */
+static bool send_head(struct br_worker *worker, int64_t now)
+{
+    struct aq_batch *batch = worker->queue.head;
+    struct br_partition *p = batch->owner;
+    struct aq_err err = {0};
+    if (worker->careful) return false;
+    if (is_careful(p, batch) && worker->ops->producer_in_flight(worker->producer, NULL) > 0) return false;
+    int rc = route_batch(worker, batch, &err);
+    if (rc == 0) {
+        uint32_t n = narrow(worker, batch);
+        rc = worker->ops->producer_send(worker->producer, batch, &err);
+        if (rc != 0) {
+            batch->n = n;
+            worker->careful = NULL;
+        }
+        AQ_CRASH_POINT(FIRST_PRODUCE);
+    }
+    if (rc == AQ_E_FULL) return false;
+    if (rc == AQ_E_AGAIN) {
+        blocked(worker, now, &err);
+        return false;
+    }
+    if (rc != 0) return refused(worker, batch, rc, &err, now);
+    worker->blocked_us = 0;
+    pop(&worker->queue);
+    if (worker->careful) return true; /* its mark moves when the last record is through */
+    br_partition_sent(p, batch);
+    if (worker->cycle.conf.exactly_once) kc_cycle_touch(&worker->cycle, p->task);
+    return true;
+}
+
+void br_outflow_send(struct br_worker *worker, int64_t now)
+{
+    struct aq_err err;
+    if (!br_worker_may_commit(worker)) return;
+    while (worker->queue.head && worker->state != BR_WORKER_FAILED && !worker->err.code) {
+        if (!kc_cycle_accepts(&worker->cycle, now, &err)) {
+            if (err.code != 0 && aq_code_class(err.code) != AQ_CLASS_RETRY) kc_cycle_break(&worker->cycle, &err);
+            return;
+        }
+        if (!send_head(worker, now)) return;
+    }
+}
+
+/* ---- delivery reports --------------------------------------------------------------------------------------------- */
+
+/* A careful batch is back with one more record through; true when that was the last. */
+static bool careful_is_through(struct br_worker *worker, struct aq_batch *batch)
+{
+    AQ_ASSERT(worker->careful == batch);
+    worker->careful = NULL;
+    batch->n = worker->careful_n;
+    if (batch->produced < batch->n) {
+        push_front(&worker->queue, batch);
+        return false;
+    }
+    struct br_partition *p = batch->owner;
+    br_partition_sent(p, batch);
+    if (worker->cycle.conf.exactly_once) kc_cycle_touch(&worker->cycle, p->task);
+    return true;
+}
+
+/* Remembers what the sink refused, before the batch goes: either the very record, or the stretch to go through slowly. */
+static void note_failure(struct br_worker *worker)
+{
+    const struct kc_failure *failure = worker->ops->producer_failure(worker->producer);
+    if (failure->code == 0 || worker->failure_noted) return;
+    worker->failure_noted = true;
+    if (!failure->rec || aq_code_class(failure->code) != AQ_CLASS_INPUT) return;
+    const struct aq_record *rec = failure->rec;
+    struct br_partition *p = rec->batch->owner;
+    if (worker->careful == rec->batch) {
+        p->poison_offset = rec->offset;
+        p->poison_code = failure->code;
+        aq_log(AQ_WARN, "the sink refuses a record", aq_fs("route", worker->route->name), aq_fs("topic", p->topic->text),
+               aq_fi("partition", p->partition), aq_fi("offset", rec->offset), aq_fs("reason", failure->text));
+        return;
+    }
+    p->careful_until = p->read.next;
+    aq_log(AQ_INFO, "the sink refused records; reading again one by one to find which",
+           aq_fs("route", worker->route->name), aq_fs("topic", p->topic->text), aq_fi("partition", p->partition),
+           aq_fs("reason", failure->text));
+}
+
+static void finish_batch(struct br_worker *worker, struct aq_batch *batch)
+{
+    struct br_partition *p = batch->owner;
+    br_partition_acked(p, batch);
+    if (!worker->cycle.conf.exactly_once) kc_cycle_touch(&worker->cycle, p->task);
+    br_show_sample(worker, batch);
+    give_back(worker, batch);
+}
+
+void br_outflow_drain(struct br_worker *worker, int64_t now)
+{
+    if (!worker->producer || kc_cycle_owns_producer(&worker->cycle)) return;
+    bool must_wait = worker->cycle.state == KC_CYCLE_DRAINING || worker->in_flight >= (uint64_t)worker->route->in_flight_bytes;
+    struct kc_drained drained = {0};
+    worker->ops->producer_drain(worker->producer, must_wait ? 1 : 0, &drained);
+    note_failure(worker);
+    if (drained.records > 0 && aq_counter_get(&worker->counters.first_record_us) == 0)
+        aq_counter_set(&worker->counters.first_record_us, (uint64_t)now);
+    aq_counter_add(&worker->counters.records_written, drained.records);
+    aq_counter_add(&worker->counters.bytes_written, drained.bytes);
+    if (worker->ops->producer_failure(worker->producer)->code != 0) {
+        /* The cycle will abort; what came back is neither acknowledged nor lost: it will be read again. */
+        for (struct aq_batch *next, *batch = drained.done; batch; batch = next) {
+            next = batch->next;
+            if (batch == worker->careful) {
+                batch->n = worker->careful_n;
+                worker->careful = NULL;
+            }
+            give_back(worker, batch);
+        }
+        return;
+    }
+    for (struct aq_batch *next, *batch = drained.done; batch; batch = next) {
+        next = batch->next;
+        batch->next = NULL;
+        if (batch == worker->careful && !careful_is_through(worker, batch)) continue;
+        finish_batch(worker, batch);
+    }
+}
+
+/* ---- the way back ------------------------------------------------------------------------------------------------- */
+
+static void release_queue(struct br_worker *worker)
+{
+    while (worker->queue.head) give_back(worker, pop(&worker->queue));
+}
+
+void br_outflow_take_back(struct br_worker *worker, struct aq_batch *list)
+{
+    for (struct aq_batch *next, *batch = list; batch; batch = next) {
+        next = batch->next;
+        if (batch == worker->careful) {
+            batch->n = worker->careful_n;
+            worker->careful = NULL;
+        }
+        give_back(worker, batch);
+    }
+}
+
+void br_outflow_forget_task(struct br_worker *worker, int32_t task)
+{
+    struct br_queue rest = {0};
+    while (worker->queue.head) {
+        struct aq_batch *batch = pop(&worker->queue);
+        struct br_partition *p = batch->owner;
+        if (p->task == task) give_back(worker, batch);
+        else push(&rest, batch);
+    }
+    worker->queue = rest;
+    for (size_t i = 0; i < worker->tasks[task].count; i++) {
+        struct br_partition *p = worker->tasks[task].partitions[i];
+        p->count = 0; /* the cycle is idle: what is left in the ring was in the queue */
+    }
+}
+
+static void rewind_partition(struct br_worker *worker, struct br_partition *p)
+{
+    struct aq_err err;
+    br_partition_rewind(p);
+    if (p->state != BR_PARTITION_READING) return;
+    if (br_ownership_read_from_mark(worker, p, true, &err) == 0) return;
+    p->suspect = worker->suspects = true;
+}
+
+void br_outflow_rewind(struct br_worker *worker, int64_t now)
+{
+    (void)now;
+    if (worker->producer && !kc_cycle_owns_producer(&worker->cycle)) {
+        struct kc_drained drained = {0};
+        note_failure(worker);
+        worker->ops->producer_drain(worker->producer, 0, &drained);
+        note_failure(worker);
+        br_outflow_take_back(worker, drained.done);
+        worker->ops->producer_forget_failure(worker->producer);
+    }
+    worker->failure_noted = false;
+    worker->careful = NULL;
+    worker->sample_count = 0;
+    worker->blocked_us = 0;
+    release_queue(worker);
+    if (worker->in_flight > 0) {
+        /* A client that could not be closed in time keeps batches for good. Nothing of them is committed; a fresh
+         * process reads them again. */
+        aq_log(AQ_ERROR, "ending the process: the client does not give records back", aq_fs("route", worker->route->name),
+               aq_fi("bytes", (int64_t)worker->in_flight));
+        _exit(75);
+    }
+    for (int32_t t = 0; t < worker->n_tasks; t++)
+        for (size_t i = 0; i < worker->tasks[t].count; i++) rewind_partition(worker, worker->tasks[t].partitions[i]);
+    worker->rewind_due = false;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A source partition's marks.
+ *
+ * An ordinary pass: a batch is polled (read moves), transformed, handed to the producer (sent moves), acknowledged
+ * (acked moves, but only over the longest prefix of finished batches, since batches that go to different sink
+ * partitions may finish in any order), written into a snapshot (writing) and committed (committed).
+ *
+ * A failing pass: an abort. The worker takes every batch back, and br_partition_rewind() puts read, sent and acked back
+ * to committed; the consumer is told to read from there.
+ *
+ * Invariants: committed.next <= acked.next <= sent.next <= read.next, asserted at each step; the ring holds exactly the
+ * batches between acked and read.
+ */
+#include "bridge/partition.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+static const struct br_mark earliest = {.next = BR_NEXT_EARLIEST, .last_offset = -1, .leader_epoch = -1};
+
+void br_partition_init(struct br_partition *p, const struct aq_name *topic, int32_t partition, int32_t task)
+{
+    memset(p, 0, sizeof(*p));
+    p->topic = topic;
+    p->partition = partition;
+    p->task = task;
+    p->end = -1;
+    p->stop_at = -1;
+    p->careful_until = -1;
+    p->poison_offset = -1;
+    p->reset_to = -1;
+    br_partition_set(p, &earliest);
+}
+
+void br_partition_finish(struct br_partition *p)
+{
+    AQ_ASSERT(p->count == 0);
+    free(p->flights);
+}
+
+void br_partition_set(struct br_partition *p, const struct br_mark *mark)
+{
+    AQ_ASSERT(p->count == 0);
+    p->read = p->sent = p->acked = p->writing = p->committed = *mark;
+}
+
+struct br_mark br_mark_after(const struct aq_batch *batch)
+{
+    AQ_ASSERT(batch->n > 0);
+    const struct aq_record *last = &batch->records[batch->n - 1];
+    return (struct br_mark){.next = last->offset + 1,
+                            .last_offset = last->offset,
+                            .last_timestamp = last->timestamp,
+                            .last_hash = kc_fingerprint(last->key, last->value, last->timestamp),
+                            .leader_epoch = last->leader_epoch};
+}
+
+static struct br_flight *flight_at(struct br_partition *p, uint32_t index)
+{
+    return &p->flights[(p->head + index) % p->cap];
+}
+
+static void grow_ring(struct br_partition *p)
+{
+    uint32_t cap = p->cap ? p->cap * 2 : 8;
+    struct br_flight *flights = aq_malloc(cap * sizeof(*flights));
+    for (uint32_t i = 0; i < p->count; i++) flights[i] = *flight_at(p, i);
+    free(p->flights);
+    p->flights = flights;
+    p->head = 0;
+    p->cap = cap;
+}
+
+void br_partition_took(struct br_partition *p, struct aq_batch *batch, const struct br_mark *after)
+{
+    AQ_ASSERT(after->next > p->read.next);
+    if (p->count == p->cap) grow_ring(p);
+    p->count++;
+    *flight_at(p, p->count - 1) = (struct br_flight){.batch = batch, .after = *after};
+    p->read = *after;
+}
+
+static struct br_flight *find_flight(struct br_partition *p, const struct aq_batch *batch)
+{
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct br_flight *flight = flight_at(p, i);
+        if (flight->batch == batch) return flight;
+    }
+    return NULL;
+}
+
+void br_partition_sent(struct br_partition *p, const struct aq_batch *batch)
+{
+    struct br_flight *flight = find_flight(p, batch);
+    AQ_ASSERT(flight != NULL && flight->after.next > p->sent.next);
+    p->sent = flight->after;
+}
+
+void br_partition_acked(struct br_partition *p, const struct aq_batch *batch)
+{
+    struct br_flight *flight = find_flight(p, batch);
+    AQ_ASSERT(flight != NULL && flight->after.next <= p->sent.next);
+    flight->done = true;
+    while (p->count > 0 && flight_at(p, 0)->done) {
+        AQ_ASSERT(flight_at(p, 0)->after.next > p->acked.next);
+        p->acked = flight_at(p, 0)->after;
+        p->head = (p->head + 1) % p->cap;
+        p->count--;
+    }
+}
+
+void br_partition_rewind(struct br_partition *p)
+{
+    p->count = 0;
+    p->head = 0;
+    p->reached_end = false;
+    struct br_mark committed = p->committed;
+    br_partition_set(p, &committed);
+}
+
+void br_partition_at_end(struct br_partition *p, int64_t offset)
+{
+    p->end = offset > p->end ? offset : p->end;
+    p->reached_end = true;
+    /* Only when nothing is between: then the positions may step over what has no records (control records,
+     * compacted ones), and the lag of an idle partition becomes zero. */
+    if (p->count > 0 || offset <= p->read.next) return;
+    p->read.next = p->sent.next = p->acked.next = offset;
+}
+
+int64_t br_partition_lag(const struct br_partition *p)
+{
+    if (p->end < 0 || p->committed.next < 0) return -1;
+    return p->end > p->committed.next ? p->end - p->committed.next : 0;
+}
+
+void br_mark_to_position(const struct br_partition *p, const struct br_mark *mark, struct kc_position *ret)
+{
+    *ret = (struct kc_position){.topic = p->topic->text,
+                                .partition = p->partition,
+                                .next = mark->next,
+                                .leader_epoch = mark->leader_epoch,
+                                .last_offset = mark->last_offset,
+                                .last_timestamp = mark->last_timestamp,
+                                .last_hash = mark->last_hash};
+    memcpy(ret->topic_id, p->topic_id, sizeof(ret->topic_id));
+}
+
+void br_mark_from_position(const struct kc_position *position, struct br_mark *ret)
+{
+    *ret = (struct br_mark){.next = position->next,
+                            .last_offset = position->last_offset,
+                            .last_timestamp = position->last_timestamp,
+                            .last_hash = position->last_hash,
+                            .leader_epoch = position->leader_epoch};
+}

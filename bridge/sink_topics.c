@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of sink topics (bridge/sink_topics.h). Sorted array with binary search: clusters have thousands of topics,
+ * look-ups by name happen once per topic and worker (workers keep the answer).
+ */
+#include "bridge/sink_topics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+void br_sink_topics_init(struct br_sink_topics *topics)
+{
+    memset(topics, 0, sizeof(*topics));
+    pthread_mutex_init(&topics->lock, NULL);
+}
+
+void br_sink_topics_finish(struct br_sink_topics *topics)
+{
+    for (size_t i = 0; i < topics->count; i++) {
+        free(topics->list[i]->name);
+        free(topics->list[i]);
+    }
+    free(topics->list);
+    pthread_mutex_destroy(&topics->lock);
+}
+
+/* Index of the name, or where it belongs. */
+static size_t search(const struct br_sink_topics *topics, const char *name, bool *ret_found)
+{
+    size_t low = 0, high = topics->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(topics->list[middle]->name, name);
+        if (order == 0) {
+            *ret_found = true;
+            return middle;
+        }
+        if (order < 0) low = middle + 1;
+        else high = middle;
+    }
+    *ret_found = false;
+    return low;
+}
+
+static struct br_sink_topic *get_or_add(struct br_sink_topics *topics, const char *name)
+{
+    bool found;
+    size_t at = search(topics, name, &found);
+    if (found) return topics->list[at];
+    if (topics->count == topics->cap) {
+        topics->cap = topics->cap ? topics->cap * 2 : 64;
+        topics->list = aq_realloc(topics->list, topics->cap * sizeof(*topics->list));
+    }
+    memmove(&topics->list[at + 1], &topics->list[at], (topics->count - at) * sizeof(*topics->list));
+    topics->count++;
+    struct br_sink_topic *topic = aq_calloc(1, sizeof(*topic));
+    topic->name = aq_strdup(name);
+    topics->list[at] = topic;
+    return topic;
+}
+
+void br_sink_topics_update(struct br_sink_topics *topics, const struct kc_topics *seen)
+{
+    pthread_mutex_lock(&topics->lock);
+    for (size_t i = 0; i < topics->count; i++) topics->list[i]->partitions = 0;
+    for (size_t i = 0; i < seen->count; i++) {
+        const struct kc_topic *topic = &seen->list[i];
+        if (topic->error == 0) get_or_add(topics, topic->name)->partitions = topic->partitions;
+    }
+    pthread_mutex_unlock(&topics->lock);
+}
+
+int32_t br_sink_topics_want(struct br_sink_topics *topics, const char *name, int32_t least, int32_t wanted,
+                            const char *copy_from, bool *ret_asked, struct aq_err *err)
+{
+    AQ_ASSERT(least > 0 && wanted >= least);
+    int32_t answer = 0;
+    *ret_asked = false;
+    pthread_mutex_lock(&topics->lock);
+    struct br_sink_topic *topic = get_or_add(topics, name);
+    if (topic->partitions >= least) {
+        answer = topic->partitions;
+    } else {
+        *ret_asked = topic->least < least;
+        if (*ret_asked) {
+            topic->least = least;
+            topic->wanted = wanted > topic->wanted ? wanted : topic->wanted;
+            topic->code = 0;
+            topic->retry_us = 0;
+            if (copy_from) snprintf(topic->copy_from, sizeof(topic->copy_from), "%s", copy_from);
+        }
+        if (topic->code != 0) answer = aq_fail(err, topic->code, "%s", topic->text);
+    }
+    pthread_mutex_unlock(&topics->lock);
+    return answer;
+}
+
+bool br_sink_topics_next(struct br_sink_topics *topics, int64_t now, struct br_sink_topic *ret)
+{
+    bool found = false;
+    pthread_mutex_lock(&topics->lock);
+    for (size_t i = 0; i < topics->count && !found; i++) {
+        struct br_sink_topic *topic = topics->list[i];
+        if (topic->least <= topic->partitions || now < topic->retry_us) continue;
+        *ret = *topic;
+        found = true;
+    }
+    pthread_mutex_unlock(&topics->lock);
+    return found;
+}
+
+void br_sink_topics_done(struct br_sink_topics *topics, const char *name, int32_t partitions, const struct aq_err *err,
+                         int64_t retry_us)
+{
+    pthread_mutex_lock(&topics->lock);
+    struct br_sink_topic *topic = get_or_add(topics, name);
+    if (partitions > 0) {
+        topic->partitions = partitions;
+        topic->code = 0;
+    } else {
+        topic->code = err->code;
+        topic->retry_us = retry_us;
+        snprintf(topic->text, sizeof(topic->text), "%.*s", (int)sizeof(topic->text) - 1, err->text);
+    }
+    pthread_mutex_unlock(&topics->lock);
+}

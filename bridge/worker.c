@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The worker: a record's whole way from the source cluster to the sink cluster is br_worker_turn(), top to bottom.
+ *
+ * An ordinary pass: hear the group; find the positions of tasks just assigned; follow new topics; hear what the source
+ * has to say; poll one batch, run it through the chain, settle what the chain could not process, queue it; hand what is
+ * queued to the producer; collect delivery reports; step the commit cycle. No record changes threads: polling,
+ * transforming, producing and committing happen in this thread, in this order; only the client's own threads and the
+ * producer's helper thread (which waits for slow transaction calls) are beside it.
+ *
+ * A failing pass: the cycle says ABORTED, FENCED or REPLACE. Everything that is not committed is taken back and released,
+ * every partition is assigned again at its committed position, and the next turn starts as if the uncommitted records had
+ * never been read. A failure nothing can mend (policy `fail`, a right that is missing) stops intake, gives up the open
+ * cycle and ends the worker with the reason.
+ *
+ * States:  RUNNING --stop--> DRAINING --cycle idle--> ENDED
+ *          RUNNING --stop_at_end reached--> DRAINING
+ *          any --br_worker_fail()--> (err set; the open cycle is aborted) --cycle idle--> FAILED
+ *
+ * Invariants: worker->in_flight is exactly the bytes of batches not yet released; nothing is sent while a revocation is
+ * being answered; at the end in_flight is 0.
+ */
+#include "bridge/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "bridge/selftest.h"
+
+#define CLOSE_MS 5000
+#define BATCH_RECORDS 1000
+
+/* ---- what the cycle asks ------------------------------------------------------------------------------------------ */
+
+/* The whole task: every partition it ever mirrored, also those whose topic is not selected or gone at the moment. */
+static struct aq_slice encode_task(void *ctx, int32_t index, int64_t *ret_seq, struct aq_arena *arena)
+{
+    struct br_worker *worker = ctx;
+    struct br_task *task = &worker->tasks[index];
+    struct kc_snapshot snapshot = {.facts = *br_catalog_facts(worker->catalog),
+                                   .task = index,
+                                   .seq = task->seq + 1,
+                                   .written_ms = aq_wall_ms(),
+                                   .writer = worker->transactional_id};
+    snapshot.list = aq_arena_alloc(arena, task->count * sizeof(*snapshot.list));
+    for (size_t i = 0; i < task->count; i++) {
+        struct br_partition *p = task->partitions[i];
+        p->writing = worker->cycle.conf.exactly_once ? p->sent : p->acked;
+        if (p->writing.next >= 0) br_mark_to_position(p, &p->writing, &snapshot.list[snapshot.count++]);
+    }
+    task->writing_seq = snapshot.seq;
+    *ret_seq = snapshot.seq;
+    return kc_snapshot_encode(&snapshot, arena);
+}
+
+static void task_committed(void *ctx, int32_t index)
+{
+    struct br_worker *worker = ctx;
+    struct br_task *task = &worker->tasks[index];
+    AQ_ASSERT(task->writing_seq == task->seq + 1);
+    task->seq = task->writing_seq;
+    task->had_snapshot = true;
+    for (size_t i = 0; i < task->count; i++) {
+        struct br_partition *p = task->partitions[i];
+        if (p->writing.next < 0) continue;
+        p->committed = p->writing;
+        p->has_position = true;
+        if (p->committed.next > p->careful_until) p->careful_until = -1;
+        if (p->committed.next > p->poison_offset) p->poison_offset = -1;
+    }
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------------- */
+
+static void make_identity(struct br_worker *worker)
+{
+    char host[64] = "unknown";
+    uint32_t nonce = 0;
+    gethostname(host, sizeof(host) - 1);
+    ssize_t got = getrandom(&nonce, sizeof(nonce), 0);
+    AQ_ASSERT(got == (ssize_t)sizeof(nonce));
+    snprintf(worker->instance, sizeof(worker->instance), "aqueduct-%.30s-%d-%d", host, (int)getpid(), worker->index);
+    snprintf(worker->transactional_id, sizeof(worker->transactional_id), "aqueduct.%s.%.30s.%08x.%d", worker->route->name,
+             host, nonce, worker->index);
+}
+
+struct br_worker *br_worker_create(const struct kc_ops *ops, const struct br_route *route, struct br_catalog *catalog,
+                                   int index)
+{
+    struct br_worker *worker = aq_calloc(1, sizeof(*worker));
+    worker->ops = ops;
+    worker->route = route;
+    worker->catalog = catalog;
+    worker->index = index;
+    worker->n_tasks = (int32_t)route->tasks;
+    worker->tasks = aq_calloc((size_t)worker->n_tasks, sizeof(*worker->tasks));
+    worker->shown_lag = -1;
+    worker->shown_end_total = -1;
+    pthread_mutex_init(&worker->shown_lock, NULL);
+    make_identity(worker);
+    aq_names_init(&worker->names);
+    double share = 1.0 / (double)route->workers;
+    br_throttle_init(&worker->throttle, (double)route->records_per_second * share, (double)route->bytes_per_second * share);
+    const struct kc_cycle_conf conf = {.exactly_once = route->delivery == BR_EXACTLY_ONCE,
+                                       .interval_us = route->commit_interval_ms * AQ_MS,
+                                       .deadline_us = route->transaction_timeout_ms * 3 * AQ_MS + 30 * AQ_SEC,
+                                       .state_topic = route->state_topic,
+                                       .tasks = worker->n_tasks};
+    const struct kc_cycle_host host = {.ctx = worker, .encode = encode_task, .committed = task_committed};
+    kc_cycle_init(&worker->cycle, ops, &conf, &host);
+    worker->run = xf_run_create(route->chain, &worker->names);
+    worker->shown_run = worker->run;
+    return worker;
+}
+
+/* A throttled route polls in pieces of a tenth of a second's allowance, so that the flow is even. */
+static uint32_t batch_records(const struct br_route *route)
+{
+    int64_t share = route->records_per_second / route->workers / 10;
+    if (route->records_per_second == 0 || share > BATCH_RECORDS) return BATCH_RECORDS;
+    return share < 1 ? 1 : (uint32_t)share;
+}
+
+int br_worker_open(struct br_worker *worker, struct aq_err *err)
+{
+    const struct br_route *route = worker->route;
+    const struct kc_consumer_conf consumer = {.client_id = worker->instance,
+                                              .group_id = route->group,
+                                              .read_committed = !route->read_uncommitted,
+                                              .queue_bytes = route->queue_bytes,
+                                              .batch_records = batch_records(route)};
+    const struct kc_member_conf member = {.client_id = worker->instance,
+                                          .group_id = route->group,
+                                          .topic = route->state_topic,
+                                          .session_timeout_ms = route->session_timeout_ms,
+                                          .max_poll_interval_ms = 300000};
+    int rc = worker->ops->member_open(route->sink, &member, &worker->member, err);
+    if (rc != 0) return rc;
+    rc = worker->ops->consumer_open(route->source, &consumer, &worker->names, &worker->consumer, err);
+    if (rc != 0) return rc;
+    rc = worker->ops->reader_open(route->sink, worker->instance, route->group, &worker->reader, err);
+    if (rc != 0) return rc;
+    kc_cycle_set_member(&worker->cycle, worker->member);
+    br_producer_turn(worker, aq_mono_us());
+    if (worker->err.code != 0) {
+        *err = worker->err;
+        return err->code;
+    }
+    return 0;
+}
+
+void br_worker_close(struct br_worker *worker)
+{
+    struct aq_batch *batches = NULL;
+    br_selftest_finish(worker);
+    /* The group first: the others can go on while we tidy up. */
+    if (worker->member) worker->ops->member_close(worker->member, CLOSE_MS);
+    worker->member = NULL;
+    if (worker->producer) worker->ops->producer_close(worker->producer, CLOSE_MS, &batches);
+    worker->producer = NULL;
+    br_outflow_take_back(worker, batches);
+    for (int32_t t = 0; t < worker->n_tasks; t++) {
+        br_outflow_forget_task(worker, t);
+        br_ownership_drop_task(worker, t);
+    }
+    if (worker->reader) worker->ops->reader_close(worker->reader, CLOSE_MS);
+    if (worker->consumer) worker->ops->consumer_close(worker->consumer, CLOSE_MS);
+    worker->reader = NULL;
+    worker->consumer = NULL;
+}
+
+void br_worker_destroy(struct br_worker *worker)
+{
+    if (!worker) return;
+    kc_cycle_finish(&worker->cycle);
+    xf_run_destroy(worker->run);
+    if (worker->view) br_catalog_view_unref(worker->view);
+    aq_names_finish(&worker->names);
+    pthread_mutex_destroy(&worker->shown_lock);
+    free(worker->tasks);
+    free(worker->known);
+    free(worker->samples);
+    free(worker->shown);
+    free(worker);
+}
+
+void br_worker_fail(struct br_worker *worker, const struct aq_err *err)
+{
+    if (worker->err.code != 0) return; /* the first reason is the one to tell */
+    worker->err = *err;
+    kc_cycle_abort(&worker->cycle, aq_mono_us());
+}
+
+/* ---- the cycle's answers ------------------------------------------------------------------------------------------ */
+
+/* A pause that grows while cycles keep failing, so that a broken sink is not hammered. */
+static void back_off(struct br_worker *worker, int64_t now)
+{
+    uint32_t aborts = worker->cycle.consecutive_aborts;
+    if (aborts <= 2) return; /* two in a row are ordinary */
+    int64_t pause = 50 * AQ_MS << (aborts < 9 ? aborts - 2 : 7);
+    worker->intake_pause_us = now + (pause < 5 * AQ_SEC ? pause : 5 * AQ_SEC);
+}
+
+static void given_up(struct br_worker *worker, int64_t now, bool fenced)
+{
+    const struct aq_err *reason = &worker->cycle.err;
+    aq_counter_add(fenced ? &worker->counters.fenced : &worker->counters.aborted, 1);
+    aq_log(worker->cycle.consecutive_aborts > 2 ? AQ_WARN : AQ_INFO, fenced ? "cycle fenced, rewinding" : "cycle aborted, rewinding",
+           aq_fs("route", worker->route->name), aq_fi("worker", worker->index), aq_fs("reason", reason->text));
+    worker->rewind_due = true;
+    if (reason->code != 0 && aq_code_class(reason->code) == AQ_CLASS_CONFIG) br_worker_fail(worker, reason);
+    back_off(worker, now);
+}
+
+static void answer_cycle(struct br_worker *worker, enum kc_cycle_result result, int64_t now)
+{
+    switch (result) {
+    case KC_CYCLE_NOTHING: return;
+    case KC_CYCLE_COMMITTED:
+        br_show_committed(worker, now, now - worker->cycle.drain_start_us);
+        worker->producer_pause_us = 0;
+        if (worker->cycle.conf.exactly_once && worker->ops->txn_tainted(worker->producer)) {
+            aq_fail(&worker->cycle.err, AQ_E_FENCED, "the end of a transaction had to be sent twice");
+            br_producer_drop(worker, now);
+        }
+        return;
+    case KC_CYCLE_ABORTED: given_up(worker, now, false); return;
+    case KC_CYCLE_FENCED:
+        given_up(worker, now, true);
+        worker->fenced = true;
+        return;
+    case KC_CYCLE_REPLACE:
+        /* The handle may have failed while EndTxn was on its way: whether the sink committed is known to the sink only,
+         * so what we remember as committed counts for nothing. */
+        given_up(worker, now, false);
+        worker->retake_due = true;
+        br_producer_drop(worker, now);
+        return;
+    case KC_CYCLE_FATAL:
+        /* The client hangs in a call that cannot be interrupted. Positions and data are safe on the sink; another
+         * instance, or this one restarted, goes on from there. */
+        aq_log(AQ_ERROR, "ending the process", aq_fs("route", worker->route->name), aq_fs("reason", worker->cycle.err.text));
+        _exit(75);
+    }
+}
+
+bool br_worker_may_commit(const struct br_worker *worker)
+{
+    return br_ownership_is_settled(worker) && worker->self_tested && !worker->rewind_due && worker->err.code == 0;
+}
+
+/* Positions that must be written though no record was sent: a first start from the end, a reported jump. */
+static void touch_first_writes(struct br_worker *worker, int64_t now)
+{
+    if (!br_worker_may_commit(worker)) return;
+    for (int32_t t = 0; t < worker->n_tasks; t++) {
+        struct br_task *task = &worker->tasks[t];
+        struct aq_err err;
+        if (!task->write_first || task->state != BR_TASK_OWNED || !worker->view) continue;
+        if (!kc_cycle_accepts(&worker->cycle, now, &err)) return;
+        kc_cycle_touch(&worker->cycle, t);
+        task->write_first = false;
+    }
+}
+
+/* ---- ending ------------------------------------------------------------------------------------------------------- */
+
+static bool partition_is_done(const struct br_partition *p)
+{
+    if (p->state != BR_PARTITION_READING) return true;
+    if (p->reset_to >= 0) return false;
+    return p->reached_end || (p->stop_at >= 0 && p->acked.next >= p->stop_at);
+}
+
+/* stop_at_end: everything that was there is mirrored. */
+static bool reached_the_end(const struct br_worker *worker)
+{
+    if (!worker->route->stop_at_end || !br_ownership_is_settled(worker) || !worker->view || worker->view_again) return false;
+    if (worker->queue.head || worker->in_flight > 0 || worker->rewind_due || worker->suspects) return false;
+    for (int32_t t = 0; t < worker->n_tasks; t++) {
+        const struct br_task *task = &worker->tasks[t];
+        if (task->state == BR_TASK_TAKING || task->write_first) return false;
+        for (size_t i = 0; i < task->count; i++)
+            if (!partition_is_done(task->partitions[i])) return false;
+    }
+    return true;
+}
+
+static void consider_end(struct br_worker *worker)
+{
+    if (worker->state == BR_WORKER_RUNNING && (atomic_load(&worker->stop) || reached_the_end(worker))) {
+        worker->state = BR_WORKER_DRAINING;
+        aq_log(AQ_DEBUG, "draining", aq_fs("route", worker->route->name), aq_fi("worker", worker->index));
+    }
+    bool idle = kc_cycle_is_idle(&worker->cycle) && !worker->rewind_due;
+    if (worker->err.code != 0 && idle) {
+        worker->state = BR_WORKER_FAILED;
+        return;
+    }
+    if (worker->state != BR_WORKER_DRAINING) return;
+    kc_cycle_request(&worker->cycle);
+    bool stuck = worker->cycle.state == KC_CYCLE_BROKEN || worker->fenced || worker->blocked_us != 0;
+    if (idle && !worker->revoking && (!worker->queue.head || stuck)) worker->state = BR_WORKER_ENDED;
+}
+
+/* ---- the turn ----------------------------------------------------------------------------------------------------- */
+
+bool br_worker_turn(struct br_worker *worker, int64_t now)
+{
+    br_producer_turn(worker, now);
+    br_ownership_turn(worker, now);
+    br_selftest_turn(worker, now);
+    br_takeover_turn(worker, now);
+    br_ownership_follow_view(worker, now);
+    br_intake_events(worker, now);
+
+    struct aq_batch *batch = br_intake_poll(worker, now);
+    if (batch) {
+        xf_run_batch(worker->run, batch);
+        br_outflow_settle_errors(worker, batch);
+        br_outflow_enqueue(worker, batch);
+    }
+
+    now = aq_mono_us();
+    touch_first_writes(worker, now);
+    br_outflow_send(worker, now);
+    br_outflow_drain(worker, now);
+    answer_cycle(worker, kc_cycle_turn(&worker->cycle, now), now);
+    if (worker->rewind_due && kc_cycle_is_idle(&worker->cycle)) br_outflow_rewind(worker, now);
+    if (worker->retake_due) br_ownership_retake(worker, now);
+
+    consider_end(worker);
+    br_show_publish(worker, now);
+    return worker->state != BR_WORKER_ENDED && worker->state != BR_WORKER_FAILED;
+}

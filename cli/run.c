@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Runs a bridge from start to summary.
+ *
+ * An ordinary pass: create the bridge, start the signal watcher, open the HTTP side (so that /livez answers
+ * while clusters are still being contacted), start, then wait in short rounds: renew the liveness stamp, draw
+ * the progress line. The bridge ends by itself (stop_at_end), by a failure, or because the signal watcher
+ * told it to stop; then the summary.
+ * A failing one: a start that fails has stopped everything again; the reason is logged and becomes the exit
+ * code.
+ *
+ * Signals: a thread of its own waits for SIGTERM, SIGINT and SIGHUP, because the main thread may be inside a
+ * blocking start. The first one stops the bridge in order (cycles are committed, groups left). The second one
+ * ends the process at once: positions are committed together with the data or not at all, so there is nothing
+ * to tidy up; _exit skips the destructors that might wait for brokers.
+ *
+ * Invariants: the watcher is joined before the bridge is destroyed; the HTTP server is stopped before it,
+ * too.
+ * Threads: main (everything), watcher (br_bridge_stop only).
+ */
+#include "cli/run.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "cli/exit.h"
+#include "cli/progress.h"
+#include "cli/summary.h"
+#include "conf/secret.h"
+
+#define ROUND_MS 200
+
+struct watcher {
+    pthread_t thread;
+    struct br_bridge *bridge;
+    sigset_t mask_before;
+    _Atomic bool done;
+    _Atomic int taken; /* signals so far */
+};
+
+static void ending_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+}
+
+static void *watch_signals(void *arg)
+{
+    struct watcher *watcher = arg;
+    sigset_t set;
+    ending_signals(&set);
+    const struct timespec round = {.tv_nsec = 100000000};
+    while (!atomic_load(&watcher->done)) {
+        int number = sigtimedwait(&set, NULL, &round);
+        if (number < 0) continue;
+        if (atomic_fetch_add(&watcher->taken, 1) > 0) {
+            static const char text[] = "ended at once by a second signal\n";
+            ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
+            (void)written;
+            _exit(128 + number);
+        }
+        aq_log(AQ_INFO, "stopping in order; a second signal ends at once",
+               aq_fs("signal", strsignal(number)));
+        br_bridge_stop(watcher->bridge);
+    }
+    return NULL;
+}
+
+/* Every thread made from here on inherits the mask, so that only the watcher takes these signals. */
+static void start_watcher(struct watcher *watcher, struct br_bridge *bridge)
+{
+    sigset_t set;
+    ending_signals(&set);
+    pthread_sigmask(SIG_BLOCK, &set, &watcher->mask_before);
+    watcher->bridge = bridge;
+    int rc = pthread_create(&watcher->thread, NULL, watch_signals, watcher);
+    AQ_ASSERT(rc == 0);
+}
+
+/* From here on a signal does what it does to any process: it ends us, should the last tidying up take too
+ * long. */
+static void stop_watcher(struct watcher *watcher)
+{
+    atomic_store(&watcher->done, true);
+    pthread_join(watcher->thread, NULL);
+    pthread_sigmask(SIG_SETMASK, &watcher->mask_before, NULL);
+}
+
+/* The rounds between start and end. */
+static int wait_for_end(struct br_bridge *bridge, struct http_server *http, struct cli_progress *progress,
+                        struct aq_err *err)
+{
+    for (;;) {
+        enum br_state state = br_bridge_wait(bridge, ROUND_MS, err);
+        http_server_beat(http);
+        cli_progress_draw(progress, bridge, aq_mono_us());
+        if (state == BR_ENDED) return 0;
+        if (state == BR_FAILED) return err->code ? err->code : AQ_E_FATAL;
+    }
+}
+
+/* The text may quote what the client library said, so it is masked like everything that leaves us. */
+static void tell_failure(struct aq_err *err)
+{
+    conf_mask(err->text);
+    aq_log(AQ_ERROR, "bridge did not start",
+           aq_fs("error", err->text[0] ? err->text : aq_code_text(err->code)),
+           aq_fs("code", aq_code_name(err->code)));
+}
+
+int cli_run(const struct cli_run *run)
+{
+    AQ_ASSERT(run->n_routes > 0);
+    struct aq_err err = {0};
+    struct http_server *http = NULL;
+    struct br_bridge *bridge = br_bridge_create(&kc_rd_ops, run->routes, run->n_routes);
+    struct watcher watcher = {.bridge = NULL};
+    struct cli_progress progress;
+    cli_progress_init(&progress, !run->quiet && isatty(STDERR_FILENO));
+    start_watcher(&watcher, bridge);
+
+    int rc = 0;
+    if (run->http && run->http->enabled) rc = http_server_start(run->http, bridge, &http, &err);
+    if (rc == 0) rc = br_bridge_start(bridge, &err);
+    bool stopped_early = rc < 0 && atomic_load(&watcher.taken) > 0;
+    bool started = rc == 0;
+    /* A signal that came while workers were being made may have missed the last of them. */
+    if (started && atomic_load(&watcher.taken) > 0) br_bridge_stop(bridge);
+    if (started) rc = wait_for_end(bridge, http, &progress, &err);
+
+    cli_progress_finish(&progress);
+    if (!started && !stopped_early) tell_failure(&err); /* a route that fails later has said so itself */
+    if (started && !run->quiet) cli_summary_print(bridge, run->log_format, stdout);
+    stop_watcher(&watcher);
+    http_server_stop(http);
+    br_bridge_destroy(bridge);
+    return stopped_early ? CLI_OK : cli_exit_for(rc);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Client properties in `clusters.NAME.properties`: which pass through, which are ours to set, which are refused.
+ */
+#ifndef AQ_KAFKA_PROPERTY_H
+#define AQ_KAFKA_PROPERTY_H
+
+#include "conf/diag.h"
+
+/* Checks one "name = value"; complaints go to diags at pos. True when it may be handed to the client. */
+bool kc_property_check(const char *name, const char *value, struct conf_pos pos, struct conf_diags *diags);
+
+/* Does a producer (or a consumer) understand it? */
+bool kc_property_applies(const char *name, bool producer);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every named crash point (base/crash.def), one after the other: an instance dies exactly there while records flow, is
+ * started again, and the copy must be exact.
+ *
+ * Most points lie on the way of every cycle and are hit by running. Two kinds need a push: an abort comes when an
+ * instance is frozen beyond its session with a transaction open and then goes on; a revocation comes when a second
+ * instance joins. A point that is not hit fails: a crash test that does not crash proves nothing.
+ *
+ * Only in builds with crash points (every preset but release).
+ */
+#include "tests/lib/bridge.h"
+#include "tests/lib/check.h"
+#include "tests/lib/herd.h"
+#include "tests/lib/pair.h"
+#include "tests/lib/read.h"
+#include "tests/lib/wait.h"
+
+#define PARTITIONS  2
+#define RECORDS     6000
+#define HIT_MS      30000
+#define CATCH_UP_MS 60000
+#define FROZEN_MS   3500 /* beyond the session of 2 s, within the transaction's 10 s */
+
+static struct t_pair pair;
+
+enum push { PUSH_NONE, PUSH_FREEZE, PUSH_RIVAL };
+
+static enum push push_for(int point)
+{
+    if (point == AQ_CRASH_BEFORE_ABORT || point == AQ_CRASH_AFTER_ABORT) return PUSH_FREEZE;
+    if (point == AQ_CRASH_BEFORE_REVOKE) return PUSH_RIVAL;
+    return PUSH_NONE;
+}
+
+static bool died_there(struct t_herd *herd, int point)
+{
+    t_herd_look(herd);
+    return herd->hits[point] > 0;
+}
+
+/* Starts the armed instance and, for a point that needs a push, waits until records flow. The self-test at the start
+ * aborts transactions too: an instance that died in it is started again with the next count. */
+static void start_armed(struct t_herd *herd, int point, enum push kind, const char *topic)
+{
+    bool once = kind != PUSH_NONE || point == AQ_CRASH_AFTER_ASSIGN || point == AQ_CRASH_AFTER_RESUME;
+    t_herd_start(herd, 0, point, once ? 1 : 5);
+    if (kind == PUSH_NONE) return;
+    int64_t deadline = t_now_ms() + HIT_MS;
+    for (int count = 2; t_log_span(pair.dst, topic) <= 0; t_sleep_ms(20)) {
+        T_CHECK(t_now_ms() < deadline, "nothing arrives in %s", topic);
+        if (!died_there(herd, point)) continue;
+        herd->hits[point] = 0;
+        t_herd_start(herd, 0, point, count++);
+    }
+}
+
+static void push(struct t_herd *herd, enum push kind)
+{
+    if (kind == PUSH_NONE) return;
+    if (kind == PUSH_RIVAL) {
+        t_herd_start(herd, 1, -1, 0);
+        return;
+    }
+    t_herd_freeze(herd, 0);
+    int64_t until = t_now_ms() + FROZEN_MS;
+    (void)T_WAIT(FROZEN_MS + 1000, t_now_ms() >= until);
+    t_herd_thaw(herd, 0);
+}
+
+static struct t_process *start_records(const char *topic)
+{
+    char records[16], partitions[8];
+    snprintf(records, sizeof records, "%d", RECORDS);
+    snprintf(partitions, sizeof partitions, "%d", PARTITIONS);
+    const char *argv[] = {t_tool("orders_gen"),
+                          "--brokers",
+                          pair.source,
+                          "--topic",
+                          topic,
+                          "--records",
+                          records,
+                          "--rate",
+                          "1500",
+                          "--partitions",
+                          partitions,
+                          "--tombstones-every",
+                          "37",
+                          NULL};
+    return t_start(argv, NULL);
+}
+
+static void wait_complete(const char *topic)
+{
+    T_CHECK(T_WAIT(CATCH_UP_MS, t_partitions(pair.dst, topic) == PARTITIONS), "%s was not created", topic);
+    struct t_tail *tail = t_tail_open(pair.sink, topic, PARTITIONS);
+    int64_t seen = 0, deadline = t_now_ms() + CATCH_UP_MS;
+    while (seen < RECORDS && t_now_ms() < deadline) seen = t_tail_poll(tail, 50);
+    t_tail_close(tail);
+    T_CHECK(seen >= RECORDS, "%lld of %d records arrived", (long long)seen, RECORDS);
+}
+
+static void expect_exact(const char *topic)
+{
+    const char *argv[] = {
+        t_tool("mirror_check"), "--source", pair.source, "--sink", pair.sink, "--topic", topic, NULL};
+    if (t_run(argv, 120000, NULL) != 0) T_FAIL("the copy is not exact");
+}
+
+static void crash_at(int point)
+{
+    int64_t started = t_now_ms();
+    struct t_name topic = t_unique("orders.crash"), route = t_unique("crash");
+    struct t_process *generator = start_records(topic.text);
+    struct t_herd herd;
+    enum push kind = push_for(point);
+    t_herd_open(
+        &herd,
+        t_config(
+            pair.source, pair.sink, "",
+            "name = \"%s\"; topics = [\"^%s$\"]; delivery = \"exactly_once\"; commit_interval = \"50ms\";\n"
+            "    session_timeout = \"2s\"; transaction_timeout = \"10s\"; start = \"earliest\";",
+            route.text, topic.text),
+        2);
+    start_armed(&herd, point, kind, topic.text);
+    push(&herd, kind);
+    if (!T_WAIT(HIT_MS, died_there(&herd, point))) {
+        t_herd_close(&herd, true);
+        T_FAIL("%s was never passed", aq_crash_names[point]);
+    }
+    t_herd_start(&herd, 0, -1, 0);
+    T_CHECK(t_wait_exit(generator, 60000) == 0, "generator: %s", t_stderr(generator));
+    t_process_free(generator);
+    wait_complete(topic.text);
+    bool ended = t_herd_stop(&herd, 20000);
+    expect_exact(topic.text);
+    printf("%-20s %5.1f s\n", aq_crash_names[point], (double)(t_now_ms() - started) / 1000);
+    fflush(stdout);
+    t_herd_close(&herd, !ended || herd.unexpected);
+    T_CHECK(ended && !herd.unexpected, "an instance ended by itself: %s", herd.last_words);
+    char *state = t_printf("aqueduct.%s.state", route.text);
+    t_topic_delete(pair.src, topic.text);
+    t_topic_delete(pair.dst, topic.text);
+    t_topic_delete(pair.dst, state);
+    free(state);
+}
+
+static void test_crash_point(void **state)
+{
+#ifdef AQ_CRASH_POINTS
+    t_pair_open(&pair);
+    crash_at(*(const int *)*state);
+    t_pair_close(&pair);
+#else
+    (void)state;
+    (void)crash_at;
+    skip();
+#endif
+}
+
+int main(void)
+{
+    static int points[AQ_CRASH_COUNT];
+    static struct CMUnitTest tests[AQ_CRASH_COUNT];
+    for (int i = 0; i < AQ_CRASH_COUNT; i++) {
+        points[i] = i;
+        tests[i] = (struct CMUnitTest){
+            .name = aq_crash_names[i], .test_func = test_crash_point, .initial_state = &points[i]};
+    }
+    return cmocka_run_group_tests_name("crash points", tests, NULL, NULL);
+}

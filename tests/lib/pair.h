@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The two real clusters a broker or fault test works with, as `./dev clusters env` tells them, and the means to hurt
+ * them.
+ */
+#ifndef AQ_TESTS_LIB_PAIR_H
+#define AQ_TESTS_LIB_PAIR_H
+
+#include "tests/lib/cluster.h"
+#include "tests/lib/process.h"
+
+struct t_pair {
+    const char *source; /* bootstrap servers */
+    const char *sink;
+    int brokers; /* per cluster */
+    struct t_cluster *src;
+    struct t_cluster *dst;
+};
+
+/* Opens both; skips the running test when no clusters are given (fails it when AQUEDUCT_REQUIRE_KAFKA=1). */
+void t_pair_open(struct t_pair *pair);
+void t_pair_close(struct t_pair *pair);
+
+/* `clusters COMMAND CLUSTER [NODE]`: restart, stop, start, kill, pause, cont; node 0: all. Returns when it is done and
+ * fails the test when it goes wrong. */
+void t_clusters(const char *command, const char *cluster, int node);
+/* The same without waiting: t_wait_exit and t_process_free are the caller's. */
+struct t_process *t_clusters_start(const char *command, const char *cluster, int node);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Small pieces of JSON text: quoting, unquoting, integers. Results live in the arena they are given.
+ */
+#ifndef AQ_TRANSFORMS_JSON_TEXT_H
+#define AQ_TRANSFORMS_JSON_TEXT_H
+
+#include "base/arena.h"
+
+/* text as a JSON string with its quotes; bytes from 0x80 on are kept, control bytes become \u00XX. */
+struct aq_slice json_quote(struct aq_arena *arena, struct aq_slice text);
+
+/* The content of a scanned JSON string (quotes included in raw), escapes decoded to UTF-8. A lone surrogate becomes
+ * its three-byte form, which equals no valid UTF-8 text. */
+struct aq_slice json_unquote(struct aq_arena *arena, struct aq_slice raw);
+
+struct aq_slice json_int(struct aq_arena *arena, int64_t value);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A step while it runs, as kinds see it: its configuration, its state, and the document views of the record at hand.
+ */
+#ifndef AQ_TRANSFORMS_STEP_H
+#define AQ_TRANSFORMS_STEP_H
+
+#include "transforms/chain.h"
+#include "transforms/doc.h"
+
+struct xf_views;
+
+struct xf_step {
+    const char *name; /* alias in the configuration; what failed records carry */
+    const struct xf_kind *kind;
+    const void *conf;
+    void *run; /* what kind->start() returned */
+    enum xf_part part;
+    enum xf_compat compat;
+    bool negate;
+    struct xf_step *predicate; /* NULL: runs for every record */
+    struct aq_names *names;
+    struct xf_views *views;
+    struct xf_counters counters;
+};
+
+/* Not dropped, not failed, not skipped, predicate met. A predicate that cannot decide fails the record. */
+static inline bool xf_wants(struct xf_step *step, struct aq_record *rec)
+{
+    if (rec->flags & (AQ_REC_DROPPED | AQ_REC_FAILED | AQ_REC_SKIP)) return false;
+    if (!step->predicate) return true;
+    bool met = step->predicate->kind->test(step->predicate, rec);
+    return met != step->negate && !(rec->flags & AQ_REC_FAILED);
+}
+
+enum xf_fields {
+    XF_OBJECT, /* *ret_doc is the record's open view */
+    XF_NULL,   /* the part is null: the kind decides */
+    XF_BAD,    /* not a JSON object: the record was failed */
+};
+
+/* The view of the step's part of rec. It stays open over the following steps and is written back to the record by
+ * the chain, or as soon as another record is opened. */
+enum xf_fields xf_step_doc(struct xf_step *step, struct aq_record *rec, struct doc **ret_doc);
+
+/* Key or value as the edits so far left them, for a kind that needs the bytes: writes an open view back. */
+struct aq_slice xf_step_bytes(struct xf_step *step, struct aq_record *rec);
+
+/* Complaints of configure(): at the option's value when the group has it, else at the group. */
+void xf_setup_error(const struct xf_setup *setup, const char *option, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void xf_setup_warn(const struct xf_setup *setup, const char *option, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
