@@ -76,6 +76,10 @@ struct aq_batch {
     /* While it is being produced and in flight: */
     uint32_t produced;     /* records [0, produced) were handed to the producer or needed no delivery */
     uint32_t outstanding;  /* delivery reports still to come */
+    /* Where the last acknowledged record of the batch stands on the sink; sink_offset -1: none yet. */
+    const struct aq_name *sink_topic;
+    int32_t sink_partition;
+    int64_t sink_offset;
     int64_t read_us;       /* monotonic time it was polled */
     struct aq_batch *next; /* free list, in-flight ring */
 };

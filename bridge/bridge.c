@@ -48,6 +48,14 @@ static void *worker_thread(void *arg)
     return NULL;
 }
 
+static void stop_run(struct br_bridge *bridge, struct br_run *run)
+{
+    pthread_mutex_lock(&bridge->lock);
+    size_t n = run->n_started;
+    pthread_mutex_unlock(&bridge->lock);
+    for (size_t i = 0; i < n; i++) atomic_store(&run->workers[i]->stop, true);
+}
+
 static int start_workers(struct br_bridge *bridge, struct br_run *run, struct aq_err *err)
 {
     run->workers = aq_calloc((size_t)run->route->workers, sizeof(*run->workers));
@@ -57,6 +65,11 @@ static int start_workers(struct br_bridge *bridge, struct br_run *run, struct aq
         int rc = br_worker_open(worker, err);
         if (rc != 0) return rc;
     }
+    /* From here on they can be told to stop; a stop that came earlier is passed on. */
+    pthread_mutex_lock(&bridge->lock);
+    run->n_started = run->n_workers;
+    pthread_mutex_unlock(&bridge->lock);
+    if (atomic_load(&bridge->stopping)) stop_run(bridge, run);
     for (size_t i = 0; i < run->n_workers; i++) {
         struct br_worker *worker = run->workers[i];
         if (pthread_create(&worker->thread, NULL, worker_thread, worker) != 0)
@@ -85,11 +98,6 @@ static int start_run(struct br_bridge *bridge, struct br_run *run, struct aq_err
     return 0;
 }
 
-static void stop_run(struct br_run *run)
-{
-    for (size_t i = 0; i < run->n_workers; i++) atomic_store(&run->workers[i]->stop, true);
-}
-
 static void end_run(struct br_run *run)
 {
     for (size_t i = 0; i < run->n_workers; i++) {
@@ -116,7 +124,7 @@ int br_bridge_start(struct br_bridge *bridge, struct aq_err *err)
 void br_bridge_stop(struct br_bridge *bridge)
 {
     atomic_store(&bridge->stopping, true);
-    for (size_t i = 0; i < bridge->n_runs; i++) stop_run(&bridge->runs[i]);
+    for (size_t i = 0; i < bridge->n_runs; i++) stop_run(bridge, &bridge->runs[i]);
 }
 
 /* ---- how they are ------------------------------------------------------------------------------------------------- */
@@ -145,7 +153,7 @@ static void look_at(struct br_bridge *bridge, struct br_run *run)
         aq_err_in(&run->err, "route %s", run->route->name);
         aq_log(AQ_ERROR, "route failed", aq_fs("route", run->route->name), aq_fs("code", aq_code_name(run->err.code)),
                aq_fs("reason", run->err.text));
-        stop_run(run);
+        stop_run(bridge, run);
     }
     if (over < run->n_workers) return;
     end_run(run);

@@ -43,19 +43,19 @@ static bool verify_first(struct br_worker *worker, struct br_partition *p, struc
     return false;
 }
 
-/* Records the partition has passed already are marked; true when something is left. */
-static bool skip_known(struct br_partition *p, struct aq_batch *batch)
+/* Records the partition has passed already are marked; returns how many are left. */
+static uint32_t skip_known(struct br_partition *p, struct aq_batch *batch)
 {
-    bool any = false;
+    uint32_t fresh = 0;
     int64_t before = -1;
     for (uint32_t i = 0; i < batch->n; i++) {
         struct aq_record *rec = &batch->records[i];
         AQ_ASSERT(rec->offset > before);
         before = rec->offset;
         if (rec->offset < p->read.next) rec->flags |= AQ_REC_SKIP | AQ_REC_DROPPED;
-        else any = true;
+        else fresh++;
     }
-    return any;
+    return fresh;
 }
 
 struct aq_batch *br_intake_poll(struct br_worker *worker, int64_t now)
@@ -72,8 +72,10 @@ struct aq_batch *br_intake_poll(struct br_worker *worker, int64_t now)
     if (!batch) return NULL;
     struct br_partition *p = batch->owner;
     AQ_ASSERT(p != NULL && batch->n > 0);
-    if (p->state != BR_PARTITION_READING || p->reset_to >= 0 || (p->verify && !verify_first(worker, p, batch)) ||
-        !skip_known(p, batch)) {
+    bool wanted = p->state == BR_PARTITION_READING && p->reset_to < 0;
+    if (wanted && p->verify) wanted = verify_first(worker, p, batch);
+    uint32_t fresh = wanted ? skip_known(p, batch) : 0;
+    if (fresh == 0) {
         aq_batch_release(batch);
         return NULL;
     }
@@ -81,8 +83,8 @@ struct aq_batch *br_intake_poll(struct br_worker *worker, int64_t now)
     br_partition_took(p, batch, &after);
     batch->read_us = now;
     worker->in_flight += batch->bytes;
-    br_throttle_took(&worker->throttle, batch->n, batch->bytes);
-    aq_counter_add(&worker->counters.records_read, batch->n);
+    br_throttle_took(&worker->throttle, fresh, batch->bytes);
+    aq_counter_add(&worker->counters.records_read, fresh);
     aq_counter_add(&worker->counters.bytes_read, batch->bytes);
     return batch;
 }

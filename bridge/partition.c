@@ -6,11 +6,15 @@
  * (acked moves, but only over the longest prefix of finished batches, since batches that go to different sink
  * partitions may finish in any order), written into a snapshot (writing) and committed (committed).
  *
+ * A batch that is handed over in pieces (the client's queue was full, a record was refused, records go one by one) moves
+ * sent up to the piece: its records are in the open transaction, and a position that did not cover them would have them
+ * sent twice after a crash.
+ *
  * A failing pass: an abort. The worker takes every batch back, and br_partition_rewind() puts read, sent and acked back
  * to committed; the consumer is told to read from there.
  *
- * Invariants: committed.next <= acked.next <= sent.next <= read.next, asserted at each step; the ring holds exactly the
- * batches between acked and read.
+ * Invariants: acked.next <= sent.next <= read.next and committed.next <= sent.next, asserted at each step; the ring holds
+ * exactly the batches between acked and read.
  */
 #include "bridge/partition.h"
 
@@ -32,6 +36,7 @@ void br_partition_init(struct br_partition *p, const struct aq_name *topic, int3
     p->careful_until = -1;
     p->poison_offset = -1;
     p->reset_to = -1;
+    p->sink_offset = -1;
     br_partition_set(p, &earliest);
 }
 
@@ -99,11 +104,27 @@ void br_partition_sent(struct br_partition *p, const struct aq_batch *batch)
     p->sent = flight->after;
 }
 
+bool br_partition_sent_part(struct br_partition *p, const struct aq_batch *batch)
+{
+    AQ_ASSERT(find_flight(p, batch) != NULL && batch->produced < batch->n);
+    int64_t next = batch->records[batch->produced].offset;
+    if (batch->produced == 0 || next <= p->sent.next) return false;
+    /* No fingerprint: the chain has been over the record before, and only the batch's last one was hashed as read. */
+    p->sent = (struct br_mark){
+        .next = next, .last_offset = -1, .leader_epoch = batch->records[batch->produced - 1].leader_epoch};
+    return true;
+}
+
 void br_partition_acked(struct br_partition *p, const struct aq_batch *batch)
 {
     struct br_flight *flight = find_flight(p, batch);
     AQ_ASSERT(flight != NULL && flight->after.next <= p->sent.next);
     flight->done = true;
+    if (batch->sink_topic && batch->sink_offset >= 0) {
+        p->sink_topic = batch->sink_topic;
+        p->sink_partition = batch->sink_partition;
+        p->sink_offset = batch->sink_offset;
+    }
     while (p->count > 0 && flight_at(p, 0)->done) {
         AQ_ASSERT(flight_at(p, 0)->after.next > p->acked.next);
         p->acked = flight_at(p, 0)->after;
@@ -145,7 +166,10 @@ void br_mark_to_position(const struct br_partition *p, const struct br_mark *mar
                                 .leader_epoch = mark->leader_epoch,
                                 .last_offset = mark->last_offset,
                                 .last_timestamp = mark->last_timestamp,
-                                .last_hash = mark->last_hash};
+                                .last_hash = mark->last_hash,
+                                .sink_topic = p->sink_topic ? p->sink_topic->text : NULL,
+                                .sink_partition = p->sink_partition,
+                                .sink_offset = p->sink_topic ? p->sink_offset : -1};
     memcpy(ret->topic_id, p->topic_id, sizeof(ret->topic_id));
 }
 

@@ -55,6 +55,10 @@ struct br_partition {
     int64_t careful_until;    /* below this offset records are sent one by one, to find the one the sink refuses */
     int64_t poison_offset;    /* the record found; -1 none */
     int poison_code;
+    /* Where one of its records is known to stand on the sink; sink_offset -1: nowhere yet. */
+    const struct aq_name *sink_topic;
+    int32_t sink_partition;
+    int64_t sink_offset;
     struct br_flight *flights; /* ring, in offset order */
     uint32_t head, count, cap;
 };
@@ -72,6 +76,9 @@ struct br_mark br_mark_after(const struct aq_batch *batch);
 void br_partition_took(struct br_partition *p, struct aq_batch *batch, const struct br_mark *after);
 /* It was handed to the producer. Batches are sent in the order they were taken. */
 void br_partition_sent(struct br_partition *p, const struct aq_batch *batch);
+/* Records [0, batch->produced) of it were handed over, the rest will follow: sent stands before the rest. True when it
+ * moved. Exactly_once must touch the task then, so that no commit leaves these records without a position. */
+bool br_partition_sent_part(struct br_partition *p, const struct aq_batch *batch);
 /* All its records are acknowledged or needed no delivery; advances p->acked over the finished prefix. */
 void br_partition_acked(struct br_partition *p, const struct aq_batch *batch);
 /* Everything not committed is forgotten; reading goes on from the committed position. */

@@ -249,7 +249,7 @@ int br_positions_show(const struct kc_ops *ops, const struct br_route *route, st
     if (rc == 0 && s.has_state) rc = read_tasks(&s, err);
     if (rc == 0 && s.has_state) make_lines(&s, ret_lines, ret_count);
     close_session(&s);
-    return rc == 0 ? 0 : aq_err_in(err, "route %s", route->name);
+    return rc;
 }
 
 /* ---- reset: where to ------------------------------------------------------------------------------------------------ */
@@ -290,12 +290,13 @@ static int place_of(const struct session *s, const struct target *target, struct
     case BR_RESET_OFFSET:
         move->to = target->value;
         if (move->to >= move->low && move->to <= move->high) return 0;
-        return aq_fail(err, AQ_E_INVALID,
+        return aq_fail(err, AQ_E_CONFIG,
                        "%s[%d] on cluster %s has offsets %" PRId64 " to %" PRId64 ", so that offset %" PRId64
                        " is not in it; nothing was changed",
                        move->topic, move->partition, s->route->source->name, move->low, move->high, move->to);
     }
-    return aq_fail(err, AQ_E_INVALID, "unknown place to move to");
+    AQ_ASSERT(!"a place to move to that is not handled");
+    return AQ_E_INVALID;
 }
 
 static int add_topic(const struct session *s, const struct target *target, const struct kc_topic *topic,
@@ -366,6 +367,9 @@ static void apply(struct kc_snapshot *snapshot, const struct move *move)
         position = &snapshot->list[snapshot->count++];
         *position = (struct kc_position){.topic = move->topic, .partition = move->partition, .next = -1};
     }
+    /* Whoever moves a position by hand accepts the sink as it is. */
+    position->sink_topic = NULL;
+    position->sink_offset = -1;
     bool other_topic = move->topic_id[0] && strcmp(position->topic_id, move->topic_id) != 0;
     if (position->next != move->to || other_topic) {
         position->next = move->to;
@@ -514,5 +518,5 @@ int br_positions_reset(const struct kc_ops *ops, const struct br_route *route, c
     if (rc == 0) show_moves(&s, &moves, ret_lines, ret_count);
     free(moves.list);
     close_session(&s);
-    return rc == 0 ? 0 : aq_err_in(err, "route %s", route->name);
+    return rc;
 }

@@ -19,6 +19,7 @@ struct br_run {
     struct br_catalog *catalog;
     struct br_worker **workers;
     size_t n_workers;
+    size_t n_started; /* under the bridge's lock: workers that can be told to stop */
     enum br_state state; /* under the bridge's lock */
     struct aq_err err;
     int64_t started_us;
@@ -29,7 +30,7 @@ struct br_bridge {
     struct br_run *runs;
     size_t n_runs;
     atomic_bool stopping;
-    pthread_mutex_t lock; /* guards run->state */
+    pthread_mutex_t lock; /* guards run->state and run->n_started */
 };
 
 #endif

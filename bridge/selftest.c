@@ -54,7 +54,8 @@ static int open_producer(struct br_worker *worker, struct aq_err *err)
                                           .transaction_timeout_ms = worker->route->transaction_timeout_ms,
                                           .batch_bytes = 65536,
                                           .queue_bytes = 65536,
-                                          .compression = "none"};
+                                          .compression = "none",
+                                          .failures_expected = true};
     return worker->ops->producer_open(worker->route->sink, &conf, &worker->selftest_producer, err);
 }
 

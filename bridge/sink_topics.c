@@ -62,14 +62,28 @@ static struct br_sink_topic *get_or_add(struct br_sink_topics *topics, const cha
     return topic;
 }
 
+/* A topic we may have written to is gone. Creating it again in silence would hide that its records are gone, too. */
+static void note_vanished(struct br_sink_topic *topic)
+{
+    if (!topic->seen || topic->partitions > 0 || topic->wanted == 0) return;
+    topic->code = AQ_E_MISMATCH;
+    topic->retry_us = INT64_MAX;
+    snprintf(topic->text, sizeof(topic->text),
+             "sink topic %.140s was deleted while the route was running; start again to be told what it lacks", topic->name);
+}
+
 void br_sink_topics_update(struct br_sink_topics *topics, const struct kc_topics *seen)
 {
     pthread_mutex_lock(&topics->lock);
     for (size_t i = 0; i < topics->count; i++) topics->list[i]->partitions = 0;
     for (size_t i = 0; i < seen->count; i++) {
         const struct kc_topic *topic = &seen->list[i];
-        if (topic->error == 0) get_or_add(topics, topic->name)->partitions = topic->partitions;
+        if (topic->error != 0) continue;
+        struct br_sink_topic *known = get_or_add(topics, topic->name);
+        known->partitions = topic->partitions;
+        known->seen = true;
     }
+    for (size_t i = 0; i < topics->count; i++) note_vanished(topics->list[i]);
     pthread_mutex_unlock(&topics->lock);
 }
 
@@ -119,6 +133,7 @@ void br_sink_topics_done(struct br_sink_topics *topics, const char *name, int32_
     struct br_sink_topic *topic = get_or_add(topics, name);
     if (partitions > 0) {
         topic->partitions = partitions;
+        topic->seen = true;
         topic->code = 0;
     } else {
         topic->code = err->code;

@@ -66,7 +66,37 @@ static void adopt(struct br_worker *worker, int32_t index, const struct kc_snaps
         br_partition_set(p, &mark);
         memcpy(p->topic_id, position->topic_id, sizeof(p->topic_id));
         p->has_position = true;
+        if (position->sink_offset < 0) continue;
+        p->sink_topic = aq_names_intern(&worker->names, aq_slice_str(position->sink_topic));
+        p->sink_partition = position->sink_partition;
+        p->sink_offset = position->sink_offset;
     }
+}
+
+/* The sink must still have what the positions say was written: a topic deleted behind our back, or a log that lost its
+ * tail, would otherwise become a hole that nobody hears of. */
+static int check_sink(struct br_worker *worker, const struct kc_snapshot *snapshot, struct aq_arena *arena, struct aq_err *err)
+{
+    struct kc_end *ends = aq_arena_zalloc(arena, snapshot->count * sizeof(*ends));
+    size_t n = 0;
+    for (size_t i = 0; i < snapshot->count; i++)
+        if (snapshot->list[i].sink_offset >= 0)
+            ends[n++] = (struct kc_end){.topic = snapshot->list[i].sink_topic, .partition = snapshot->list[i].sink_partition};
+    if (n == 0) return 0;
+    int rc = worker->ops->admin_ends(br_catalog_sink(worker->catalog), ends, n, READ_TIMEOUT_MS, err);
+    for (size_t i = 0, at = 0; rc == 0 && i < snapshot->count; i++) {
+        const struct kc_position *position = &snapshot->list[i];
+        if (position->sink_offset < 0 || ends[at++].end > position->sink_offset) continue;
+        int64_t end = ends[at - 1].end;
+        return aq_fail(err, AQ_E_MISMATCH,
+                       "%s[%d] was mirrored up to offset %" PRId64 ", but topic %s[%d] on cluster %s %s record %" PRId64
+                       " that was written there: it was deleted, recreated or lost its tail. Restore it, or mirror again with "
+                       "`aqueduct positions --reset earliest --topic %s`",
+                       position->topic, position->partition, position->next, position->sink_topic, position->sink_partition,
+                       worker->route->sink->name, end < 0 ? "does not exist any more, and with it" : "no longer has",
+                       position->sink_offset, position->topic);
+    }
+    return rc;
 }
 
 /* One task whose pointer is known; `stored` is the record it points to, or has no value when there is no pointer. */
@@ -81,6 +111,7 @@ static int take_task(struct br_worker *worker, const struct kc_pointer *pointer,
     if (stored->value.ptr) {
         rc = kc_snapshot_decode(stored->value, arena, &snapshot, err);
         if (rc == 0) rc = check_snapshot(worker, index, &snapshot, err);
+        if (rc == 0) rc = check_sink(worker, &snapshot, arena, err);
         if (rc == 0 && pointer->offset > 0) rc = kc_metadata_check(pointer->metadata, snapshot.seq, stored->value, err);
         if (rc != 0) return rc;
         adopt(worker, index, &snapshot);

@@ -332,6 +332,7 @@ bool br_worker_turn(struct br_worker *worker, int64_t now)
     touch_first_writes(worker, now);
     br_outflow_send(worker, now);
     br_outflow_drain(worker, now);
+    if (!batch && !worker->queue.head && worker->state == BR_WORKER_RUNNING) kc_cycle_idle(&worker->cycle, now);
     answer_cycle(worker, kc_cycle_turn(&worker->cycle, now), now);
     if (worker->rewind_due && kc_cycle_is_idle(&worker->cycle)) br_outflow_rewind(worker, now);
     if (worker->retake_due) br_ownership_retake(worker, now);

@@ -421,8 +421,8 @@ static void read_elements(struct conf_lint *lint, struct conf_node *container)
         }
         /* 1.7 takes [1,,2]. */
         enum lint_class class = t.kind == TOK_COMMA ? LINT_TRAP : LINT_SYNTAX;
-        lint_say(lint, class, CONF_ERROR, t.at, t.len, "%sextra '%s'; remove it", lint_prefix(lint, container),
-                 lint_quote(lint, t.at, t.len));
+        lint_say(lint, class, CONF_ERROR, t.at, t.len, "%sextra '%s'; remove it",
+                 lint_prefix(lint, container), lint_quote(lint, t.at, t.len));
         lint_next(lint);
         lint_blank(lint, LINT_SYNTAX, t.at, lint->last_end);
     }

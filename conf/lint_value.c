@@ -59,7 +59,8 @@ static void check_int(struct conf_lint *lint, struct conf_node *node, struct con
     bool leading_zero = !hex && digits[0] == '0' && isdigit((unsigned char)digits[1]);
     if (leading_zero && (value > 7 || value < -7)) {
         lint_say(lint, LINT_TRAP, CONF_ERROR, t.at, t.len,
-                 "%s%s is decimal or octal, depending on the version of libconfig; write %lld", prefix, text, value);
+                 "%s%s is decimal or octal, depending on the version of libconfig; write %lld", prefix, text,
+                 value);
         bad_number(lint, node, t);
     }
 }
@@ -88,6 +89,11 @@ static void check_string(struct conf_lint *lint, struct conf_node *node, struct 
         if (zero) {
             lint_say(lint, LINT_TRAP, CONF_ERROR, t.at + i - 1, 4,
                      "%s'\\x00' would be dropped: a string cannot hold a zero byte", lint_prefix(lint, node));
+        } else if (strchr("abv", text[i])) {
+            /* The \b of a regular expression: 1.8 makes one control character of it, 1.5 and 1.7 keep both. */
+            lint_say(lint, LINT_TRAP, CONF_ERROR, t.at + i - 1, 2,
+                     "%s'\\%c' is read differently by libconfig 1.5 and 1.8; write '\\\\%c'",
+                     lint_prefix(lint, node), text[i], text[i]);
         }
     }
 }
@@ -211,18 +217,31 @@ static void say_word(struct conf_lint *lint, const struct conf_node *node, size_
     }
 }
 
+/* 0b101 and 0o17 are numbers in 1.8 only. */
+static bool number_of_18(const char *word)
+{
+    return word[0] == '0' && word[1] && strchr("bBoOqQ", word[1]) && isdigit((unsigned char)word[2]);
+}
+
 static void read_word(struct conf_lint *lint, struct conf_node *node)
 {
     size_t at = lint->token.at;
     size_t end = bare_end(lint->text->text, at);
     if (end < at + 1) end = at + 1;
     const char *word = aq_arena_copy(lint->arena, aq_slice_of(lint->text->text + at, end - at)).ptr;
-    say_word(lint, node, at, word);
+    enum lint_class class = number_of_18(word) ? LINT_TRAP : LINT_SYNTAX;
+    if (class == LINT_TRAP) {
+        lint_say(lint, class, CONF_ERROR, at, end - at,
+                 "%s'%s' is a number only in libconfig 1.8; write it in decimal", lint_prefix(lint, node),
+                 word);
+    } else {
+        say_word(lint, node, at, word);
+    }
     node->type = CONF_INT;
-    lint_fault(lint, LINT_SYNTAX, node);
+    lint_fault(lint, class, node);
     node->value_pos = conf_text_pos(lint->text, at, end - at);
-    lint_blank(lint, LINT_SYNTAX, at, end);
-    if (!lint->accepted) lint->edits[lint->n_edits - 1].insert = "0";
+    lint_blank(lint, class, at, end);
+    if (class == LINT_TRAP || !lint->accepted) lint->edits[lint->n_edits - 1].insert = "0";
     lint->last_end = end;
     lint->token = conf_token_at(lint->text->text, end);
 }

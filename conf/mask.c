@@ -98,7 +98,10 @@ static void hide_literals(const char *line, size_t len, bool *hide)
 /* password = hunter2; without quotes: a mistake, but still a password. */
 static void hide_bare_values(const char *line, size_t len, bool *hide)
 {
+    bool quoted = false;
     for (size_t i = 0; i < len; i++) {
+        if (line[i] == '"' && (i == 0 || line[i - 1] != '\\')) quoted = !quoted;
+        if (quoted) continue;
         if (line[i] != '=' && line[i] != ':') continue;
         size_t start = 0;
         size_t name_len = name_before(line, i + 1, &start);

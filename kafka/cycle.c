@@ -97,7 +97,7 @@ static void forget_dirty(struct kc_cycle *cycle)
 }
 
 /* Opens a cycle under the membership the group gave us last. */
-static int open_cycle(struct kc_cycle *cycle, struct aq_err *err)
+static int open_cycle(struct kc_cycle *cycle, int64_t now, struct aq_err *err)
 {
     struct kc_membership *membership = cycle->ops->member_membership(cycle->member);
     if (!membership) return aq_fail(err, AQ_E_AGAIN, "no membership in the sink's group");
@@ -111,15 +111,15 @@ static int open_cycle(struct kc_cycle *cycle, struct aq_err *err)
         AQ_CRASH_POINT(TXN_BEGIN);
     }
     cycle->state = KC_CYCLE_OPEN;
+    cycle->opened_us = now;
     return 0;
 }
 
 bool kc_cycle_accepts(struct kc_cycle *cycle, int64_t now, struct aq_err *err)
 {
-    (void)now;
     aq_err_clear(err);
     switch (cycle->state) {
-    case KC_CYCLE_IDLE: return open_cycle(cycle, err) == 0;
+    case KC_CYCLE_IDLE: return open_cycle(cycle, now, err) == 0;
     case KC_CYCLE_OPEN: return true;
     case KC_CYCLE_WRITING: return true;
     case KC_CYCLE_COMMITTING: return !cycle->conf.exactly_once;
@@ -148,6 +148,12 @@ void kc_cycle_touch(struct kc_cycle *cycle, int32_t task)
 void kc_cycle_request(struct kc_cycle *cycle)
 {
     if (cycle->state != KC_CYCLE_IDLE && cycle->state != KC_CYCLE_BROKEN) cycle->requested = true;
+}
+
+void kc_cycle_idle(struct kc_cycle *cycle, int64_t now)
+{
+    if (cycle->state != KC_CYCLE_OPEN) return;
+    if (now - cycle->last_start_us >= cycle->conf.interval_us) cycle->requested = true;
 }
 
 /* Gives the cycle up; `answer` is what the worker hears when the records are back. */
@@ -187,6 +193,7 @@ static int write_positions(struct kc_cycle *cycle, struct aq_err *err)
         if (!cycle->dirty[task]) continue;
         AQ_ASSERT(!cycle->writing[task]);
         int64_t seq;
+        aq_arena_reset(&cycle->arena); /* the client copies: while its queue is full, retries must not pile up */
         struct aq_slice value = cycle->host.encode(cycle->host.ctx, task, &seq, &cycle->arena);
         kc_metadata_format(seq, value, cycle->metadata[task], sizeof(cycle->metadata[task]));
         cycle->acks[task] = (struct kc_ack){.offset = -1};
@@ -245,7 +252,7 @@ static bool any_writing(const struct kc_cycle *cycle)
 
 static enum kc_cycle_result turn_open(struct kc_cycle *cycle, int64_t now)
 {
-    bool due = cycle->requested || now - cycle->last_start_us >= cycle->conf.interval_us;
+    bool due = cycle->requested || now - cycle->opened_us >= cycle->conf.interval_us;
     if (!due) return KC_CYCLE_NOTHING;
     if (cycle->n_dirty == 0) {
         /* at_least_once: nothing was acknowledged yet; when nothing is under way either, the cycle is over. */
@@ -257,7 +264,6 @@ static enum kc_cycle_result turn_open(struct kc_cycle *cycle, int64_t now)
     }
     cycle->last_start_us = now;
     cycle->drain_start_us = now;
-    aq_arena_reset(&cycle->arena);
     AQ_CRASH_POINT(BEFORE_POSITIONS);
     int rc = write_positions(cycle, &cycle->err);
     AQ_CRASH_POINT(AFTER_POSITIONS);
@@ -326,6 +332,7 @@ static enum kc_cycle_result end_pointer_commit(struct kc_cycle *cycle, int64_t n
     uint64_t in_flight = cycle->ops->producer_in_flight(cycle->producer, NULL);
     bool more = cycle->n_dirty > 0 || in_flight > 0;
     cycle->state = more ? KC_CYCLE_OPEN : KC_CYCLE_IDLE;
+    cycle->opened_us = now;
     if (!more) cycle->requested = false;
     return KC_CYCLE_COMMITTED;
 }

@@ -58,6 +58,7 @@ struct kc_cycle {
     enum kc_cycle_result after_abort; /* what to answer when the abort is through */
     bool pointer_pending;             /* at_least_once: a pointer commit is under way */
     bool requested;                   /* commit without waiting for the interval */
+    int64_t opened_us;                /* when the open cycle began */
     int64_t last_start_us;            /* when the last commit began */
     int64_t drain_start_us;
     uint32_t consecutive_aborts;
@@ -92,6 +93,10 @@ void kc_cycle_touch(struct kc_cycle *cycle, int32_t task);
 
 /* Commit now rather than at the interval: a revocation, a stop. */
 void kc_cycle_request(struct kc_cycle *cycle);
+
+/* Nothing more is coming at the moment: a cycle that is open need not wait for the rest of its interval, as long as
+ * commits stay an interval apart. */
+void kc_cycle_idle(struct kc_cycle *cycle, int64_t now);
 
 /* Give up what is not committed. Legal in every state but COMMITTING; a commit under way is awaited first. */
 void kc_cycle_abort(struct kc_cycle *cycle, int64_t now);

@@ -51,6 +51,13 @@ struct kc_topic_spec {
     size_t n_configs;
 };
 
+/* The end of one partition. */
+struct kc_end {
+    const char *topic;
+    int32_t partition;
+    int64_t end; /* out: high watermark; -1: no such topic or partition */
+};
+
 struct kc_admin;
 
 /* ---- consumer: source partitions, assigned by hand ---------------------------------------------------------------- */
@@ -126,6 +133,7 @@ struct kc_producer_conf {
     int64_t batch_bytes;
     int64_t queue_bytes;
     const char *compression; /* none gzip snappy lz4 zstd */
+    bool failures_expected;  /* the self-test's: what the client complains of is no news to the operator */
 };
 
 /* A single record of our own (a position); done is set by kc_drain. The caller keeps it until then. */
@@ -210,6 +218,8 @@ struct kc_ops {
     /* [blocks] Low and high watermark (read_uncommitted: the true end). */
     int (*admin_watermarks)(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timeout_ms,
                             int64_t *ret_low, int64_t *ret_high, struct aq_err *err);
+    /* [blocks] The true ends of many partitions in one request a broker; -1 for a partition that does not exist. */
+    int (*admin_ends)(struct kc_admin *admin, struct kc_end *list, size_t n, int64_t timeout_ms, struct aq_err *err);
     /* [blocks] First offset whose timestamp is >= timestamp; the high watermark when there is none. */
     int (*admin_offset_for_time)(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timestamp_ms,
                                  int64_t timeout_ms, int64_t *ret_offset, struct aq_err *err);

@@ -47,6 +47,11 @@ static json_t *position_to_json(const struct kc_position *position)
         json_object_set_new(object, "time", json_integer(position->last_timestamp));
         json_object_set_new(object, "hash", json_string(hash));
     }
+    if (position->sink_topic && position->sink_offset >= 0) {
+        json_object_set_new(object, "to", json_string(position->sink_topic));
+        json_object_set_new(object, "to_partition", json_integer(position->sink_partition));
+        json_object_set_new(object, "to_offset", json_integer(position->sink_offset));
+    }
     return object;
 }
 
@@ -145,6 +150,18 @@ static int fingerprint_from_json(json_t *object, struct kc_position *ret, struct
     return *end ? bad(err, "hash") : 0;
 }
 
+static int sink_from_json(json_t *object, struct aq_arena *arena, struct kc_position *ret, struct aq_err *err)
+{
+    ret->sink_offset = -1;
+    if (!json_object_get(object, "to")) return 0;
+    int64_t partition = 0;
+    int rc;
+    if ((rc = get_text(object, "to", TOPIC_MAX, arena, &ret->sink_topic, err)) != 0) return rc;
+    if ((rc = get_int(object, "to_partition", 0, INT32_MAX, &partition, err)) != 0) return rc;
+    ret->sink_partition = (int32_t)partition;
+    return get_int(object, "to_offset", 0, INT64_MAX, &ret->sink_offset, err);
+}
+
 static int position_from_json(json_t *object, struct aq_arena *arena, struct kc_position *ret, struct aq_err *err)
 {
     int64_t partition, epoch;
@@ -157,6 +174,7 @@ static int position_from_json(json_t *object, struct aq_arena *arena, struct kc_
     ret->partition = (int32_t)partition;
     ret->leader_epoch = (int32_t)epoch;
     if (json_object_get(object, "id") && (rc = get_id(object, "id", ret->topic_id, err)) != 0) return rc;
+    if ((rc = sink_from_json(object, arena, ret, err)) != 0) return rc;
     return fingerprint_from_json(object, ret, err);
 }
 

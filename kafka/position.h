@@ -30,6 +30,11 @@ struct kc_position {
     int64_t last_timestamp;
     uint64_t last_hash; /* kc_fingerprint() */
     char topic_id[KC_ID_MAX];
+    /* Some record of this partition is known to stand here on the sink; sink_offset -1: nowhere yet. A sink whose log ends
+     * before it has lost what we wrote. */
+    const char *sink_topic;
+    int32_t sink_partition;
+    int64_t sink_offset;
 };
 
 /* What may never change while a state topic lives. */

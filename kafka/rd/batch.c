@@ -114,6 +114,8 @@ struct aq_batch *krd_batch_take(struct kc_consumer *consumer, const struct krd_p
     batch->partition = part->partition;
     batch->owner = part->owner;
     batch->read_us = now;
+    batch->sink_topic = NULL;
+    batch->sink_offset = -1;
     return batch;
 }
 

@@ -36,9 +36,9 @@ static enum aq_level level_of(int syslog_level)
 
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
-    enum aq_level ours = level_of(level);
-    if (!aq_log_enabled(ours)) return;
     const struct krd_client *client = rk ? rd_kafka_opaque(rk) : NULL;
+    enum aq_level ours = client && atomic_load(&((struct krd_client *)client)->quiet) ? AQ_DEBUG : level_of(level);
+    if (!aq_log_enabled(ours)) return;
     char *masked = aq_strdup(text);
     conf_mask(masked);
     aq_log(ours, masked, aq_fs("kafka", facility), aq_fs("cluster", client ? client->cluster : "?"),
@@ -49,15 +49,19 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 void krd_note(struct krd_client *client, int rd_code, const char *text)
 {
     struct krd_note note = {.code = krd_code(rd_code, 0), .rd_code = rd_code};
-    snprintf(note.text, sizeof(note.text), "cluster %s: %s", client->cluster, text);
-    conf_mask(note.text);
+    note.skip = snprintf(note.text, sizeof(note.text), "cluster %.100s: ", client->cluster);
+    AQ_ASSERT(note.skip > 0 && note.skip < (int)sizeof(note.text));
+    snprintf(note.text + note.skip, sizeof(note.text) - (size_t)note.skip, "%s", text);
+    conf_mask(note.text + note.skip);
 
     pthread_mutex_lock(&client->lock);
     client->last = note;
     client->last_us = aq_mono_us();
-    /* A lost connection alone is the client's own business; all brokers gone, a refusal or a fatal error is ours. */
+    /* A lost connection alone is the client's own business; all brokers gone, a refusal, a partition that is not there
+     * or a fatal error is ours. */
     bool matters = rd_code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || note.code == AQ_E_AUTH ||
-                   note.code == AQ_E_DENIED || note.code == AQ_E_FENCED || note.code == AQ_E_FATAL;
+                   note.code == AQ_E_DENIED || note.code == AQ_E_UNKNOWN_TOPIC || note.code == AQ_E_FENCED ||
+                   note.code == AQ_E_FATAL;
     if (matters) {
         /* Full: the oldest goes, what counts is the present. */
         if (client->n_notes == KRD_NOTES) {

@@ -106,11 +106,34 @@ void krd_events_from_message(struct kc_consumer *consumer, const rd_kafka_messag
     krd_events_add(&consumer->events, &event);
 }
 
+/* A partition that does not exist (any more) comes through the error callback and carries its name only in the text:
+ * "orders [5]: desired partition is not available (…)". Topic names have neither blanks nor brackets. */
+static bool partition_from_note(struct kc_consumer *consumer, const struct krd_note *note)
+{
+    char name[256];
+    int partition = -1;
+    if (note->code != AQ_E_UNKNOWN_TOPIC) return false;
+    if (sscanf(note->text + note->skip, "%255[^ ] [%d]:", name, &partition) != 2) return false;
+    const struct aq_name *topic = aq_names_intern(consumer->names, aq_slice_str(name));
+    struct krd_part *part = krd_part_find(consumer, topic, partition);
+    if (!part || !part->live) return true;
+    struct kc_event event = {.kind = KC_EVENT_PARTITION, .owner = part->owner, .code = note->code, .offset = -1};
+    snprintf(event.text, sizeof(event.text), "%s", note->text);
+    krd_events_add(&consumer->events, &event);
+    return true;
+}
+
+/* Notes that a consumer's owner must not take for trouble of the whole cluster. */
+static bool is_private(const struct krd_note *note)
+{
+    return note->rd_code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED || note->code == AQ_E_UNKNOWN_TOPIC;
+}
+
 bool krd_consumer_event(struct kc_consumer *consumer, struct kc_event *ret)
 {
     struct krd_note note;
     while (krd_take_note(&consumer->client, &note)) {
-        if (note.rd_code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) continue;
+        if (partition_from_note(consumer, &note) || is_private(&note)) continue;
         struct kc_event event = {.kind = KC_EVENT_CLUSTER, .code = note.code, .offset = -1};
         snprintf(event.text, sizeof(event.text), "%s", note.text);
         krd_events_add(&consumer->events, &event);

@@ -20,6 +20,7 @@ const struct kc_ops kc_rd_ops = {
     .admin_grow_topic = krd_admin_grow_topic,
     .admin_topic_configs = krd_admin_topic_configs,
     .admin_watermarks = krd_admin_watermarks,
+    .admin_ends = krd_admin_ends,
     .admin_offset_for_time = krd_admin_offset_for_time,
     .admin_group_members = krd_admin_group_members,
 

@@ -82,6 +82,7 @@ int krd_producer_open(const struct kc_cluster *cluster, const struct kc_producer
         free(producer);
         return code;
     }
+    atomic_store(&producer->client.quiet, conf->failures_expected);
     producer->max_bytes = (uint64_t)conf->queue_bytes;
     producer->max_records = producer->max_bytes / RECORD_COST < 1000 ? 1000 : producer->max_bytes / RECORD_COST;
     producer->topic_mask = FIRST_TOPICS - 1;

@@ -26,10 +26,11 @@ enum krd_role { KRD_ADMIN, KRD_CONSUMER, KRD_MEMBER, KRD_READER, KRD_PRODUCER };
 struct krd_note {
     int code;    /* an aq_code: UNREACHABLE, AUTH, DENIED, FENCED, FATAL */
     int rd_code; /* what librdkafka called it */
+    int skip;    /* text + skip: librdkafka's own words, without our "cluster dc1: " */
     char text[256];
 };
 
-#define KRD_NOTES 8
+#define KRD_NOTES 64 /* a deleted topic says it once for each partition */
 
 /* The API keys whose traffic is watched: they decide the outcome of a transaction, or carry the generation. */
 enum krd_api { KRD_ADD_PARTITIONS, KRD_ADD_OFFSETS, KRD_END_TXN, KRD_TXN_OFFSET_COMMIT, KRD_OFFSET_FETCH, KRD_API_COUNT };
@@ -46,6 +47,7 @@ struct krd_client {
     char *cluster;
     char *sasl_username; /* "" when none: see krd_wake() */
     char *sasl_password;
+    atomic_bool quiet; /* its log lines are for debugging only */
     void *self; /* the handle around this client */
     pthread_mutex_t lock; /* guards notes and last */
     struct krd_note notes[KRD_NOTES];
@@ -312,6 +314,7 @@ int krd_admin_topic_configs(struct kc_admin *admin, const char *topic, struct kc
                             struct aq_arena *arena, int64_t timeout_ms, struct aq_err *err);
 int krd_admin_watermarks(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timeout_ms, int64_t *ret_low,
                          int64_t *ret_high, struct aq_err *err);
+int krd_admin_ends(struct kc_admin *admin, struct kc_end *list, size_t n, int64_t timeout_ms, struct aq_err *err);
 int krd_admin_offset_for_time(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timestamp_ms,
                               int64_t timeout_ms, int64_t *ret_offset, struct aq_err *err);
 

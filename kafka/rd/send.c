@@ -317,6 +317,9 @@ void krd_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaq
         }
         note_failure(producer, message, rec);
     } else {
+        batch->sink_topic = rec->topic;
+        batch->sink_partition = message->partition;
+        batch->sink_offset = message->offset;
         producer->acked_records++;
         producer->acked_bytes += bytes;
     }

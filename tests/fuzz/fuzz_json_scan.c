@@ -4,7 +4,7 @@
  * ascending order, must stay byte-identical without edits, and must scan again after edits chosen by the input.
  *
  * With clang -fsanitize=fuzzer (defines AQ_LIBFUZZER) it is a libFuzzer target; otherwise main() replays the files
- * and directories it is given, by default tests/fuzz/corpus/json_scan.
+ * and directories it is given, by default tests/fuzz/corpus/fuzz_json_scan.
  */
 #include <dirent.h>
 #include <stdint.h>
@@ -143,7 +143,7 @@ int main(int argc, char **argv)
 {
     int failed = 0;
     for (int i = 1; i < argc; i++) failed |= replay(argv[i]);
-    if (argc < 2) failed = replay("tests/fuzz/corpus/json_scan");
+    if (argc < 2) failed = replay("tests/fuzz/corpus/fuzz_json_scan");
     printf("%u inputs replayed\n", replayed);
     return failed || replayed == 0;
 }

@@ -47,8 +47,8 @@ char *t_config(const char *source, const char *sink, const char *before, const c
     va_end(args);
     if (length < 0) T_FAIL("out of memory");
     char *text = t_printf("clusters = {\n"
-                          "  src = { brokers = \"%s\"; };\n"
-                          "  dst = { brokers = \"%s\"; };\n"
+                          "  src = { brokers = \"%s\"; connect_timeout = \"60s\"; };\n"
+                          "  dst = { brokers = \"%s\"; connect_timeout = \"60s\"; };\n"
                           "};\n"
                           "%s\n"
                           "routes = ( { from = \"src\"; to = \"dst\";\n    %s } );\n",

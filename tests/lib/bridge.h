@@ -12,6 +12,7 @@ const char *t_aqueduct(void);
 
 /* Two clusters `src` and `dst` and one route from src to dst whose other options are the text:
  *     t_config(src, dst, "", "name = \"r\"; topics = [\"^%s$\"]; stop_at_end = true;", topic)
+ * The clusters have a connect_timeout of 60 s: a broker may be on its way back on a busy machine.
  * `before` stands before the routes (transforms, predicates, http); "" for none. Memory of the caller. */
 char *t_config(const char *source, const char *sink, const char *before, const char *route, ...)
     __attribute__((format(printf, 4, 5)));

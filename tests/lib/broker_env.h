@@ -71,12 +71,16 @@ static inline const char *kt_topic(struct kt_env *env, struct kc_admin *admin, c
                                    const struct kc_config_entry *configs, size_t n_configs)
 {
     struct aq_err err = {0};
+    /* Tests write old timestamps, and time retention would delete such records while they are read. */
+    struct kc_config_entry all[8] = {{"retention.ms", "-1"}};
+    size_t n = 1;
+    for (size_t i = 0; i < n_configs && n < 8; i++) all[n++] = configs[i];
     struct kc_topic_spec spec = {
         .name = kt_name(env, stem),
         .partitions = partitions,
         .replication_factor = 1,
-        .configs = configs,
-        .n_configs = n_configs,
+        .configs = all,
+        .n_configs = n,
     };
     kt_check(kc_rd_ops.admin_create_topic(admin, &spec, KT_TIMEOUT_MS, &err), &err, "create topic");
     return spec.name;

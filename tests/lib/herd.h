@@ -11,13 +11,14 @@
 
 #define T_HERD_MAX 8
 
-enum t_herd_state { T_HERD_DOWN, T_HERD_UP, T_HERD_FROZEN };
+enum t_herd_state { T_HERD_DOWN, T_HERD_UP, T_HERD_FROZEN, T_HERD_LEAVING };
 
 struct t_instance {
     struct t_process *process;
     enum t_herd_state state;
     int crash; /* number of the crash point it is armed with, -1: none */
     int starts;
+    int64_t leave_by; /* T_HERD_LEAVING: when it must be gone */
 };
 
 struct t_herd {
@@ -35,6 +36,8 @@ void t_herd_open(struct t_herd *herd, char *config, int n);
 /* crash: number of a crash point to arm, hit at its count-th passing; -1: none. */
 void t_herd_start(struct t_herd *herd, int i, int crash, int count);
 void t_herd_kill(struct t_herd *herd, int i);
+/* SIGTERM; t_herd_look sees it end, and counts a fault unless that is with 0 and within half a minute. */
+void t_herd_leave(struct t_herd *herd, int i);
 void t_herd_freeze(struct t_herd *herd, int i);
 void t_herd_thaw(struct t_herd *herd, int i);
 /* Notices who has died; call it often. Returns the number of instances that are not down. */

@@ -29,7 +29,8 @@ static const struct {
      1},
     {"a = 99999999999999999999L;", "t.conf:1:5: error: a: 99999999999999999999L does not fit 64 bits", 1},
     {"a = 0xFFFFFFFFFFFFFFFFL;", "t.conf:1:5: error: a: 0xFFFFFFFFFFFFFFFFL does not fit 64 bits", 1},
-    {"a = 010;", "t.conf:1:5: error: a: 010 is decimal or octal, depending on the version of libconfig; write 10", 1},
+    {"a = 010;",
+     "t.conf:1:5: error: a: 010 is decimal or octal, depending on the version of libconfig; write 10", 1},
     {"a = .;", "t.conf:1:5: error: a: '.' is no number, and libconfig would read 0", 1},
     {"a = 1e999;", "t.conf:1:5: error: a: '1e999' is too large for a number", 1},
     /* open ends */
@@ -50,6 +51,8 @@ static const struct {
      -1},
     {"s = \"\n local x = \"y\"\n\";\n", "t.conf:1:5: error: string opened here is not closed on this line",
      -1},
+    {"/* open\nsome prose, and more\nb = 2;", "t.conf:1:1: error: '/*' opened here is never closed: 3 lines",
+     1},
     /* separators */
     {"a = ( { b = 1; }\n { b = 2; } );", "t.conf:1:16: error: a: ',' is missing after this bracket", 1},
     {"a = ( { b = 1; }; { b = 2; } );",
@@ -84,11 +87,13 @@ static const struct {
     {"a = 5s;", "t.conf:1:5: error: a: '5s' must be in quotes; write \"5s\"", 1},
     {"a = 16 MiB;", "t.conf:1:5: error: a: '16 MiB' must be in quotes; write \"16 MiB\"", 1},
     {"a = 5l;", "t.conf:1:5: error: a: '5l' is no number; write 5L", 1},
-    {"a = 0b101;", "t.conf:1:5: error: a: '0b101' must be in quotes", 1},
+    {"a = 0b101;", "t.conf:1:5: error: a: '0b101' is a number only in libconfig 1.8; write it in decimal", 1},
     {"a = two words;", "t.conf:1:5: error: a: 'two words' must be in quotes; write \"two words\"", 1},
     {"a = word\nb = 1;", "t.conf:1:5: error: a: 'word' must be in quotes", 1},
     {"a = 'x; y';", "t.conf:1:5: error: a: strings are written in double quotes; write \"x; y\"", 1},
     {"a = \u201cx\u201d;", "t.conf:1:5: error: a: strings are written in double quotes; write \"x\"", 1},
+    {"a = 5\nb;", "t.conf:2:1: error: unexpected 'b'; a setting is written NAME = VALUE;", 1},
+    {"a = {\n  b = yes;\nc = 2;\n};", "t.conf:2:7: error: a.b: 'yes' is no value", 1},
     /* names */
     {"a = { topic.field = 1; };",
      "t.conf:1:7: error: a: a name cannot hold '.'; write topic_field, or for a client "
@@ -123,6 +128,8 @@ static const struct {
     {"{ a = 1; }", "t.conf:1:1: error: a group needs a name; write NAME = { … };", 1},
     {"a = 1; @include \"x\"", "t.conf:1:8: error: @include must be the first thing on its line", 1},
     {"a = \"x\\x00y\";", "t.conf:1:7: error: a: '\\x00' would be dropped", 1},
+    {"a = \"\\bword\\d\";",
+     "t.conf:1:6: error: a: '\\b' is read differently by libconfig 1.5 and 1.8; write '\\\\b'", 1},
     /* bytes */
     {"\xEF\xBB\xBF"
      "a = 1;",

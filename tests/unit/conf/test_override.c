@@ -33,6 +33,11 @@ static void test_values_by_name_and_index(void **state)
     assert_string_equal(at(&l, "x")->string, "quoted");
     unload(&l);
 
+    l = with("clusters=5", NULL);
+    assert_int_equal(at(&l, "clusters")->integer, 5);
+    assert_int_equal(at(&l, "routes")->count, 2);
+    unload(&l);
+
     l = with("empty=", "negative=-5");
     assert_string_equal(at(&l, "empty")->string, "");
     assert_int_equal(at(&l, "negative")->integer, -5);

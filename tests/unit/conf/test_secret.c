@@ -198,6 +198,27 @@ static void test_property_names(void **state)
     assert_false(conf_secret_property(NULL));
 }
 
+static const char *const planted[] = {
+    "g = { key = \"PLANTED-1\"; unknwn = 1; };",
+    "g = { unknwn = 1; key = \"PLANTED-2\"; };",
+    "g = { key = PLANTED-3; };",
+    "g = { key = \"PLANTED-4\" nn = yes; };",
+    "g = { password = \"PLANTED-5; };\nh = \"x\";",
+    "g = { password = \"PLANTED-6\" oops; };",
+    "g = { password = PLANTED-7; };",
+    "g = { properties = [ \"sasl.password=PLANTED-8\", \"ssl.key.pem=PLANTED-8b\" 5 ]; };",
+    "g = { properties = [ \"sasl.password=PLANTED-9\", ]; };",
+    "g = { key = \"PLANTED-10\"; n = \"PLANTED-10\"; };",
+    "g = { key = \"one\nPLANTED-11\"; m = 2; };",
+    "g = { password = \"one\nPLANTED-12\" \"PLANTED-12b\"; m = yes; };",
+    "g = { key = \"${secret:planted}\"; n = \"${secret:planted}\"; };",
+    "g = { properties = [ \"a=${secret:planted}\" ]; n = \"${AQ_T_PLANTED}\"; };",
+    "g = { key = [ \"PLANTED-13\" ]; n = no; };",
+    "g = { key = 5; url = \"https://u:PLANTED-14@host/\"; };",
+    "g = { key = \"PLANTED\" \"-15\"; unknwn = 1; };",
+    "g = { key = { x = \"PLANTED-16\"; }; };",
+};
+
 /* A planted secret is in no output, wherever the mistake next to it stands. */
 static void test_planted_secrets_never_come_out(void **state)
 {
@@ -222,28 +243,8 @@ static void test_planted_secrets_never_come_out(void **state)
     };
     write_secret(dir, "planted", "PLANTED-FILE", 0600);
     setenv("AQ_T_PLANTED", "PLANTED-FILE", 1);
-    static const char *const texts[] = {
-        "g = { key = \"PLANTED-1\"; unknwn = 1; };",
-        "g = { unknwn = 1; key = \"PLANTED-2\"; };",
-        "g = { key = PLANTED-3; };",
-        "g = { key = \"PLANTED-4\" nn = yes; };",
-        "g = { password = \"PLANTED-5; };\nh = \"x\";",
-        "g = { password = \"PLANTED-6\" oops; };",
-        "g = { password = PLANTED-7; };",
-        "g = { properties = [ \"sasl.password=PLANTED-8\", \"ssl.key.pem=PLANTED-8b\" 5 ]; };",
-        "g = { properties = [ \"sasl.password=PLANTED-9\", ]; };",
-        "g = { key = \"PLANTED-10\"; n = \"PLANTED-10\"; };",
-        "g = { key = \"one\nPLANTED-11\"; m = 2; };",
-        "g = { password = \"one\nPLANTED-12\" \"PLANTED-12b\"; m = yes; };",
-        "g = { key = \"${secret:planted}\"; n = \"${secret:planted}\"; };",
-        "g = { properties = [ \"a=${secret:planted}\" ]; n = \"${AQ_T_PLANTED}\"; };",
-        "g = { key = [ \"PLANTED-13\" ]; n = no; };",
-        "g = { key = 5; url = \"https://u:PLANTED-14@host/\"; };",
-        "g = { key = \"PLANTED\" \"-15\"; unknwn = 1; };",
-        "g = { key = { x = \"PLANTED-16\"; }; };",
-    };
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        struct loaded l = load(texts[i]);
+    for (size_t i = 0; i < sizeof(planted) / sizeof(planted[0]); i++) {
+        struct loaded l = load(planted[i]);
         if (l.doc) {
             struct conf_node *g = conf_get(l.doc->root, "g");
             if (g) opt_read(rows, g, "g", NULL, &l.doc->arena, &t, &l.diags);

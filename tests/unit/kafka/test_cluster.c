@@ -49,9 +49,11 @@ static void reads_a_cluster(void **state)
 {
     (void)state;
     struct reading r;
-    read_text(&r, "clusters = { dc1 = { brokers = \"k1:9092,k2:9092\"; connect_timeout = \"3s\";\n"
-                  "  properties = [ \"security.protocol = sasl_ssl\", \"sasl.mechanism=PLAIN\", \"sasl.password=a=b\" ];\n"
-                  "  registry = { url = \"http://x\"; }; }; };\n");
+    read_text(
+        &r,
+        "clusters = { dc1 = { brokers = \"k1:9092,k2:9092\"; connect_timeout = \"3s\";\n"
+        "  properties = [ \"security.protocol = sasl_ssl\", \"sasl.mechanism=PLAIN\", \"sasl.password=a=b\" ];\n"
+        "  registry = { url = \"http://x\"; }; }; };\n");
     assert_int_equal(r.diags.errors, 0);
     assert_string_equal(r.cluster.name, "dc1");
     assert_string_equal(r.cluster.brokers, "k1:9092,k2:9092");
@@ -70,7 +72,8 @@ static void passwords_never_reach_a_log(void **state)
 {
     (void)state;
     struct reading r;
-    read_text(&r, "clusters = { a = { brokers = \"k\"; properties = [ \"sasl.password=hunter2hunter2\" ]; }; };\n");
+    read_text(
+        &r, "clusters = { a = { brokers = \"k\"; properties = [ \"sasl.password=hunter2hunter2\" ]; }; };\n");
     char line[] = "failed with hunter2hunter2 as password";
     conf_mask(line);
     assert_null(strstr(line, "hunter2"));
@@ -97,7 +100,9 @@ static void each_complaint_has_its_place(void **state)
 {
     (void)state;
     struct reading r;
-    read_text(&r, "clusters = { a = { brokers = \"k\";\n  properties = [ \"client.rack=x\",\n    \"acks=1\" ]; }; };\n");
+    read_text(
+        &r,
+        "clusters = { a = { brokers = \"k\";\n  properties = [ \"client.rack=x\",\n    \"acks=1\" ]; }; };\n");
     assert_int_equal(r.diags.errors, 1);
     assert_int_equal(r.diags.list[0].pos.line, 3);
     assert_int_equal(r.diags.list[0].pos.column, 5);
@@ -128,9 +133,9 @@ static void table_is_sane(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_a_cluster),      cmocka_unit_test(passwords_never_reach_a_log),
+        cmocka_unit_test(reads_a_cluster),        cmocka_unit_test(passwords_never_reach_a_log),
         cmocka_unit_test(all_complaints_at_once), cmocka_unit_test(each_complaint_has_its_place),
-        cmocka_unit_test(from_the_command_line), cmocka_unit_test(table_is_sane),
+        cmocka_unit_test(from_the_command_line),  cmocka_unit_test(table_is_sane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

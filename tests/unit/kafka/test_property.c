@@ -48,10 +48,21 @@ static void passes_through(void **state)
 static void forced_names_say_why(void **state)
 {
     (void)state;
-    const char *const names[] = {"enable.idempotence", "acks",     "group.id",           "transactional.id",
-                                 "auto.offset.reset",  "client.id", "enable.auto.commit", "partitioner",
-                                 "isolation.level",    "linger.ms", "bootstrap.servers",  "message.max.bytes",
-                                 "max.in.flight",      "retries",   "enable.partition.eof"};
+    const char *const names[] = {"enable.idempotence",
+                                 "acks",
+                                 "group.id",
+                                 "transactional.id",
+                                 "auto.offset.reset",
+                                 "client.id",
+                                 "enable.auto.commit",
+                                 "partitioner",
+                                 "isolation.level",
+                                 "linger.ms",
+                                 "bootstrap.servers",
+                                 "message.max.bytes",
+                                 "max.in.flight",
+                                 "retries",
+                                 "enable.partition.eof"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         const char *text = complaint(names[i], "1");
         assert_non_null(strstr(text, names[i]));
@@ -64,10 +75,21 @@ static void forced_names_say_why(void **state)
 static void dangerous_names_are_refused(void **state)
 {
     (void)state;
-    const char *const names[] = {"sasl.kerberos.kinit.cmd", "plugin.library.paths", "ssl.engine.location", "ssl.engine.id",
-                                 "ssl.providers", "sasl.oauthbearer.token.endpoint.url", "test.mock.num.brokers",
-                                 "test.mock.broker.rtt", "debug", "opaque", "dr_msg_cb", "socket_cb", "interceptors",
-                                 "enable.ssl.certificate.verification", "enable.sasl.oauthbearer.unsecure.jwt"};
+    const char *const names[] = {"sasl.kerberos.kinit.cmd",
+                                 "plugin.library.paths",
+                                 "ssl.engine.location",
+                                 "ssl.engine.id",
+                                 "ssl.providers",
+                                 "sasl.oauthbearer.token.endpoint.url",
+                                 "test.mock.num.brokers",
+                                 "test.mock.broker.rtt",
+                                 "debug",
+                                 "opaque",
+                                 "dr_msg_cb",
+                                 "socket_cb",
+                                 "interceptors",
+                                 "enable.ssl.certificate.verification",
+                                 "enable.sasl.oauthbearer.unsecure.jwt"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         assert_non_null(strstr(complaint(names[i], "all"), "is refused"));
     }

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The admin side of the client layer on real brokers: topics, configs, offsets, and errors that name what to do.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/broker_env.h"
+
+static struct kt_env env;
+static const struct kc_ops *ops = &kc_rd_ops;
+
+static const struct kc_topic *find(const struct kc_topics *topics, const char *name)
+{
+    for (size_t i = 0; i < topics->count; i++) {
+        if (strcmp(topics->list[i].name, name) == 0) return &topics->list[i];
+    }
+    return NULL;
+}
+
+static void connects_and_learns_the_cluster_id(void **state)
+{
+    (void)state;
+    struct aq_err err = {0};
+    char source[KC_ID_MAX] = "", sink[KC_ID_MAX] = "";
+    kt_check(ops->admin_connect(env.source_admin, KT_TIMEOUT_MS, source, &err), &err, "connect");
+    kt_check(ops->admin_connect(env.sink_admin, KT_TIMEOUT_MS, sink, &err), &err, "connect");
+    assert_true(strlen(source) > 10);
+    assert_string_not_equal(source, sink);
+}
+
+static void unreachable_cluster_is_named(void **state)
+{
+    (void)state;
+    struct aq_err err = {0};
+    struct kc_cluster nowhere;
+    struct kc_admin *admin = NULL;
+    char id[KC_ID_MAX];
+    kc_cluster_from_brokers("nowhere", "127.0.0.1:1", &env.arena, &nowhere);
+    kt_check(ops->admin_open(&nowhere, "kt", &admin, &err), &err, "open");
+    int64_t started = aq_mono_us();
+    assert_int_equal(ops->admin_connect(admin, 1500, id, &err), AQ_E_UNREACHABLE);
+    assert_true(aq_mono_us() - started < 4 * AQ_SEC);
+    assert_non_null(strstr(err.text, "cluster nowhere"));
+    assert_non_null(strstr(err.text, "refused"));
+    ops->admin_close(admin);
+}
+
+static void creates_grows_and_lists(void **state)
+{
+    (void)state;
+    struct aq_err err = {0};
+    const struct kc_config_entry configs[] = {{"cleanup.policy", "compact"}, {"segment.bytes", "1048576"}};
+    const char *name = kt_topic(&env, env.sink_admin, "kt-adm", 3, configs, 2);
+    struct kc_topic_spec again = {.name = name, .partitions = 3, .replication_factor = -1};
+    assert_int_equal(ops->admin_create_topic(env.sink_admin, &again, KT_TIMEOUT_MS, &err), AQ_E_EXISTS);
+    assert_non_null(strstr(err.text, name));
+    assert_non_null(strstr(err.text, "cluster sink"));
+    kt_check(ops->admin_grow_topic(env.sink_admin, name, 5, KT_TIMEOUT_MS, &err), &err, "grow");
+    assert_int_not_equal(ops->admin_grow_topic(env.sink_admin, name, 2, KT_TIMEOUT_MS, &err), 0); /* never shrinks */
+    assert_non_null(strstr(err.text, name));
+
+    struct kc_topics topics;
+    kt_check(ops->admin_topics(env.sink_admin, KT_TIMEOUT_MS, &topics, &err), &err, "topics");
+    const struct kc_topic *topic = find(&topics, name);
+    assert_non_null(topic);
+    assert_int_equal(topic->partitions, 5);
+    assert_int_equal(topic->error, 0);
+    assert_false(topic->internal);
+    assert_true(topics.brokers >= 1);
+    for (size_t i = 1; i < topics.count; i++) assert_true(strcmp(topics.list[i - 1].name, topics.list[i].name) < 0);
+    aq_arena_finish(&topics.arena);
+}
+
+static void configs_are_the_topics_own(void **state)
+{
+    (void)state;
+    struct aq_err err = {0};
+    const struct kc_config_entry configs[] = {{"cleanup.policy", "compact"}};
+    const char *name = kt_topic(&env, env.sink_admin, "kt-cfg", 1, configs, 1);
+    struct kc_config_entry entries[] = {{"cleanup.policy", "x"}, {"max.message.bytes", "x"}, {"no.such.config", "x"}};
+    kt_check(ops->admin_topic_configs(env.sink_admin, name, entries, 3, &env.arena, KT_TIMEOUT_MS, &err), &err, "configs");
+    assert_string_equal(entries[0].value, "compact");
+    assert_null(entries[1].value); /* the broker's default is not the topic's */
+    assert_null(entries[2].value);
+    const char *missing = kt_name(&env, "kt-missing");
+    assert_int_equal(ops->admin_topic_configs(env.sink_admin, missing, entries, 3, &env.arena, KT_TIMEOUT_MS, &err),
+                     AQ_E_UNKNOWN_TOPIC);
+    assert_non_null(strstr(err.text, missing));
+}
+
+static void offsets_by_time_and_watermark(void **state)
+{
+    (void)state;
+    struct aq_err err = {0};
+    const char *name = kt_topic(&env, env.source_admin, "kt-off", 1, NULL, 0);
+    struct kc_producer *producer = kt_producer(&env.source, NULL);
+    struct aq_batch batch;
+    aq_batch_init(&batch, 8);
+    for (int i = 0; i < 5; i++) {
+        struct aq_record *rec = aq_batch_add(&batch);
+        rec->topic = aq_names_intern(&env.names, aq_slice_str(name));
+        rec->partition = 0;
+        rec->value = AQ_LIT("x");
+        rec->time_type = AQ_TIME_CREATE;
+        rec->timestamp = 1700000000000 + i * 1000;
+    }
+    kt_send_all(producer, &batch);
+    aq_batch_finish(&batch);
+    kt_close_producer(producer);
+    int64_t low = -1, high = -1, offset = -1;
+    kt_check(ops->admin_watermarks(env.source_admin, name, 0, KT_TIMEOUT_MS, &low, &high, &err), &err, "watermarks");
+    assert_int_equal(low, 0);
+    assert_int_equal(high, 5);
+    kt_check(ops->admin_offset_for_time(env.source_admin, name, 0, 1700000002500, KT_TIMEOUT_MS, &offset, &err), &err, "time");
+    assert_int_equal(offset, 3);
+    kt_check(ops->admin_offset_for_time(env.source_admin, name, 0, 1700000004000, KT_TIMEOUT_MS, &offset, &err), &err, "time");
+    assert_int_equal(offset, 4);
+    kt_check(ops->admin_offset_for_time(env.source_admin, name, 0, 1900000000000, KT_TIMEOUT_MS, &offset, &err), &err, "time");
+    assert_int_equal(offset, 5);
+    kt_check(ops->admin_offset_for_time(env.source_admin, name, 0, 0, KT_TIMEOUT_MS, &offset, &err), &err, "time");
+    assert_int_equal(offset, 0);
+    assert_int_not_equal(ops->admin_watermarks(env.source_admin, name, 7, 3000, &low, &high, &err), 0);
+    assert_non_null(strstr(err.text, name));
+    assert_non_null(strstr(err.text, "cluster source"));
+}
+
+static void unknown_group_has_no_members(void **state)
+{
+    (void)state;
+    struct aq_err err = {0};
+    int32_t members = -1;
+    kt_check(ops->admin_group_members(env.sink_admin, kt_name(&env, "kt-nobody"), KT_TIMEOUT_MS, &members, &err), &err,
+             "members");
+    assert_int_equal(members, 0);
+}
+
+static void bad_property_is_told_at_open(void **state)
+{
+    (void)state;
+    struct aq_err err = {0};
+    struct kc_property bad = {.name = "socket.timeout.ms", .value = "soon"};
+    struct kc_cluster cluster = env.sink;
+    cluster.properties = &bad;
+    cluster.n_properties = 1;
+    struct kc_admin *admin = NULL;
+    assert_int_equal(ops->admin_open(&cluster, "kt", &admin, &err), AQ_E_CONFIG);
+    assert_non_null(strstr(err.text, "socket.timeout.ms"));
+    assert_non_null(strstr(err.text, "sink"));
+    assert_null(admin);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    kt_open(&env);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    kt_close(&env);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(connects_and_learns_the_cluster_id),
+        cmocka_unit_test(unreachable_cluster_is_named),
+        cmocka_unit_test(creates_grows_and_lists),
+        cmocka_unit_test(configs_are_the_topics_own),
+        cmocka_unit_test(offsets_by_time_and_watermark),
+        cmocka_unit_test(unknown_group_has_no_members),
+        cmocka_unit_test(bad_property_is_told_at_open),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
