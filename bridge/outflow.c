@@ -284,23 +284,44 @@ static bool send_head(struct br_worker *worker, int64_t now)
     if (rc != 0) return refused(worker, batch, rc, &err, now);
     worker->blocked_us = 0;
     pop(&worker->queue);
-    if (worker->careful) return true; /* its mark moves when the last record is through */
+    if (worker->careful && batch->produced < worker->careful_n) return true; /* note_part() moves the mark */
     br_partition_sent(p, batch);
     if (worker->cycle.conf.exactly_once) kc_cycle_touch(&worker->cycle, p->task);
     return true;
 }
 
-void br_outflow_send(struct br_worker *worker, int64_t now)
+/* A batch of which only the beginning was handed over, because the producer is full or it goes record by record: that
+ * part is in the transaction, so the position must cover it, or a crash behind the commit would repeat it. */
+static void note_part(struct br_worker *worker)
+{
+    struct aq_batch *batch = worker->careful ? worker->careful : worker->queue.head;
+    if (!batch || batch->produced == 0) return;
+    uint32_t whole = worker->careful ? worker->careful_n : batch->n, part = batch->n;
+    if (batch->produced == whole) return;
+    struct br_partition *p = batch->owner;
+    batch->n = whole;
+    bool moved = br_partition_sent_part(p, batch);
+    batch->n = part;
+    if (moved && worker->cycle.conf.exactly_once) kc_cycle_touch(&worker->cycle, p->task);
+}
+
+static void send_queue(struct br_worker *worker, int64_t now)
 {
     struct aq_err err;
-    if (!br_worker_may_commit(worker)) return;
-    while (worker->queue.head && worker->state != BR_WORKER_FAILED && !worker->err.code) {
+    while (worker->queue.head && worker->err.code == 0) {
         if (!kc_cycle_accepts(&worker->cycle, now, &err)) {
             if (err.code != 0 && aq_code_class(err.code) != AQ_CLASS_RETRY) kc_cycle_break(&worker->cycle, &err);
             return;
         }
         if (!send_head(worker, now)) return;
     }
+}
+
+void br_outflow_send(struct br_worker *worker, int64_t now)
+{
+    if (!br_worker_may_commit(worker)) return;
+    send_queue(worker, now);
+    note_part(worker);
 }
 
 /* ---- delivery reports --------------------------------------------------------------------------------------------- */
@@ -315,9 +336,6 @@ static bool careful_is_through(struct br_worker *worker, struct aq_batch *batch)
         push_front(&worker->queue, batch);
         return false;
     }
-    struct br_partition *p = batch->owner;
-    br_partition_sent(p, batch);
-    if (worker->cycle.conf.exactly_once) kc_cycle_touch(&worker->cycle, p->task);
     return true;
 }
 

@@ -243,7 +243,8 @@ struct kc_ops {
     struct aq_batch *(*consumer_poll)(struct kc_consumer *consumer, int64_t now, int wait_ms);
     /* Next event recorded so far; false when there is none. */
     bool (*consumer_event)(struct kc_consumer *consumer, struct kc_event *ret);
-    /* End of a partition as last seen in a fetch answer (LSO when read_committed), -1 unknown. Cheap. */
+    /* High watermark as last seen in a fetch answer, -1 unknown. Cheap. (The client keeps the LSO to itself: with
+     * read_committed an open transaction counts as lag.) */
     int64_t (*consumer_known_end)(struct kc_consumer *consumer, const char *topic, int32_t partition);
 
     /* member */
@@ -288,7 +289,8 @@ struct kc_ops {
     const struct kc_failure *(*producer_failure)(const struct kc_producer *producer);
     void (*producer_forget_failure)(struct kc_producer *producer);
 
-    /* Transactions. The slow calls run on the producer's helper thread; txn_poll tells when they are through. */
+    /* Transactions. The slow calls run on the producer's helper thread; txn_poll tells when they are through.
+     * In READY; FATAL or FENCED when the handle has FAILED or is tainted: it must be replaced. */
     int (*txn_begin)(struct kc_producer *producer, struct aq_err *err);
     /* All deliveries must have been drained. send_offsets_to_transaction for `group`, then commit. The list must not be
      * empty (the client would make it a silent no-op without fencing): asserted. */
@@ -297,10 +299,13 @@ struct kc_ops {
     /* Batches in flight come back by kc_drain once the state is READY again. */
     int (*txn_abort)(struct kc_producer *producer, struct aq_err *err);
     /* Current state. When a commit or abort has just ended, *ret_code says how, once: 0, or TXN_ABORT (not committed:
-     * abort), FENCED, FATAL, and err->text why. started_us: since when the slow call is running, for the deadline. */
+     * abort), FENCED, FATAL, and err->text why. started_us: since when the slow call is running, for the deadline.
+     * FENCED with the state OPEN: the coordinator refused the membership; the handle is fine, abort. With the state
+     * FAILED a commit's outcome may be unknown (EndTxn was on its way): only the sink knows what is committed. */
     enum kc_txn_state (*txn_poll)(struct kc_producer *producer, int *ret_code, int64_t *ret_started_us, struct aq_err *err);
-    /* True when the last transaction's EndTxn had to be sent more than once: the caller must replace the producer
-     * before the next transaction (a delayed duplicate could end it). */
+    /* True when a transactional request (EndTxn, TxnOffsetCommit, AddOffsets, AddPartitions) of a past transaction, be
+     * it committed or aborted, was never answered: the caller must replace the producer before the next transaction,
+     * which a delayed copy could end, extend or turn back. txn_begin refuses otherwise. */
     bool (*txn_tainted)(const struct kc_producer *producer);
 
     /* state reader */

@@ -136,13 +136,26 @@ static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *rk, int fd, const char *b
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+/* Set in the client's broker threads. An answer passes on_response_received twice, in the broker thread that read it and
+ * again in the thread it is handed to; the first time counts. (Nothing else tells the two calls apart: the correlation
+ * id it is given is not the request's.) */
+static _Thread_local bool in_broker_thread;
+
+static rd_kafka_resp_err_t on_thread_start(rd_kafka_t *rk, rd_kafka_thread_type_t type, const char *name, void *opaque)
+{
+    (void)rk, (void)name, (void)opaque;
+    in_broker_thread = type == RD_KAFKA_THREAD_BROKER;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 static rd_kafka_resp_err_t on_response_received(rd_kafka_t *rk, int fd, const char *broker, int32_t broker_id,
                                                 int16_t api_key, int16_t api_version, int32_t correlation, size_t size,
                                                 int64_t rtt, rd_kafka_resp_err_t error, void *opaque)
 {
     (void)rk, (void)fd, (void)broker, (void)broker_id, (void)api_version, (void)correlation, (void)size, (void)rtt;
     /* Called with an error for requests that timed out or lost their connection: those were never answered. */
-    struct krd_traffic *traffic = error ? NULL : traffic_of(opaque, api_key);
+    bool counts = in_broker_thread && !error;
+    struct krd_traffic *traffic = counts ? traffic_of(opaque, api_key) : NULL;
     if (traffic) atomic_fetch_add(&traffic->answered, 1);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -152,6 +165,7 @@ static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, v
     (void)conf, (void)text, (void)size;
     rd_kafka_resp_err_t error = rd_kafka_interceptor_add_on_request_sent(rk, "aqueduct", on_request_sent, opaque);
     if (!error) error = rd_kafka_interceptor_add_on_response_received(rk, "aqueduct", on_response_received, opaque);
+    if (!error) error = rd_kafka_interceptor_add_on_thread_start(rk, "aqueduct", on_thread_start, opaque);
     return error;
 }
 

@@ -272,16 +272,35 @@ static void give_job(struct krd_txn *txn, enum job job, enum kc_txn_state state)
     pthread_mutex_unlock(&txn->lock);
 }
 
+/* A handle that can begin no more says so, instead of trusting every caller to have asked. */
+static int refuse_to_begin(struct krd_txn *txn, struct aq_err *err)
+{
+    pthread_mutex_lock(&txn->lock);
+    int code = 0;
+    if (get_state(txn) == KC_TXN_FAILED) {
+        code = aq_fail(err, txn->result == AQ_E_FENCED ? AQ_E_FENCED : AQ_E_FATAL, "%s",
+                       txn->result_text[0] ? txn->result_text : "the producer has failed");
+    } else if (txn->tainted) {
+        set_state(txn, KC_TXN_FAILED);
+        code = aq_fail(err, AQ_E_FATAL, "a request of the last transaction was never answered and may still arrive in the "
+                                        "next one: the producer must be replaced");
+    }
+    pthread_mutex_unlock(&txn->lock);
+    return code;
+}
+
 int krd_txn_begin(struct kc_producer *producer, struct aq_err *err)
 {
     struct krd_txn *txn = producer->txn;
-    AQ_ASSERT(txn && get_state(txn) == KC_TXN_READY);
+    AQ_ASSERT(txn && (get_state(txn) == KC_TXN_READY || get_state(txn) == KC_TXN_FAILED));
+    int code = refuse_to_begin(txn, err);
+    if (code) return code;
     AQ_ASSERT(krd_producer_in_flight(producer, NULL) == 0);
     krd_traffic_reset(&producer->client);
     krd_producer_forget_failure(producer);
     char text[512] = "";
     /* Local to the client, no broker is asked: the worker may make this call itself. */
-    int code = judge(txn, KC_CALL_BEGIN, make_call(txn, KC_CALL_BEGIN), text, sizeof(text));
+    code = judge(txn, KC_CALL_BEGIN, make_call(txn, KC_CALL_BEGIN), text, sizeof(text));
     if (code) {
         set_state(txn, KC_TXN_FAILED);
         return aq_fail(err, code == AQ_E_FENCED ? AQ_E_FENCED : AQ_E_FATAL, "%s", text);

@@ -70,6 +70,10 @@ static void creates_grows_and_lists(void **state)
     assert_int_equal(topic->partitions, 5);
     assert_int_equal(topic->error, 0);
     assert_false(topic->internal);
+    int major = 0, minor = 0;
+    assert_int_equal(sscanf(kc_rd_version(), "%d.%d", &major, &minor), 2);
+    bool has_ids = major > 2 || minor >= 3;
+    assert_int_equal(topic->id[0] != 0, has_ids);
     assert_true(topics.brokers >= 1);
     for (size_t i = 1; i < topics.count; i++) assert_true(strcmp(topics.list[i - 1].name, topics.list[i].name) < 0);
     aq_arena_finish(&topics.arena);

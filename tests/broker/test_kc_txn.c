@@ -445,6 +445,62 @@ static void second_producer_with_the_same_id_fences_the_first(void **state)
     tear_down(&stage);
 }
 
+/* A copy of a request whose answer was lost may arrive in the next transaction, so there must be no next one. */
+static void lost_answer_taints_the_producer(void **state)
+{
+    (void)state;
+    struct stage stage;
+    set_up(&stage);
+    struct aq_err err = {0};
+    begin(&stage);
+    send_data(&stage, 1);
+    atomic_fetch_add(&stage.producer->client.traffic[KRD_END_TXN].sent, 1); /* as if sent twice, answered once */
+    kt_check(commit(&stage, stage.membership, 1, &err), &err, "commit");
+    assert_true(ops->txn_tainted(stage.producer));
+    assert_int_equal(ops->txn_begin(stage.producer, &err), AQ_E_FATAL);
+    assert_int_equal(ops->txn_poll(stage.producer, NULL, NULL, NULL), KC_TXN_FAILED);
+    assert_int_equal(ops->txn_begin(stage.producer, &err), AQ_E_FATAL);
+    assert_int_equal(count_committed(stage.topic), 1);
+    tear_down(&stage);
+}
+
+static void clusters(const char *command)
+{
+    char line[512];
+    snprintf(line, sizeof(line), "%s %s --name %s sink >/dev/null", getenv("AQUEDUCT_CLUSTERS_CMD"), command,
+             getenv("AQUEDUCT_CLUSTERS_NAME"));
+    if (system(line) != 0) fail_msg("%s", line);
+}
+
+/* The same with a broker that really falls silent for longer than a request may take. Committed or not, it shows. */
+static void silent_broker_taints_the_producer(void **state)
+{
+    (void)state;
+    if (!getenv("AQUEDUCT_CLUSTERS_CMD") || !getenv("AQUEDUCT_CLUSTERS_NAME")) skip();
+    struct kc_property impatient = {.name = "socket.timeout.ms", .value = "1500"};
+    env.sink.properties = &impatient;
+    env.sink.n_properties = 1;
+    struct stage stage;
+    set_up(&stage);
+    env.sink.properties = NULL;
+    env.sink.n_properties = 0;
+    struct aq_err err = {0};
+    begin(&stage);
+    send_data(&stage, 1);
+    clusters("pause");
+    struct kc_task_offset offset = {.partition = 0, .offset = 1, .metadata = NULL};
+    kt_check(ops->txn_commit(stage.producer, stage.membership, stage.state, &offset, 1, &err), &err, "commit");
+    aq_sleep_ms(4000);
+    clusters("cont");
+    int code = kt_wait_txn(stage.producer, KC_TXN_COMMITTING, &err);
+    fprintf(stderr, "commit over a silent broker: %s %s\n", code ? aq_code_name(code) : "0", code ? err.text : "");
+    if (ops->txn_poll(stage.producer, NULL, NULL, NULL) == KC_TXN_OPEN) abort_txn(&stage);
+    bool usable = ops->txn_poll(stage.producer, NULL, NULL, NULL) == KC_TXN_READY;
+    assert_true(!usable || ops->txn_tainted(stage.producer));
+    assert_int_not_equal(usable ? ops->txn_begin(stage.producer, &err) : -1, 0);
+    tear_down(&stage);
+}
+
 static void close_with_batches_in_flight(void **state)
 {
     (void)state;
@@ -531,6 +587,8 @@ int main(void)
         cmocka_unit_test(abort_gives_batches_back_whole),
         cmocka_unit_test(refused_record_fails_the_transaction_only),
         cmocka_unit_test(second_producer_with_the_same_id_fences_the_first),
+        cmocka_unit_test(lost_answer_taints_the_producer),
+        cmocka_unit_test(silent_broker_taints_the_producer),
         cmocka_unit_test(close_with_batches_in_flight),
         cmocka_unit_test(empty_offset_list_ends_the_process),
         cmocka_unit_test(positions_can_be_reset_only_without_members),

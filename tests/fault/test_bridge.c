@@ -220,7 +220,11 @@ static int passes(struct round *r, int crash)
 static void start_again(struct round *r, int i)
 {
     int crash = r->crash[i];
-    t_herd_start(&r->herd, i, crash, crash >= 0 ? passes(r, crash) : 0);
+    int count = crash >= 0 ? passes(r, crash) : 0;
+    if (crash >= 0 && getenv("AQUEDUCT_TEST_VERBOSE"))
+        fprintf(stderr, "%" PRId64 " instance %d is to die %s:%d\n", t_now_ms(), i, aq_crash_names[crash],
+                count);
+    t_herd_start(&r->herd, i, crash, count);
     if (crash >= 0) r->due[i] = t_now_ms() + ARMED_MS;
     r->crash[i] = -1;
 }

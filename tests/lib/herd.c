@@ -98,6 +98,8 @@ static void note_death(struct t_herd *herd, int i, int code)
     struct t_instance *one = &herd->list[i];
     if (one->crash >= 0 && code == DIED_BY_KILL) {
         herd->hits[one->crash]++;
+        if (getenv("AQUEDUCT_TEST_VERBOSE"))
+            fprintf(stderr, "instance %d died %s\n", i, aq_crash_names[one->crash]);
         return;
     }
     herd->unexpected++;

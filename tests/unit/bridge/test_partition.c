@@ -194,6 +194,29 @@ static void rewinding_forgets_everything_not_committed(void **state)
     stop(&f);
 }
 
+/* Where the sink is known to have one of the records; a batch that sent nothing leaves what was known. */
+static void the_place_on_the_sink_is_remembered(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct kc_position position;
+    start(&f);
+    struct aq_batch *a = take(&f, 0, 0, 2, 1), *b = take(&f, 1, 2, 2, 1);
+    a->sink_topic = aq_names_intern(&f.names, AQ_LIT("dc1.orders"));
+    a->sink_partition = 5;
+    a->sink_offset = 77;
+    b->sink_offset = -1;
+    br_partition_sent(&f.p, a);
+    br_partition_sent(&f.p, b);
+    br_partition_acked(&f.p, a);
+    br_partition_acked(&f.p, b);
+    br_mark_to_position(&f.p, &f.p.acked, &position);
+    assert_string_equal(position.sink_topic, "dc1.orders");
+    assert_int_equal(position.sink_partition, 5);
+    assert_int_equal(position.sink_offset, 77);
+    stop(&f);
+}
+
 static void the_end_is_stepped_to_only_when_nothing_is_between(void **state)
 {
     (void)state;
@@ -236,6 +259,8 @@ static void positions_and_marks_are_the_same_thing(void **state)
     assert_string_equal(position.topic, "orders");
     assert_int_equal(position.partition, 3);
     assert_string_equal(position.topic_id, "abc");
+    assert_null(position.sink_topic); /* nothing is known to stand on the sink yet */
+    assert_int_equal(position.sink_offset, -1);
     br_mark_from_position(&position, &back);
     assert_int_equal(back.next, 42);
     assert_int_equal(back.last_offset, 40);
@@ -255,6 +280,7 @@ int main(void)
         cmocka_unit_test(a_batch_sent_in_pieces),
         cmocka_unit_test(a_piece_of_known_records_moves_nothing),
         cmocka_unit_test(rewinding_forgets_everything_not_committed),
+        cmocka_unit_test(the_place_on_the_sink_is_remembered),
         cmocka_unit_test(the_end_is_stepped_to_only_when_nothing_is_between),
         cmocka_unit_test(positions_and_marks_are_the_same_thing),
     };

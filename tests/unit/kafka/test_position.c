@@ -32,9 +32,16 @@ static struct kc_snapshot make_snapshot(struct kc_position list[2])
                                    .last_offset = 9007199254740991,
                                    .last_timestamp = -1,
                                    .last_hash = 0xfedcba9876543210u,
-                                   .topic_id = "AAAAAAAAQACAAAAAAAAAAQ"};
-    list[1] = (struct kc_position){
-        .topic = "customers", .partition = other, .next = 0, .leader_epoch = -1, .last_offset = -1};
+                                   .topic_id = "AAAAAAAAQACAAAAAAAAAAQ",
+                                   .sink_topic = "dc1.orders.eu",
+                                   .sink_partition = 4,
+                                   .sink_offset = 123456789012};
+    list[1] = (struct kc_position){.topic = "customers",
+                                   .partition = other,
+                                   .next = 0,
+                                   .leader_epoch = -1,
+                                   .last_offset = -1,
+                                   .sink_offset = -1};
     return (struct kc_snapshot){.facts = facts,
                                 .task = task,
                                 .seq = 77,
@@ -54,6 +61,11 @@ static void check_position(const struct kc_position *a, const struct kc_position
     assert_int_equal(a->last_timestamp, b->last_timestamp);
     assert_true(a->last_hash == b->last_hash);
     assert_string_equal(a->topic_id, b->topic_id);
+    assert_int_equal(a->sink_offset, b->sink_offset);
+    assert_int_equal(a->sink_topic != NULL, b->sink_topic != NULL);
+    if (!a->sink_topic) return;
+    assert_string_equal(a->sink_topic, b->sink_topic);
+    assert_int_equal(a->sink_partition, b->sink_partition);
 }
 
 static void a_snapshot_comes_back_as_it_was(void **state)
@@ -205,6 +217,13 @@ static void every_field_damaged(void **state)
         {"hash", "\"123\""},
         {"hash", "\"zzzzzzzzzzzzzzzz\""},
         {"hash", "12"},
+        {"to", "1"},
+        {"to_partition", NULL},
+        {"to_partition", "-1"},
+        {"to_partition", "2147483648"},
+        {"to_offset", NULL},
+        {"to_offset", "-1"},
+        {"to_offset", "\"5\""},
     };
     for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) check_refused(false, &whole[i]);
     for (size_t i = 0; i < sizeof(position) / sizeof(position[0]); i++) check_refused(true, &position[i]);
