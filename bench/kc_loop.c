@@ -12,7 +12,7 @@
 
 #define PARTITIONS 4
 #define FILL_BATCH 2000
-#define DISTINCT 4096
+#define DISTINCT   4096
 
 /* Half of each value repeats, half is random letters: compresses about as JSON does. */
 static char *make_values(size_t bytes)
@@ -21,7 +21,8 @@ static char *make_values(size_t bytes)
     uint64_t seed = 88172645463325252u;
     for (size_t i = 0; i < bytes * DISTINCT; i++) {
         seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
-        values[i] = (char)(i / 16 % 2 ? "\"field\":\"value,\""[i % 16] : "abcdefghijklmnopqrstuvwxyz0123456789"[seed % 36]);
+        values[i] = (char)(i / 16 % 2 ? "\"field\":\"value,\""[i % 16]
+                                      : "abcdefghijklmnopqrstuvwxyz0123456789"[seed % 36]);
     }
     return values;
 }
@@ -108,13 +109,14 @@ static void turn(struct loop *loop, const struct aq_name *sink, int64_t now)
     }
 }
 
-/* The transaction without offsets: abort and commit cost the same here, so abort is not what is measured. The naive
- * order: nothing is polled while the commit runs. */
+/* The naive order: nothing is polled while the commit runs. */
 static void end_transaction(struct loop *loop, struct kc_membership *membership, const char *state_topic)
 {
     struct aq_err err = {0};
     struct kc_ack ack;
-    kt_check(kc_rd_ops.producer_send_own(loop->producer, state_topic, 0, AQ_LIT("pos"), AQ_LIT("x"), &ack, &err), &err, "own");
+    kt_check(
+        kc_rd_ops.producer_send_own(loop->producer, state_topic, 0, AQ_LIT("pos"), AQ_LIT("x"), &ack, &err),
+        &err, "own");
     while (kc_rd_ops.producer_in_flight(loop->producer, NULL) > 0) drain(loop, 5);
     struct kc_task_offset offset = {.partition = 0, .offset = ack.offset + 1, .metadata = "v1"};
     kt_check(kc_rd_ops.txn_commit(loop->producer, membership, state_topic, &offset, 1, &err), &err, "commit");
@@ -127,8 +129,11 @@ static void end_transaction(struct loop *loop, struct kc_membership *membership,
 static struct kc_membership *join(struct kt_env *env, const char *topic, struct kc_member **ret)
 {
     struct aq_err err = {0};
-    struct kc_member_conf conf = {.client_id = "kt-member", .group_id = kt_name(env, "kt-group"), .topic = topic,
-                                  .session_timeout_ms = 10000, .max_poll_interval_ms = 300000};
+    struct kc_member_conf conf = {.client_id = "kt-member",
+                                  .group_id = kt_name(env, "kt-group"),
+                                  .topic = topic,
+                                  .session_timeout_ms = 10000,
+                                  .max_poll_interval_ms = 300000};
     kt_check(kc_rd_ops.member_open(&env->sink, &conf, ret, &err), &err, "member");
     struct kc_member_event event;
     for (;;) {
@@ -158,7 +163,8 @@ int main(int argc, char **argv)
     struct kc_member *member = NULL;
     struct kc_membership *membership = commit_ms > 0 ? join(&env, state, &member) : NULL;
     struct loop loop = {.consumer = kt_consumer(&env, &env.source, true),
-                        .producer = kt_producer(&env.sink, commit_ms > 0 ? kt_name(&env, "kc-loop-txn") : NULL)};
+                        .producer =
+                            kt_producer(&env.sink, commit_ms > 0 ? kt_name(&env, "kc-loop-txn") : NULL)};
     if (commit_ms > 0) {
         kt_check(kt_wait_txn(loop.producer, KC_TXN_STARTING, &err), &err, "start");
         kt_check(kc_rd_ops.txn_begin(loop.producer, &err), &err, "begin");
@@ -177,19 +183,27 @@ int main(int argc, char **argv)
         turn(&loop, sink, now);
         if (member) {
             struct kc_member_event event;
-            if (kc_rd_ops.member_poll(member, &event)) fprintf(stderr, "member event %d: %s\n", event.kind, event.text);
+            if (kc_rd_ops.member_poll(member, &event))
+                fprintf(stderr, "member event %d: %s\n", event.kind, event.text);
         }
-        if (commit_ms > 0 && !loop.stuck && now - loop.begun_us >= commit_ms * AQ_MS) end_transaction(&loop, membership, state);
+        if (commit_ms > 0 && !loop.stuck && now - loop.begun_us >= commit_ms * AQ_MS)
+            end_transaction(&loop, membership, state);
     }
     if (commit_ms > 0) end_transaction(&loop, membership, state);
     int64_t took = aq_mono_us() - started;
     getrusage(RUSAGE_SELF, &after);
-    double cpu = (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec) + (double)(after.ru_stime.tv_sec - before.ru_stime.tv_sec) +
-                 (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec - before.ru_stime.tv_usec) / 1e6;
-    printf("%" PRIu64 " records of %zu bytes in %.2f s: %.0f records/s, %.0f MB/s, %.2f CPU s, peak memory %ld MB (%ld before), %" PRIu64
-           " transactions\n",
-           records, bytes, (double)took / 1e6, (double)records * 1e6 / (double)took,
-           (double)(records * bytes) / (double)took, cpu, after.ru_maxrss / 1024, before.ru_maxrss / 1024, loop.transactions);
+    double cpu = (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec) +
+                 (double)(after.ru_stime.tv_sec - before.ru_stime.tv_sec) +
+                 (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec -
+                          before.ru_stime.tv_usec) /
+                     1e6;
+    printf(
+        "%" PRIu64
+        " records of %zu bytes in %.2f s: %.0f records/s, %.0f MB/s, %.2f CPU s, peak memory %ld MB (%ld before), %" PRIu64
+        " transactions\n",
+        records, bytes, (double)took / 1e6, (double)records * 1e6 / (double)took,
+        (double)(records * bytes) / (double)took, cpu, after.ru_maxrss / 1024, before.ru_maxrss / 1024,
+        loop.transactions);
 
     kt_close_producer(loop.producer);
     kc_rd_ops.consumer_close(loop.consumer, 5000);

@@ -62,10 +62,19 @@ static struct br_sink_topic *get_or_add(struct br_sink_topics *topics, const cha
     return topic;
 }
 
-/* A topic we may have written to is gone. Creating it again in silence would hide that its records are gone, too. */
+/* A topic this route writes to is gone. Creating it again in silence would hide that its records are gone, too. One
+ * answer without it may come from a broker that lags behind; two in a row are believed. */
 static void note_vanished(struct br_sink_topic *topic)
 {
-    if (!topic->seen || topic->partitions > 0 || topic->wanted == 0) return;
+    if (topic->present) {
+        topic->missing = 0;
+        return;
+    }
+    if (!topic->seen) return;
+    topic->missing++;
+    if (topic->missing < 2) return;
+    topic->partitions = 0;
+    if (!topic->used) return;
     topic->code = AQ_E_MISMATCH;
     topic->retry_us = INT64_MAX;
     snprintf(topic->text, sizeof(topic->text),
@@ -75,11 +84,12 @@ static void note_vanished(struct br_sink_topic *topic)
 void br_sink_topics_update(struct br_sink_topics *topics, const struct kc_topics *seen)
 {
     pthread_mutex_lock(&topics->lock);
-    for (size_t i = 0; i < topics->count; i++) topics->list[i]->partitions = 0;
+    for (size_t i = 0; i < topics->count; i++) topics->list[i]->present = false;
     for (size_t i = 0; i < seen->count; i++) {
         const struct kc_topic *topic = &seen->list[i];
-        if (topic->error != 0) continue;
         struct br_sink_topic *known = get_or_add(topics, topic->name);
+        known->present = true; /* also with an error: a leader that moves is not a deletion */
+        if (topic->error != 0) continue;
         known->partitions = topic->partitions;
         known->seen = true;
     }
@@ -95,6 +105,7 @@ int32_t br_sink_topics_want(struct br_sink_topics *topics, const char *name, int
     *ret_asked = false;
     pthread_mutex_lock(&topics->lock);
     struct br_sink_topic *topic = get_or_add(topics, name);
+    topic->used = true;
     if (topic->partitions >= least) {
         answer = topic->partitions;
     } else {

@@ -19,6 +19,9 @@ struct br_sink_topic {
     int32_t wanted;     /* partitions to create it with or grow it to; 0: nobody asked */
     int32_t least;      /* it must have at least these; fewer means grow */
     bool seen;          /* it existed while this process ran */
+    bool used;          /* records of this route go there */
+    bool present;       /* in the last answer */
+    uint8_t missing;    /* answers in a row without it */
     int code;           /* why the last attempt to create or grow failed; 0 */
     char text[256];
     int64_t retry_us;   /* not before this monotonic time again */

@@ -39,7 +39,7 @@ static int scan_for_snapshot(struct br_worker *worker, int32_t task, struct aq_a
     rc = worker->ops->reader_scan_last(worker->reader, topic, task, AQ_LIT(KC_POSITION_KEY), high, READ_TIMEOUT_MS, arena, ret,
                                        err);
     if (rc == 0 && ret->offset >= 0)
-        aq_log(AQ_WARN, "the group's committed offset is gone (expired or deleted); using the newest position in the state topic",
+        aq_log(AQ_WARN, "no committed pointer leads to a position (expired, deleted or compacted); using the newest in the state topic",
                aq_fs("route", worker->route->name), aq_fs("topic", topic), aq_fi("task", task),
                aq_fi("offset", ret->offset));
     return rc;
@@ -143,7 +143,7 @@ static void settle(struct br_worker *worker, int32_t index, int rc, struct aq_er
 }
 
 /* The records all stable pointers point to, in one request; *ret_stored is parallel to the pointers. */
-static int read_stored(struct br_worker *worker, const struct kc_pointer *pointers, size_t n, struct kc_stored *stored,
+static int read_all_stored(struct br_worker *worker, const struct kc_pointer *pointers, size_t n, struct kc_stored *stored,
                        struct aq_arena *arena, struct aq_err *err)
 {
     struct kc_stored *wanted = aq_arena_alloc(arena, n * sizeof(*wanted));
@@ -158,6 +158,25 @@ static int read_stored(struct br_worker *worker, const struct kc_pointer *pointe
     for (size_t i = 0, at = 0; rc == 0 && i < n; i++)
         if (pointers[i].code == 0 && pointers[i].offset > 0) stored[i] = wanted[at++];
     return rc;
+}
+
+/* The same, but a record that is not there any more makes its task look for the newest snapshot instead: a snapshot without
+ * a pointer (at_least_once died between the two, a reset was interrupted) lets compaction take the one pointed to. */
+static int read_stored(struct br_worker *worker, struct kc_pointer *pointers, size_t n, struct kc_stored *stored,
+                       struct aq_arena *arena, struct aq_err *err)
+{
+    int rc = read_all_stored(worker, pointers, n, stored, arena, err);
+    if (rc != AQ_E_STATE) return rc;
+    for (size_t i = 0; i < n; i++) {
+        rc = read_all_stored(worker, &pointers[i], 1, &stored[i], arena, err);
+        if (rc == AQ_E_STATE) {
+            pointers[i].offset = -1;
+            stored[i] = (struct kc_stored){.partition = pointers[i].partition, .offset = -1};
+        } else if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
 }
 
 static size_t tasks_to_take(const struct br_worker *worker, int64_t now, struct kc_pointer *ret)

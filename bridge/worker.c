@@ -134,7 +134,9 @@ int br_worker_open(struct br_worker *worker, struct aq_err *err)
                                               .group_id = route->group,
                                               .read_committed = !route->read_uncommitted,
                                               .queue_bytes = route->queue_bytes,
-                                              .batch_records = batch_records(route)};
+                                              .batch_records = batch_records(route),
+                                              /* what fits into one produce request, see outflow.c */
+                                              .batch_bytes = route->batch_bytes * 15 / 16};
     const struct kc_member_conf member = {.client_id = worker->instance,
                                           .group_id = route->group,
                                           .topic = route->state_topic,

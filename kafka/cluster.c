@@ -19,15 +19,17 @@ static const struct opt_row rows[] = {
         .offset = offsetof(struct kc_cluster, brokers),
         .flags = OPT_REQUIRED,
         .reload = OPT_RELOAD_PROCESS,
-        .help = "Addresses for the first contact, host:port, separated by commas. The others are learned from the brokers.",
+        .help =
+            "Addresses for the first contact, host:port, separated by commas. The others are learned from the brokers.",
     },
     {
         .name = "properties",
         .kind = OPT_STRINGS,
         .offset = offsetof(struct kc_cluster, raw_properties),
         .reload = OPT_RELOAD_PROCESS,
-        .help = "Properties of the client library as \"name=value\", one per item. Those this program must set itself, and "
-                "those that could run or load code, are refused with the reason.",
+        .help =
+            "Properties of the client library as \"name=value\", one per item. Those this program must set itself, and "
+            "those that could run or load code, are refused with the reason.",
     },
     {
         .name = "connect_timeout",
@@ -72,8 +74,8 @@ static bool is_repeated(const struct kc_cluster *cluster, const char *name)
     return false;
 }
 
-static void read_property(const char *text, struct conf_pos pos, struct aq_arena *arena, struct conf_diags *diags,
-                          struct kc_cluster *ret)
+static void read_property(const char *text, struct conf_pos pos, struct aq_arena *arena,
+                          struct conf_diags *diags, struct kc_cluster *ret)
 {
     const char *equals = strchr(text, '=');
     if (!equals || equals == text) {
@@ -92,7 +94,8 @@ static void read_property(const char *text, struct conf_pos pos, struct aq_arena
     ret->properties[ret->n_properties++] = (struct kc_property){name, value, secret, pos};
 }
 
-void kc_cluster_read(struct conf_node *group, struct aq_arena *arena, struct conf_diags *diags, struct kc_cluster *ret)
+void kc_cluster_read(struct conf_node *group, struct aq_arena *arena, struct conf_diags *diags,
+                     struct kc_cluster *ret)
 {
     AQ_ASSERT(group);
     *ret = (struct kc_cluster){0};
@@ -107,7 +110,8 @@ void kc_cluster_read(struct conf_node *group, struct aq_arena *arena, struct con
     }
 }
 
-void kc_cluster_from_brokers(const char *name, const char *brokers, struct aq_arena *arena, struct kc_cluster *ret)
+void kc_cluster_from_brokers(const char *name, const char *brokers, struct aq_arena *arena,
+                             struct kc_cluster *ret)
 {
     AQ_ASSERT(name && brokers);
     *ret = (struct kc_cluster){0};

@@ -73,6 +73,7 @@ struct kc_consumer_conf {
     bool read_committed;
     int64_t queue_bytes;  /* bound of the client's own queue */
     uint32_t batch_records; /* most records in one batch */
+    int64_t batch_bytes;    /* a batch ends with the record that reaches this */
 };
 
 /* What a consumer has to tell besides records. `owner` is what kc_assign was given. */

@@ -52,12 +52,14 @@ static const struct row rows[] = {
     {"auto.commit.*", FORCED, "has no use: positions are kept on the sink"},
     {"enable.auto.offset.store", FORCED, "is always false: positions are kept on the sink"},
     {"offset.store.*", FORCED, "has no use: positions are kept on the sink"},
-    {"auto.offset.reset", OPTION, "is always 'error', so that lost records are reported; where a new route starts is "
-                                  "its option 'start'"},
+    {"auto.offset.reset", OPTION,
+     "is always 'error', so that lost records are reported; where a new route starts is "
+     "its option 'start'"},
     {"enable.partition.eof", FORCED, "is always true: the end of a partition must be seen"},
     {"partition.assignment.strategy", FORCED, "is chosen by the version of the client library"},
     {"partitioner", FORCED, "is murmur2, as in Java, wherever a key decides"},
-    {"allow.auto.create.topics", FORCED, "is always false; topics are created by the route's option 'create_topics'"},
+    {"allow.auto.create.topics", FORCED,
+     "is always false; topics are created by the route's option 'create_topics'"},
     {"statistics.interval.ms", FORCED, "is 0: metrics are served over HTTP"},
     {"enable.metrics.push", FORCED, "is false: metrics are served over HTTP"},
     {"socket.nagle.disable", FORCED, "is always true"},
@@ -65,7 +67,8 @@ static const struct row rows[] = {
     {"queue.buffering.max.kbytes", FORCED, "is bounded by the route's option 'in_flight'"},
     {"queue.buffering.max.messages", FORCED, "is bounded by the route's option 'in_flight'"},
     {"queue.buffering.backpressure.threshold", FORCED, "has no use here"},
-    {"message.max.bytes", FORCED, "is the largest possible: the sink's own limit decides and names the record"},
+    {"message.max.bytes", FORCED,
+     "is the largest possible: the sink's own limit decides and names the record"},
     {"fetch.max.bytes", FORCED, "follows the route's option 'queue'"},
     {"queued.min.messages", FORCED, "follows the route's option 'queue'"},
     {"fetch.queue.backoff.ms", FORCED, "is set so that a full queue never stalls the fetcher"},
@@ -104,7 +107,8 @@ static const struct row rows[] = {
     {"sasl.oauthbearer.assertion.file", DANGEROUS, "sends the content of a file elsewhere"},
     {"test.mock.*", DANGEROUS, "replaces the cluster by a mock"},
     {"debug", DANGEROUS, "writes tokens and record contents into the log"},
-    {"enable.ssl.certificate.verification", DANGEROUS, "cannot be turned off: give the CA in ssl.ca.location"},
+    {"enable.ssl.certificate.verification", DANGEROUS,
+     "cannot be turned off: give the CA in ssl.ca.location"},
     {"enable.sasl.oauthbearer.unsecure.jwt", DANGEROUS, "accepts unsigned tokens"},
     {"*_cb", DANGEROUS, "is a function pointer"},
     {"ssl_ca", DANGEROUS, "is a pointer; use ssl.ca.location"},
@@ -130,9 +134,12 @@ static const struct row rows[] = {
     {"ssl.protocol", FOREIGN, "is Java's and has no counterpart"},
     {"ssl.provider", FOREIGN, "is Java's and has no counterpart"},
     {"key.serializer", FOREIGN, "is Java's: records are bytes here; formats are the route's option 'format'"},
-    {"value.serializer", FOREIGN, "is Java's: records are bytes here; formats are the route's option 'format'"},
-    {"key.deserializer", FOREIGN, "is Java's: records are bytes here; formats are the route's option 'format'"},
-    {"value.deserializer", FOREIGN, "is Java's: records are bytes here; formats are the route's option 'format'"},
+    {"value.serializer", FOREIGN,
+     "is Java's: records are bytes here; formats are the route's option 'format'"},
+    {"key.deserializer", FOREIGN,
+     "is Java's: records are bytes here; formats are the route's option 'format'"},
+    {"value.deserializer", FOREIGN,
+     "is Java's: records are bytes here; formats are the route's option 'format'"},
     {"max.poll.records", FOREIGN, "is Java's: batches follow the route's option 'queue'"},
     {"fetch.max.wait.ms", FOREIGN, "is Java's: write fetch.wait.max.ms"},
     {"buffer.memory", FOREIGN, "is Java's: use the route's option 'in_flight'"},
@@ -157,8 +164,14 @@ static const struct row rows[] = {
 
 /* Names that only one kind of handle knows, and that pass through; the others are for both. */
 static const char *const consumer_only[] = {
-    "coordinator.query.interval.ms", "fetch.error.backoff.ms", "fetch.message.max.bytes",   "fetch.min.bytes",
-    "fetch.wait.max.ms",             "group.protocol.type",    "max.partition.fetch.bytes", "consume.callback.max.messages",
+    "coordinator.query.interval.ms",
+    "fetch.error.backoff.ms",
+    "fetch.message.max.bytes",
+    "fetch.min.bytes",
+    "fetch.wait.max.ms",
+    "group.protocol.type",
+    "max.partition.fetch.bytes",
+    "consume.callback.max.messages",
 };
 static const char *const producer_only[] = {
     "compression.level",
@@ -220,7 +233,8 @@ static void complain_unknown(const char *name, struct conf_pos pos, struct conf_
     if (near) {
         conf_diag(diags, CONF_ERROR, pos, "unknown client property '%s'; did you mean '%s'?", name, near);
     } else {
-        conf_diag(diags, CONF_ERROR, pos, "unknown client property '%s' (librdkafka %s)", name, rd_kafka_version_str());
+        conf_diag(diags, CONF_ERROR, pos, "unknown client property '%s' (librdkafka %s)", name,
+                  rd_kafka_version_str());
     }
     for (size_t i = 0; i < owned; i++) free((char *)list[i]);
     free(list);
@@ -256,8 +270,12 @@ bool kc_property_check(const char *name, const char *value, struct conf_pos pos,
     const struct row *row = find_row(name);
     if (!row) return ask_client(name, value, pos, diags);
     switch (row->kind) {
-    case DANGEROUS: conf_diag(diags, CONF_ERROR, pos, "client property '%s' is refused: it %s", name, row->answer); break;
-    case FORCED: conf_diag(diags, CONF_ERROR, pos, "client property '%s' cannot be set: it %s", name, row->answer); break;
+    case DANGEROUS:
+        conf_diag(diags, CONF_ERROR, pos, "client property '%s' is refused: it %s", name, row->answer);
+        break;
+    case FORCED:
+        conf_diag(diags, CONF_ERROR, pos, "client property '%s' cannot be set: it %s", name, row->answer);
+        break;
     default: conf_diag(diags, CONF_ERROR, pos, "client property '%s' %s", name, row->answer);
     }
     return false;

@@ -22,8 +22,8 @@ const char *kc_txn_call_name(enum kc_txn_call call)
  * client only asks for an abort; aborting is right, but going on afterwards is not, so this is more than TXN_ABORT. */
 static bool is_stale_member(int rd_code)
 {
-    return rd_code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || rd_code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
-           rd_code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+    return rd_code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
+           rd_code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID || rd_code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
 }
 
 /* Somebody has bumped the producer's epoch. Not always a rival: the client lacks KIP-588, so a transaction that the
@@ -60,7 +60,8 @@ int kc_txn_classify(const struct kc_txn_fault *fault)
 
     /* Another call of this producer is unfinished (_CONFLICT) or running (_PREV_IN_PROGRESS). The client marks both as
      * retriable, but our helper thread finishes every call before the next: retrying would spin for ever. */
-    if (rd_code == RD_KAFKA_RESP_ERR__CONFLICT || rd_code == RD_KAFKA_RESP_ERR__PREV_IN_PROGRESS) return AQ_E_FATAL;
+    if (rd_code == RD_KAFKA_RESP_ERR__CONFLICT || rd_code == RD_KAFKA_RESP_ERR__PREV_IN_PROGRESS)
+        return AQ_E_FATAL;
 
     /* 2.0.2 cannot resume send_offsets_to_transaction(), and when it has used up the transaction's time the broker
      * will abort anyway. Repeating it could also leave a late TxnOffsetCommit of the first try on the way. */

@@ -19,7 +19,8 @@
 #define SLICE_MS 250
 #define CLOSE_MS 2000
 
-int krd_admin_open(const struct kc_cluster *cluster, const char *client_id, struct kc_admin **ret, struct aq_err *err)
+int krd_admin_open(const struct kc_cluster *cluster, const char *client_id, struct kc_admin **ret,
+                   struct aq_err *err)
 {
     rd_kafka_conf_t *rk_conf = krd_conf_new(cluster, KRD_ADMIN, client_id, err);
     if (!rk_conf) return err ? err->code : AQ_E_CONFIG;
@@ -48,7 +49,8 @@ void krd_admin_close(struct kc_admin *admin)
     free(admin);
 }
 
-int krd_admin_connect(struct kc_admin *admin, int64_t timeout_ms, char ret_cluster_id[KC_ID_MAX], struct aq_err *err)
+int krd_admin_connect(struct kc_admin *admin, int64_t timeout_ms, char ret_cluster_id[KC_ID_MAX],
+                      struct aq_err *err)
 {
     int64_t started = aq_mono_us();
     int64_t until_us = started + timeout_ms * AQ_MS;
@@ -70,8 +72,8 @@ int krd_admin_connect(struct kc_admin *admin, int64_t timeout_ms, char ret_clust
         }
     } while (aq_mono_us() < until_us);
     if (krd_last_note(&admin->client, started, &note)) return aq_fail(err, AQ_E_UNREACHABLE, "%s", note.text);
-    return aq_fail(err, AQ_E_UNREACHABLE, "cluster %s: no broker answered within %lld ms", admin->client.cluster,
-                   (long long)timeout_ms);
+    return aq_fail(err, AQ_E_UNREACHABLE, "cluster %s: no broker answered within %lld ms",
+                   admin->client.cluster, (long long)timeout_ms);
 }
 
 rd_kafka_AdminOptions_t *krd_admin_options(struct kc_admin *admin, rd_kafka_admin_op_t op, int64_t timeout_ms)
@@ -82,8 +84,9 @@ rd_kafka_AdminOptions_t *krd_admin_options(struct kc_admin *admin, rd_kafka_admi
     return options;
 }
 
-int krd_admin_wait(struct kc_admin *admin, rd_kafka_event_type_t type, int64_t timeout_ms, struct krd_try what,
-                   const char *resource, rd_kafka_event_t **ret_event, struct aq_err *err)
+int krd_admin_wait(struct kc_admin *admin, rd_kafka_event_type_t type, int64_t timeout_ms,
+                   struct krd_try what, const char *resource, rd_kafka_event_t **ret_event,
+                   struct aq_err *err)
 {
     *ret_event = NULL;
     /* The client's own timeout answers first; the second on top is for its main thread. */
@@ -101,30 +104,35 @@ int krd_admin_wait(struct kc_admin *admin, rd_kafka_event_type_t type, int64_t t
             *ret_event = event;
             return 0;
         }
-        int code = krd_fail(err, &admin->client, error, rd_kafka_event_error_string(event), what, "%s", resource);
+        int code =
+            krd_fail(err, &admin->client, error, rd_kafka_event_error_string(event), what, "%s", resource);
         rd_kafka_event_destroy(event);
         return code;
     }
     return krd_fail(err, &admin->client, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL, what, "%s", resource);
 }
 
-int krd_admin_group_members(struct kc_admin *admin, const char *group, int64_t timeout_ms, int32_t *ret_members,
-                            struct aq_err *err)
+int krd_admin_group_members(struct kc_admin *admin, const char *group, int64_t timeout_ms,
+                            int32_t *ret_members, struct aq_err *err)
 {
     *ret_members = 0;
     struct krd_try what = {"describe", "Describe"};
     char resource[300];
     snprintf(resource, sizeof(resource), "group %s", group);
-    rd_kafka_AdminOptions_t *options = krd_admin_options(admin, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms);
+    rd_kafka_AdminOptions_t *options =
+        krd_admin_options(admin, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms);
     rd_kafka_DescribeConsumerGroups(admin->client.rk, &group, 1, options, admin->queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_event_t *event = NULL;
-    int code = krd_admin_wait(admin, RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT, timeout_ms, what, resource, &event, err);
+    int code = krd_admin_wait(admin, RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT, timeout_ms, what, resource,
+                              &event, err);
     if (code) return code;
 
-    const rd_kafka_DescribeConsumerGroups_result_t *result = rd_kafka_event_DescribeConsumerGroups_result(event);
+    const rd_kafka_DescribeConsumerGroups_result_t *result =
+        rd_kafka_event_DescribeConsumerGroups_result(event);
     size_t n = 0;
-    const rd_kafka_ConsumerGroupDescription_t **groups = rd_kafka_DescribeConsumerGroups_result_groups(result, &n);
+    const rd_kafka_ConsumerGroupDescription_t **groups =
+        rd_kafka_DescribeConsumerGroups_result_groups(result, &n);
     if (n > 0) {
         const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
         rd_kafka_resp_err_t rd_code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;

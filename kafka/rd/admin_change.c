@@ -39,17 +39,19 @@ static int wait_for_leaders(struct kc_admin *admin, const char *topic, int32_t p
     } while (!good && aq_mono_us() < until_us);
     rd_kafka_topic_destroy(handle);
     if (good) return 0;
-    return aq_fail(err, AQ_E_TIMEOUT, "topic %s of cluster %s was changed, but its %d partitions have no leaders yet", topic,
+    return aq_fail(err, AQ_E_TIMEOUT,
+                   "topic %s of cluster %s was changed, but its %d partitions have no leaders yet", topic,
                    admin->client.cluster, partitions);
 }
 
-static int topic_result(struct kc_admin *admin, const rd_kafka_topic_result_t *const *list, size_t n, struct krd_try what,
-                        const char *name, struct aq_err *err)
+static int topic_result(struct kc_admin *admin, const rd_kafka_topic_result_t *const *list, size_t n,
+                        struct krd_try what, const char *name, struct aq_err *err)
 {
     if (n == 0) return 0;
     rd_kafka_resp_err_t error = rd_kafka_topic_result_error(list[0]);
     if (!error) return 0;
-    return krd_fail(err, &admin->client, error, rd_kafka_topic_result_error_string(list[0]), what, "%s", name);
+    return krd_fail(err, &admin->client, error, rd_kafka_topic_result_error_string(list[0]), what, "%s",
+                    name);
 }
 
 static int set_operation_timeout(rd_kafka_AdminOptions_t *options, int64_t timeout_ms, struct aq_err *err)
@@ -59,7 +61,8 @@ static int set_operation_timeout(rd_kafka_AdminOptions_t *options, int64_t timeo
     return aq_fail(err, AQ_E_INVALID, "timeout: %s", text);
 }
 
-int krd_admin_create_topic(struct kc_admin *admin, const struct kc_topic_spec *spec, int64_t timeout_ms, struct aq_err *err)
+int krd_admin_create_topic(struct kc_admin *admin, const struct kc_topic_spec *spec, int64_t timeout_ms,
+                           struct aq_err *err)
 {
     AQ_ASSERT(spec->name && spec->partitions > 0);
     int64_t until_us = aq_mono_us() + timeout_ms * AQ_MS;
@@ -69,7 +72,9 @@ int krd_admin_create_topic(struct kc_admin *admin, const struct kc_topic_spec *s
     snprintf(name, sizeof(name), "topic %s", spec->name);
     rd_kafka_NewTopic_t *topic =
         rd_kafka_NewTopic_new(spec->name, spec->partitions, spec->replication_factor, text, sizeof(text));
-    if (!topic) return aq_fail(err, AQ_E_CONFIG, "cannot create %s of cluster %s: %s", name, admin->client.cluster, text);
+    if (!topic)
+        return aq_fail(err, AQ_E_CONFIG, "cannot create %s of cluster %s: %s", name, admin->client.cluster,
+                       text);
     for (size_t i = 0; i < spec->n_configs; i++) {
         rd_kafka_NewTopic_set_config(topic, spec->configs[i].name, spec->configs[i].value);
     }
@@ -101,14 +106,19 @@ int krd_admin_grow_topic(struct kc_admin *admin, const char *topic, int32_t part
     char name[300];
     char text[256] = "";
     snprintf(name, sizeof(name), "topic %s", topic);
-    rd_kafka_NewPartitions_t *grown = rd_kafka_NewPartitions_new(topic, (size_t)partitions, text, sizeof(text));
-    if (!grown) return aq_fail(err, AQ_E_CONFIG, "cannot grow %s of cluster %s: %s", name, admin->client.cluster, text);
-    rd_kafka_AdminOptions_t *options = krd_admin_options(admin, RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, timeout_ms);
+    rd_kafka_NewPartitions_t *grown =
+        rd_kafka_NewPartitions_new(topic, (size_t)partitions, text, sizeof(text));
+    if (!grown)
+        return aq_fail(err, AQ_E_CONFIG, "cannot grow %s of cluster %s: %s", name, admin->client.cluster,
+                       text);
+    rd_kafka_AdminOptions_t *options =
+        krd_admin_options(admin, RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, timeout_ms);
     int code = set_operation_timeout(options, timeout_ms, err);
     rd_kafka_event_t *event = NULL;
     if (!code) {
         rd_kafka_CreatePartitions(admin->client.rk, &grown, 1, options, admin->queue);
-        code = krd_admin_wait(admin, RD_KAFKA_EVENT_CREATEPARTITIONS_RESULT, timeout_ms, what, name, &event, err);
+        code = krd_admin_wait(admin, RD_KAFKA_EVENT_CREATEPARTITIONS_RESULT, timeout_ms, what, name, &event,
+                              err);
     }
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_NewPartitions_destroy(grown);

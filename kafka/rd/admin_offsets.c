@@ -6,43 +6,48 @@
 #include "base/assert.h"
 #include "kafka/rd/rd.h"
 
-int krd_admin_watermarks(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timeout_ms, int64_t *ret_low,
-                         int64_t *ret_high, struct aq_err *err)
+int krd_admin_watermarks(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timeout_ms,
+                         int64_t *ret_low, int64_t *ret_high, struct aq_err *err)
 {
     AQ_ASSERT(topic && partition >= 0);
-    rd_kafka_resp_err_t error =
-        rd_kafka_query_watermark_offsets(admin->client.rk, topic, partition, ret_low, ret_high, (int)timeout_ms);
+    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(admin->client.rk, topic, partition, ret_low,
+                                                                 ret_high, (int)timeout_ms);
     if (!error) return 0;
-    return krd_fail(err, &admin->client, error, NULL, (struct krd_try){"read the offsets of", "Describe"}, "topic %s[%d]",
-                    topic, partition);
+    return krd_fail(err, &admin->client, error, NULL, (struct krd_try){"read the offsets of", "Describe"},
+                    "topic %s[%d]", topic, partition);
 }
 
-int krd_admin_ends(struct kc_admin *admin, struct kc_end *list, size_t n, int64_t timeout_ms, struct aq_err *err)
+int krd_admin_ends(struct kc_admin *admin, struct kc_end *list, size_t n, int64_t timeout_ms,
+                   struct aq_err *err)
 {
     rd_kafka_topic_partition_list_t *asked = rd_kafka_topic_partition_list_new((int)n);
     for (size_t i = 0; i < n; i++) {
         if (rd_kafka_topic_partition_list_find(asked, list[i].topic, list[i].partition)) continue;
         /* The "time" -1 asks ListOffsets for the end. */
-        rd_kafka_topic_partition_list_add(asked, list[i].topic, list[i].partition)->offset = RD_KAFKA_OFFSET_END;
+        rd_kafka_topic_partition_list_add(asked, list[i].topic, list[i].partition)->offset =
+            RD_KAFKA_OFFSET_END;
     }
     rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(admin->client.rk, asked, (int)timeout_ms);
     int code = 0;
     for (size_t i = 0; i < n && code == 0; i++) {
-        rd_kafka_topic_partition_t *one = rd_kafka_topic_partition_list_find(asked, list[i].topic, list[i].partition);
+        rd_kafka_topic_partition_t *one =
+            rd_kafka_topic_partition_list_find(asked, list[i].topic, list[i].partition);
         rd_kafka_resp_err_t reason = one->err ? one->err : error;
-        bool missing = reason == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || reason == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+        bool missing = reason == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+                       reason == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
                        reason == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
         list[i].end = missing ? -1 : one->offset;
         if (!reason || missing) continue;
-        code = krd_fail(err, &admin->client, reason, NULL, (struct krd_try){"read the end of", "Describe"}, "topic %s[%d]",
-                        list[i].topic, list[i].partition);
+        code = krd_fail(err, &admin->client, reason, NULL, (struct krd_try){"read the end of", "Describe"},
+                        "topic %s[%d]", list[i].topic, list[i].partition);
     }
     rd_kafka_topic_partition_list_destroy(asked);
     return code;
 }
 
-int krd_admin_offset_for_time(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timestamp_ms,
-                              int64_t timeout_ms, int64_t *ret_offset, struct aq_err *err)
+int krd_admin_offset_for_time(struct kc_admin *admin, const char *topic, int32_t partition,
+                              int64_t timestamp_ms, int64_t timeout_ms, int64_t *ret_offset,
+                              struct aq_err *err)
 {
     AQ_ASSERT(topic && partition >= 0);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
@@ -52,8 +57,8 @@ int krd_admin_offset_for_time(struct kc_admin *admin, const char *topic, int32_t
     int64_t offset = list->elems[0].offset;
     rd_kafka_topic_partition_list_destroy(list);
     if (error) {
-        return krd_fail(err, &admin->client, error, NULL, (struct krd_try){"find a time in", "Describe"}, "topic %s[%d]",
-                        topic, partition);
+        return krd_fail(err, &admin->client, error, NULL, (struct krd_try){"find a time in", "Describe"},
+                        "topic %s[%d]", topic, partition);
     }
     if (offset >= 0) {
         *ret_offset = offset;

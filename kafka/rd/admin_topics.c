@@ -68,13 +68,14 @@ static int add_ids(struct kc_admin *admin, int64_t timeout_ms, struct kc_topics 
     int code = 0;
     if (n > 0) {
         rd_kafka_TopicCollection_t *topics = rd_kafka_TopicCollection_of_topic_names(names, n);
-        rd_kafka_AdminOptions_t *options = krd_admin_options(admin, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout_ms);
+        rd_kafka_AdminOptions_t *options =
+            krd_admin_options(admin, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout_ms);
         rd_kafka_DescribeTopics(admin->client.rk, topics, options, admin->queue);
         rd_kafka_AdminOptions_destroy(options);
         rd_kafka_TopicCollection_destroy(topics);
         rd_kafka_event_t *event = NULL;
-        code = krd_admin_wait(admin, RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT, timeout_ms, (struct krd_try){"describe", "Describe"},
-                              "the topics", &event, err);
+        code = krd_admin_wait(admin, RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT, timeout_ms,
+                              (struct krd_try){"describe", "Describe"}, "the topics", &event, err);
         if (!code) {
             copy_ids(rd_kafka_event_DescribeTopics_result(event), ret);
             rd_kafka_event_destroy(event);
@@ -126,20 +127,22 @@ static void copy_configs(const rd_kafka_ConfigResource_t *resource, struct kc_co
     }
 }
 
-int krd_admin_topic_configs(struct kc_admin *admin, const char *topic, struct kc_config_entry *entries, size_t n,
-                            struct aq_arena *arena, int64_t timeout_ms, struct aq_err *err)
+int krd_admin_topic_configs(struct kc_admin *admin, const char *topic, struct kc_config_entry *entries,
+                            size_t n, struct aq_arena *arena, int64_t timeout_ms, struct aq_err *err)
 {
     for (size_t i = 0; i < n; i++) entries[i].value = NULL;
     struct krd_try what = {"read the configs of", "DescribeConfigs"};
     char name[300];
     snprintf(name, sizeof(name), "topic %s", topic);
     rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
-    rd_kafka_AdminOptions_t *options = krd_admin_options(admin, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms);
+    rd_kafka_AdminOptions_t *options =
+        krd_admin_options(admin, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms);
     rd_kafka_DescribeConfigs(admin->client.rk, &resource, 1, options, admin->queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_ConfigResource_destroy(resource);
     rd_kafka_event_t *event = NULL;
-    int code = krd_admin_wait(admin, RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT, timeout_ms, what, name, &event, err);
+    int code =
+        krd_admin_wait(admin, RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT, timeout_ms, what, name, &event, err);
     if (code) return code;
 
     size_t count = 0;
@@ -148,7 +151,8 @@ int krd_admin_topic_configs(struct kc_admin *admin, const char *topic, struct kc
     if (count > 0) {
         rd_kafka_resp_err_t error = rd_kafka_ConfigResource_error(list[0]);
         if (error) {
-            code = krd_fail(err, &admin->client, error, rd_kafka_ConfigResource_error_string(list[0]), what, "%s", name);
+            code = krd_fail(err, &admin->client, error, rd_kafka_ConfigResource_error_string(list[0]), what,
+                            "%s", name);
         } else {
             copy_configs(list[0], entries, n, arena);
         }

@@ -58,7 +58,7 @@ static void restore(struct aq_record *rec)
     read_message(rec, rec->origin);
     rec->headers = NULL;
     rec->n_headers = 0;
-    rec->flags &= (uint16_t)~(AQ_REC_HEADERS_LOADED | AQ_REC_HEADERS_CHANGED);
+    rec->flags &= (uint16_t) ~(AQ_REC_HEADERS_LOADED | AQ_REC_HEADERS_CHANGED);
 }
 
 static void release(struct aq_batch *base)

@@ -37,7 +37,8 @@ static enum aq_level level_of(int syslog_level)
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
     const struct krd_client *client = rk ? rd_kafka_opaque(rk) : NULL;
-    enum aq_level ours = client && atomic_load(&((struct krd_client *)client)->quiet) ? AQ_DEBUG : level_of(level);
+    enum aq_level ours =
+        client && atomic_load(&((struct krd_client *)client)->quiet) ? AQ_DEBUG : level_of(level);
     if (!aq_log_enabled(ours)) return;
     char *masked = aq_strdup(text);
     conf_mask(masked);
@@ -124,8 +125,8 @@ static struct krd_traffic *traffic_of(struct krd_client *client, int16_t api_key
 }
 
 static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *rk, int fd, const char *broker, int32_t broker_id,
-                                           int16_t api_key, int16_t api_version, int32_t correlation, size_t size,
-                                           void *opaque)
+                                           int16_t api_key, int16_t api_version, int32_t correlation,
+                                           size_t size, void *opaque)
 {
     (void)rk, (void)fd, (void)broker, (void)broker_id, (void)correlation, (void)size;
     struct krd_traffic *traffic = traffic_of(opaque, api_key);
@@ -141,7 +142,8 @@ static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *rk, int fd, const char *b
  * id it is given is not the request's.) */
 static _Thread_local bool in_broker_thread;
 
-static rd_kafka_resp_err_t on_thread_start(rd_kafka_t *rk, rd_kafka_thread_type_t type, const char *name, void *opaque)
+static rd_kafka_resp_err_t on_thread_start(rd_kafka_t *rk, rd_kafka_thread_type_t type, const char *name,
+                                           void *opaque)
 {
     (void)rk, (void)name, (void)opaque;
     in_broker_thread = type == RD_KAFKA_THREAD_BROKER;
@@ -149,10 +151,12 @@ static rd_kafka_resp_err_t on_thread_start(rd_kafka_t *rk, rd_kafka_thread_type_
 }
 
 static rd_kafka_resp_err_t on_response_received(rd_kafka_t *rk, int fd, const char *broker, int32_t broker_id,
-                                                int16_t api_key, int16_t api_version, int32_t correlation, size_t size,
-                                                int64_t rtt, rd_kafka_resp_err_t error, void *opaque)
+                                                int16_t api_key, int16_t api_version, int32_t correlation,
+                                                size_t size, int64_t rtt, rd_kafka_resp_err_t error,
+                                                void *opaque)
 {
-    (void)rk, (void)fd, (void)broker, (void)broker_id, (void)api_version, (void)correlation, (void)size, (void)rtt;
+    (void)rk, (void)fd, (void)broker, (void)broker_id, (void)api_version, (void)correlation, (void)size,
+        (void)rtt;
     /* Called with an error for requests that timed out or lost their connection: those were never answered. */
     bool counts = in_broker_thread && !error;
     struct krd_traffic *traffic = counts ? traffic_of(opaque, api_key) : NULL;
@@ -160,11 +164,14 @@ static rd_kafka_resp_err_t on_response_received(rd_kafka_t *rk, int fd, const ch
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque, char *text, size_t size)
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque, char *text,
+                                  size_t size)
 {
     (void)conf, (void)text, (void)size;
-    rd_kafka_resp_err_t error = rd_kafka_interceptor_add_on_request_sent(rk, "aqueduct", on_request_sent, opaque);
-    if (!error) error = rd_kafka_interceptor_add_on_response_received(rk, "aqueduct", on_response_received, opaque);
+    rd_kafka_resp_err_t error =
+        rd_kafka_interceptor_add_on_request_sent(rk, "aqueduct", on_request_sent, opaque);
+    if (!error)
+        error = rd_kafka_interceptor_add_on_response_received(rk, "aqueduct", on_response_received, opaque);
     if (!error) error = rd_kafka_interceptor_add_on_thread_start(rk, "aqueduct", on_thread_start, opaque);
     return error;
 }
@@ -196,8 +203,8 @@ static char *copy_property(const struct kc_cluster *cluster, const char *name)
     return aq_strdup("");
 }
 
-int krd_client_open(struct krd_client *client, const struct kc_cluster *cluster, enum krd_role role, void *self,
-                    rd_kafka_conf_t *conf, struct aq_err *err)
+int krd_client_open(struct krd_client *client, const struct kc_cluster *cluster, enum krd_role role,
+                    void *self, rd_kafka_conf_t *conf, struct aq_err *err)
 {
     AQ_ASSERT(conf && self);
     *client = (struct krd_client){.role = role,
@@ -214,7 +221,8 @@ int krd_client_open(struct krd_client *client, const struct kc_cluster *cluster,
     rd_kafka_conf_interceptor_add_on_new(conf, "aqueduct", on_new, client);
 
     char text[512] = "";
-    client->rk = rd_kafka_new(role == KRD_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+    client->rk =
+        rd_kafka_new(role == KRD_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, text, sizeof(text));
     if (client->rk) return 0;
 
     rd_kafka_conf_destroy(conf); /* rd_kafka_new() takes it only when it succeeds */

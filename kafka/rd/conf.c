@@ -26,8 +26,8 @@ static const struct pair defaults_all[] = {
 };
 
 static const struct pair defaults_consumer[] = {
-    {"fetch.wait.max.ms", "100"},             /* how long an empty fetch is held: bounds how late events are seen */
-    {"fetch.error.backoff.ms", "50"},         /* default 500 ms: a moved leader would cost half a second */
+    {"fetch.wait.max.ms", "100"},     /* how long an empty fetch is held: bounds how late events are seen */
+    {"fetch.error.backoff.ms", "50"}, /* default 500 ms: a moved leader would cost half a second */
     {"max.partition.fetch.bytes", "1048576"}, /* with the small queue bounds what one answer can overshoot */
     {NULL, NULL},
 };
@@ -37,15 +37,17 @@ static const struct pair forced_all[] = {
     {"statistics.interval.ms", "0"},       /* nobody reads them; they cost CPU and queue up */
     {"socket.nagle.disable", "true"},      /* on by default below 2.10: 40 ms in each small request */
 #if KRD_AT_LEAST(2, 5)
-    {"enable.metrics.push", "false"}, /* brokers could subscribe to our client's metrics; ours are served elsewhere */
+    {"enable.metrics.push",
+     "false"}, /* brokers could subscribe to our client's metrics; ours are served elsewhere */
 #endif
     {NULL, NULL},
 };
 
 static const struct pair forced_consumer[] = {
-    {"enable.auto.commit", "false"},       /* positions live on the sink */
-    {"enable.auto.offset.store", "false"}, /* the same; EOF events move stored offsets in 2.2 to 2.13 (#4844) */
-    {"auto.offset.reset", "error"},        /* anything else jumps over lost records with a warning only */
+    {"enable.auto.commit", "false"}, /* positions live on the sink */
+    {"enable.auto.offset.store",
+     "false"},                      /* the same; EOF events move stored offsets in 2.2 to 2.13 (#4844) */
+    {"auto.offset.reset", "error"}, /* anything else jumps over lost records with a warning only */
     {NULL, NULL},
 };
 
@@ -73,7 +75,8 @@ int krd_conf_set_int(rd_kafka_conf_t *conf, const char *name, int64_t value, str
     return krd_conf_set(conf, name, text, err);
 }
 
-static int set_properties(rd_kafka_conf_t *conf, const struct kc_cluster *cluster, bool producer, struct aq_err *err)
+static int set_properties(rd_kafka_conf_t *conf, const struct kc_cluster *cluster, bool producer,
+                          struct aq_err *err)
 {
     for (size_t i = 0; i < cluster->n_properties; i++) {
         const struct kc_property *property = &cluster->properties[i];

@@ -26,7 +26,7 @@
 #include "kafka/rd/rd.h"
 
 #define LEADERS_TIMEOUT_MS 1000
-#define FIRST_PARTS 64 /* slots; a power of two */
+#define FIRST_PARTS        64 /* slots; a power of two */
 
 /* Memory beside the payload that the client needs for each queued record; bounds the count of tiny ones. */
 #define QUEUED_RECORD_COST 128
@@ -36,13 +36,15 @@
 static size_t part_slot(const struct kc_consumer *consumer, const struct aq_name *topic, int32_t partition)
 {
     size_t i = (topic->hash + (uint32_t)partition * 2654435761u) & consumer->part_mask;
-    while (consumer->parts[i] && (consumer->parts[i]->topic != topic || consumer->parts[i]->partition != partition)) {
+    while (consumer->parts[i] &&
+           (consumer->parts[i]->topic != topic || consumer->parts[i]->partition != partition)) {
         i = (i + 1) & consumer->part_mask;
     }
     return i;
 }
 
-struct krd_part *krd_part_find(const struct kc_consumer *consumer, const struct aq_name *topic, int32_t partition)
+struct krd_part *krd_part_find(const struct kc_consumer *consumer, const struct aq_name *topic,
+                               int32_t partition)
 {
     return consumer->parts[part_slot(consumer, topic, partition)];
 }
@@ -88,14 +90,17 @@ static rd_kafka_conf_t *consumer_conf(const struct kc_cluster *cluster, const st
     int code = krd_conf_set(rk_conf, "group.id", conf->group_id, err);
     if (!code) code = krd_conf_set(rk_conf, "enable.partition.eof", "true", err);
     if (!code) {
-        code = krd_conf_set(rk_conf, "isolation.level", conf->read_committed ? "read_committed" : "read_uncommitted", err);
+        code = krd_conf_set(rk_conf, "isolation.level",
+                            conf->read_committed ? "read_committed" : "read_uncommitted", err);
     }
     int64_t kbytes = conf->queue_bytes / 1024 > 0 ? conf->queue_bytes / 1024 : 1;
     int64_t records = conf->queue_bytes / QUEUED_RECORD_COST;
     if (!code) code = krd_conf_set_int(rk_conf, "queued.max.messages.kbytes", kbytes, err);
     if (!code) code = krd_conf_set_int(rk_conf, "queued.min.messages", records < 1000 ? 1000 : records, err);
     /* One answer must not be much larger than the queue it goes to. (A single larger batch is still sent.) */
-    if (!code) code = krd_conf_set_int(rk_conf, "fetch.max.bytes", conf->queue_bytes < 1048576 ? 1048576 : conf->queue_bytes, err);
+    if (!code)
+        code = krd_conf_set_int(rk_conf, "fetch.max.bytes",
+                                conf->queue_bytes < 1048576 ? 1048576 : conf->queue_bytes, err);
 #if KRD_AT_LEAST(2, 2)
     /* See krd_consumer_nudge() in nudge.c for what this replaces. */
     if (!code) code = krd_conf_set(rk_conf, "fetch.queue.backoff.ms", "2", err);
@@ -105,8 +110,8 @@ static rd_kafka_conf_t *consumer_conf(const struct kc_cluster *cluster, const st
     return NULL;
 }
 
-int krd_consumer_open(const struct kc_cluster *cluster, const struct kc_consumer_conf *conf, struct aq_names *names,
-                      struct kc_consumer **ret, struct aq_err *err)
+int krd_consumer_open(const struct kc_cluster *cluster, const struct kc_consumer_conf *conf,
+                      struct aq_names *names, struct kc_consumer **ret, struct aq_err *err)
 {
     AQ_ASSERT(conf->batch_records > 0 && conf->queue_bytes > 0 && conf->group_id);
     rd_kafka_conf_t *rk_conf = consumer_conf(cluster, conf, err);
@@ -123,6 +128,7 @@ int krd_consumer_open(const struct kc_cluster *cluster, const struct kc_consumer
     AQ_ASSERT(consumer->queue);
     consumer->names = names;
     consumer->batch_records = conf->batch_records;
+    consumer->batch_bytes = conf->batch_bytes > 0 ? (uint64_t)conf->batch_bytes : UINT64_MAX;
     consumer->messages = aq_calloc(conf->batch_records, sizeof(rd_kafka_message_t *));
     consumer->part_mask = FIRST_PARTS - 1;
     consumer->parts = aq_calloc(FIRST_PARTS, sizeof(struct krd_part *));
@@ -172,8 +178,8 @@ static void drop_leftovers(struct kc_consumer *consumer, const struct krd_part *
     consumer->n_messages = kept;
 }
 
-static int change_assignment(struct kc_consumer *consumer, const struct krd_part *part, int64_t offset, bool add,
-                             struct aq_err *err)
+static int change_assignment(struct kc_consumer *consumer, const struct krd_part *part, int64_t offset,
+                             bool add, struct aq_err *err)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, part->topic->text, part->partition)->offset = offset;
@@ -181,12 +187,13 @@ static int change_assignment(struct kc_consumer *consumer, const struct krd_part
                                   : rd_kafka_incremental_unassign(consumer->client.rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (!error) return 0;
-    return krd_fail_error(err, &consumer->client, error, (struct krd_try){add ? "assign" : "unassign", "Read"},
-                          "%s[%d]", part->topic->text, part->partition);
+    return krd_fail_error(err, &consumer->client, error,
+                          (struct krd_try){add ? "assign" : "unassign", "Read"}, "%s[%d]", part->topic->text,
+                          part->partition);
 }
 
-int krd_consumer_assign(struct kc_consumer *consumer, const char *topic, int32_t partition, int64_t offset, void *owner,
-                        struct aq_err *err)
+int krd_consumer_assign(struct kc_consumer *consumer, const char *topic, int32_t partition, int64_t offset,
+                        void *owner, struct aq_err *err)
 {
     /* Of the logical offsets only the start of the log says where reading starts. */
     AQ_ASSERT(offset >= 0 || offset == KC_OFFSET_EARLIEST);
@@ -204,7 +211,8 @@ int krd_consumer_assign(struct kc_consumer *consumer, const char *topic, int32_t
     return 0;
 }
 
-int krd_consumer_unassign(struct kc_consumer *consumer, const char *topic, int32_t partition, struct aq_err *err)
+int krd_consumer_unassign(struct kc_consumer *consumer, const char *topic, int32_t partition,
+                          struct aq_err *err)
 {
     struct krd_part *part = part_get(consumer, topic, partition);
     if (!part->live) return 0;
@@ -250,7 +258,8 @@ static void refill(struct kc_consumer *consumer, int64_t now, int wait_ms)
 static struct aq_batch *next_run(struct kc_consumer *consumer, int64_t now)
 {
     rd_kafka_message_t *first = consumer->messages[consumer->next_message];
-    const struct aq_name *topic = aq_names_intern(consumer->names, aq_slice_str(rd_kafka_topic_name(first->rkt)));
+    const struct aq_name *topic =
+        aq_names_intern(consumer->names, aq_slice_str(rd_kafka_topic_name(first->rkt)));
     struct krd_part *part = krd_part_find(consumer, topic, first->partition);
     rd_kafka_topic_t *rkt = first->rkt;
     int32_t partition = first->partition;
@@ -266,6 +275,7 @@ static struct aq_batch *next_run(struct kc_consumer *consumer, int64_t now)
         if (!batch) batch = krd_batch_take(consumer, part, now);
         part->next = message->offset + 1;
         krd_batch_append(batch, message);
+        if (batch->bytes >= consumer->batch_bytes) break;
     }
     return batch;
 }

@@ -69,9 +69,9 @@ int krd_code(int rd_code, int otherwise)
     }
 }
 
-__attribute__((format(printf, 6, 0))) static int fail(struct aq_err *err, const struct krd_client *client, int rd_code,
-                                                       const char *detail, struct krd_try what, const char *resource,
-                                                       va_list args)
+__attribute__((format(printf, 6, 0))) static int fail(struct aq_err *err, const struct krd_client *client,
+                                                      int rd_code, const char *detail, struct krd_try what,
+                                                      const char *resource, va_list args)
 {
     char name[320];
     vsnprintf(name, sizeof(name), resource, args);
@@ -86,8 +86,8 @@ __attribute__((format(printf, 6, 0))) static int fail(struct aq_err *err, const 
     return code;
 }
 
-int krd_fail(struct aq_err *err, const struct krd_client *client, int rd_code, const char *detail, struct krd_try what,
-             const char *resource, ...)
+int krd_fail(struct aq_err *err, const struct krd_client *client, int rd_code, const char *detail,
+             struct krd_try what, const char *resource, ...)
 {
     va_list args;
     va_start(args, resource);
@@ -96,13 +96,14 @@ int krd_fail(struct aq_err *err, const struct krd_client *client, int rd_code, c
     return code;
 }
 
-int krd_fail_error(struct aq_err *err, const struct krd_client *client, rd_kafka_error_t *error, struct krd_try what,
-                   const char *resource, ...)
+int krd_fail_error(struct aq_err *err, const struct krd_client *client, rd_kafka_error_t *error,
+                   struct krd_try what, const char *resource, ...)
 {
     AQ_ASSERT(error);
     va_list args;
     va_start(args, resource);
-    int code = fail(err, client, rd_kafka_error_code(error), rd_kafka_error_string(error), what, resource, args);
+    int code =
+        fail(err, client, rd_kafka_error_code(error), rd_kafka_error_string(error), what, resource, args);
     va_end(args);
     rd_kafka_error_destroy(error);
     return code;

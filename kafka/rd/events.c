@@ -117,7 +117,8 @@ static bool partition_from_note(struct kc_consumer *consumer, const struct krd_n
     const struct aq_name *topic = aq_names_intern(consumer->names, aq_slice_str(name));
     struct krd_part *part = krd_part_find(consumer, topic, partition);
     if (!part || !part->live) return true;
-    struct kc_event event = {.kind = KC_EVENT_PARTITION, .owner = part->owner, .code = note->code, .offset = -1};
+    struct kc_event event = {
+        .kind = KC_EVENT_PARTITION, .owner = part->owner, .code = note->code, .offset = -1};
     snprintf(event.text, sizeof(event.text), "%s", note->text);
     krd_events_add(&consumer->events, &event);
     return true;

@@ -79,8 +79,9 @@ static bool is_cooperative(rd_kafka_t *rk)
 static void answer_at_once(rd_kafka_t *rk, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t *list)
 {
     if (is_cooperative(rk)) {
-        rd_kafka_error_t *error = event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? rd_kafka_incremental_assign(rk, list)
-                                                                                : rd_kafka_incremental_unassign(rk, list);
+        rd_kafka_error_t *error = event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS
+                                      ? rd_kafka_incremental_assign(rk, list)
+                                      : rd_kafka_incremental_unassign(rk, list);
         if (error) rd_kafka_error_destroy(error);
     } else {
         rd_kafka_assign(rk, event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? list : NULL);
@@ -93,7 +94,8 @@ static void forget_membership(struct kc_member *member)
     member->membership = NULL;
 }
 
-static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t *list, void *opaque)
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t *list,
+                         void *opaque)
 {
     struct kc_member *member = ((struct krd_client *)opaque)->self;
     if (atomic_load(&member->closing)) {
@@ -107,13 +109,16 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event, rd_kafka_top
          * commits under it would pass unfenced. The client is told to go on, and reports the loss next. */
         struct change *change = add_change(member, KC_MEMBER_ERROR);
         change->code = AQ_E_AGAIN;
-        snprintf(change->text, sizeof(change->text), "group of %s on cluster %s: assignment without a generation, ignored",
-                 member->topic, member->client.cluster);
+        snprintf(change->text, sizeof(change->text),
+                 "group of %s on cluster %s: assignment without a generation, ignored", member->topic,
+                 member->client.cluster);
         answer_at_once(rk, event, list);
         return;
     }
     bool lost = !assign && rd_kafka_assignment_lost(rk);
-    struct change *change = add_change(member, assign ? KC_MEMBER_ASSIGNED : lost ? KC_MEMBER_LOST : KC_MEMBER_REVOKED);
+    struct change *change = add_change(member, assign ? KC_MEMBER_ASSIGNED
+                                               : lost ? KC_MEMBER_LOST
+                                                      : KC_MEMBER_REVOKED);
     change->incremental = is_cooperative(rk);
     change->n_partitions = list ? (size_t)list->cnt : 0;
     change->partitions = aq_calloc(change->n_partitions + 1, sizeof(int32_t));
@@ -128,8 +133,8 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event, rd_kafka_top
     }
 }
 
-int krd_member_open(const struct kc_cluster *cluster, const struct kc_member_conf *conf, struct kc_member **ret,
-                    struct aq_err *err)
+int krd_member_open(const struct kc_cluster *cluster, const struct kc_member_conf *conf,
+                    struct kc_member **ret, struct aq_err *err)
 {
     AQ_ASSERT(conf->group_id && conf->topic);
     rd_kafka_conf_t *rk_conf = krd_conf_new(cluster, KRD_MEMBER, conf->client_id, err);
@@ -164,7 +169,8 @@ int krd_member_open(const struct kc_cluster *cluster, const struct kc_member_con
     rd_kafka_resp_err_t error = rd_kafka_subscribe(member->client.rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (error) {
-        code = krd_fail(err, &member->client, error, NULL, (struct krd_try){"join", "Read"}, "group %s", conf->group_id);
+        code = krd_fail(err, &member->client, error, NULL, (struct krd_try){"join", "Read"}, "group %s",
+                        conf->group_id);
         krd_member_close(member, 5000);
         return code;
     }
@@ -226,7 +232,8 @@ static rd_kafka_topic_partition_list_t *list_of(const struct kc_member *member, 
     return list;
 }
 
-static rd_kafka_error_t *apply(struct kc_member *member, const struct change *change, rd_kafka_topic_partition_list_t *list)
+static rd_kafka_error_t *apply(struct kc_member *member, const struct change *change,
+                               rd_kafka_topic_partition_list_t *list)
 {
     rd_kafka_t *rk = member->client.rk;
     bool assign = change->kind == KC_MEMBER_ASSIGNED;
@@ -265,14 +272,16 @@ struct kc_membership *krd_member_membership(struct kc_member *member)
 
 /* ---- committing without a transaction ------------------------------------------------------------------------------- */
 
-int krd_member_commit(struct kc_member *member, const struct kc_task_offset *offsets, size_t n, struct aq_err *err)
+int krd_member_commit(struct kc_member *member, const struct kc_task_offset *offsets, size_t n,
+                      struct aq_err *err)
 {
     AQ_ASSERT(!member->committing);
     rd_kafka_topic_partition_list_t *list = krd_offset_list(member->topic, offsets, n);
     rd_kafka_resp_err_t error = rd_kafka_commit_queue(member->client.rk, list, member->commits, NULL, NULL);
     rd_kafka_topic_partition_list_destroy(list);
     if (error) {
-        return krd_fail(err, &member->client, error, NULL, (struct krd_try){"commit to", "Read"}, "topic %s", member->topic);
+        return krd_fail(err, &member->client, error, NULL, (struct krd_try){"commit to", "Read"}, "topic %s",
+                        member->topic);
     }
     member->committing = true;
     return 0;

@@ -115,13 +115,15 @@ void krd_membership_unref(struct kc_membership *membership)
     free(membership);
 }
 
-rd_kafka_topic_partition_list_t *krd_offset_list(const char *topic, const struct kc_task_offset *offsets, size_t n)
+rd_kafka_topic_partition_list_t *krd_offset_list(const char *topic, const struct kc_task_offset *offsets,
+                                                 size_t n)
 {
     AQ_ASSERT(n > 0); /* an empty list would commit without any fencing */
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
     for (size_t i = 0; i < n; i++) {
         AQ_ASSERT(offsets[i].offset >= 0); /* negative ones would be left out silently */
-        rd_kafka_topic_partition_t *one = rd_kafka_topic_partition_list_add(list, topic, offsets[i].partition);
+        rd_kafka_topic_partition_t *one =
+            rd_kafka_topic_partition_list_add(list, topic, offsets[i].partition);
         one->offset = offsets[i].offset;
         if (!offsets[i].metadata) continue;
         one->metadata_size = strlen(offsets[i].metadata);

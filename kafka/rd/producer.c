@@ -31,12 +31,16 @@
 
 static int set_idempotent(rd_kafka_conf_t *rk_conf, const struct kc_producer_conf *conf, struct aq_err *err)
 {
-    int code = krd_conf_set(rk_conf, "enable.idempotence", "true", err); /* order and no duplicates on retry */
+    int code =
+        krd_conf_set(rk_conf, "enable.idempotence", "true", err); /* order and no duplicates on retry */
     if (!code) code = krd_conf_set(rk_conf, "acks", "all", err);
-    if (!code) code = krd_conf_set(rk_conf, "partitioner", "murmur2_random", err); /* Java's; the client's own is CRC32 */
+    if (!code)
+        code = krd_conf_set(rk_conf, "partitioner", "murmur2_random",
+                            err); /* Java's; the client's own is CRC32 */
     if (!code) code = krd_conf_set_int(rk_conf, "linger.ms", conf->linger_ms, err);
     if (!code) code = krd_conf_set_int(rk_conf, "batch.size", conf->batch_bytes, err);
-    if (!code) code = krd_conf_set(rk_conf, "batch.num.messages", "1000000", err); /* bytes decide, not the count */
+    if (!code)
+        code = krd_conf_set(rk_conf, "batch.num.messages", "1000000", err); /* bytes decide, not the count */
     if (!code && conf->compression) code = krd_conf_set(rk_conf, "compression.type", conf->compression, err);
     /* Ours are the bounds (max_bytes, max_records): the client's would refuse for ever a record larger than its whole
      * queue. And the sink's own limit decides about size, so that its answer names the record. */
@@ -46,7 +50,8 @@ static int set_idempotent(rd_kafka_conf_t *rk_conf, const struct kc_producer_con
     return code;
 }
 
-static int set_transactional(rd_kafka_conf_t *rk_conf, const struct kc_producer_conf *conf, struct aq_err *err)
+static int set_transactional(rd_kafka_conf_t *rk_conf, const struct kc_producer_conf *conf,
+                             struct aq_err *err)
 {
     if (!conf->transactional_id) {
         return krd_conf_set_int(rk_conf, "message.timeout.ms", conf->delivery_timeout_ms, err);
@@ -62,8 +67,8 @@ static int set_transactional(rd_kafka_conf_t *rk_conf, const struct kc_producer_
     return code;
 }
 
-int krd_producer_open(const struct kc_cluster *cluster, const struct kc_producer_conf *conf, struct kc_producer **ret,
-                      struct aq_err *err)
+int krd_producer_open(const struct kc_cluster *cluster, const struct kc_producer_conf *conf,
+                      struct kc_producer **ret, struct aq_err *err)
 {
     AQ_ASSERT(conf->queue_bytes > 0 && conf->batch_bytes > 0);
     rd_kafka_conf_t *rk_conf = krd_conf_new(cluster, KRD_PRODUCER, conf->client_id, err);
@@ -84,7 +89,8 @@ int krd_producer_open(const struct kc_cluster *cluster, const struct kc_producer
     }
     atomic_store(&producer->client.quiet, conf->failures_expected);
     producer->max_bytes = (uint64_t)conf->queue_bytes;
-    producer->max_records = producer->max_bytes / RECORD_COST < 1000 ? 1000 : producer->max_bytes / RECORD_COST;
+    producer->max_records =
+        producer->max_bytes / RECORD_COST < 1000 ? 1000 : producer->max_bytes / RECORD_COST;
     producer->topic_mask = FIRST_TOPICS - 1;
     producer->topics = aq_calloc(FIRST_TOPICS, sizeof(*producer->topics));
     if (conf->transactional_id) producer->txn = krd_txn_start(producer, conf->transaction_timeout_ms);
@@ -186,7 +192,8 @@ void krd_producer_close(struct kc_producer *producer, int64_t deadline_ms, struc
     *ret_batches = NULL;
     if (!producer) return;
     int64_t until_us = aq_mono_us() + deadline_ms * AQ_MS;
-    if (producer->txn && !krd_txn_stop(producer->txn, deadline_ms)) return; /* left behind with all it holds */
+    if (producer->txn && !krd_txn_stop(producer->txn, deadline_ms))
+        return; /* left behind with all it holds */
 
     bool empty = purge(producer, until_us);
     *ret_batches = take_done(producer);

@@ -33,7 +33,14 @@ struct krd_note {
 #define KRD_NOTES 64 /* a deleted topic says it once for each partition */
 
 /* The API keys whose traffic is watched: they decide the outcome of a transaction, or carry the generation. */
-enum krd_api { KRD_ADD_PARTITIONS, KRD_ADD_OFFSETS, KRD_END_TXN, KRD_TXN_OFFSET_COMMIT, KRD_OFFSET_FETCH, KRD_API_COUNT };
+enum krd_api {
+    KRD_ADD_PARTITIONS,
+    KRD_ADD_OFFSETS,
+    KRD_END_TXN,
+    KRD_TXN_OFFSET_COMMIT,
+    KRD_OFFSET_FETCH,
+    KRD_API_COUNT
+};
 
 struct krd_traffic {
     atomic_uint sent;     /* since the last krd_traffic_reset() */
@@ -47,8 +54,8 @@ struct krd_client {
     char *cluster;
     char *sasl_username; /* "" when none: see krd_wake() */
     char *sasl_password;
-    atomic_bool quiet; /* its log lines are for debugging only */
-    void *self; /* the handle around this client */
+    atomic_bool quiet;    /* its log lines are for debugging only */
+    void *self;           /* the handle around this client */
     pthread_mutex_t lock; /* guards notes and last */
     struct krd_note notes[KRD_NOTES];
     uint32_t first_note;
@@ -59,8 +66,8 @@ struct krd_client {
 };
 
 /* Takes conf over, also on failure. */
-int krd_client_open(struct krd_client *client, const struct kc_cluster *cluster, enum krd_role role, void *self,
-                    rd_kafka_conf_t *conf, struct aq_err *err);
+int krd_client_open(struct krd_client *client, const struct kc_cluster *cluster, enum krd_role role,
+                    void *self, rd_kafka_conf_t *conf, struct aq_err *err);
 
 /* Ends the handle on a thread of its own, after rd_kafka_consumer_close() when leave_group is set. False when that
  * was not through within deadline_ms: the handle is left behind, still alive, and so must be everything its callbacks
@@ -100,11 +107,11 @@ struct krd_try {
     const char *need;
 };
 
-int krd_fail(struct aq_err *err, const struct krd_client *client, int rd_code, const char *detail, struct krd_try what,
-             const char *resource, ...) __attribute__((format(printf, 6, 7)));
+int krd_fail(struct aq_err *err, const struct krd_client *client, int rd_code, const char *detail,
+             struct krd_try what, const char *resource, ...) __attribute__((format(printf, 6, 7)));
 /* The same from an error object, which it destroys. */
-int krd_fail_error(struct aq_err *err, const struct krd_client *client, rd_kafka_error_t *error, struct krd_try what,
-                   const char *resource, ...) __attribute__((format(printf, 5, 6)));
+int krd_fail_error(struct aq_err *err, const struct krd_client *client, rd_kafka_error_t *error,
+                   struct krd_try what, const char *resource, ...) __attribute__((format(printf, 5, 6)));
 
 /* ---- consumer.c, batch.c, events.c --------------------------------------------------------------------------------- */
 
@@ -137,7 +144,8 @@ struct kc_consumer {
     struct krd_part **parts; /* open addressing */
     size_t n_parts;
     size_t part_mask;
-    rd_kafka_message_t **messages; /* as fetched from the queue: [next_message, n_messages) is still to be handed out */
+    rd_kafka_message_t *
+        *messages; /* as fetched from the queue: [next_message, n_messages) is still to be handed out */
     size_t n_messages;
     size_t next_message;
     uint32_t batch_records;
@@ -146,22 +154,25 @@ struct kc_consumer {
     struct krd_events events;
     int64_t nudged_us; /* see krd_consumer_nudge() */
     bool drained_some;
+    uint64_t batch_bytes;
     bool unknown_leaders; /* a topic was assigned for the first time */
-    int64_t assigned_us; /* last assignment: its fetches must be woken, too */
+    int64_t assigned_us;  /* last assignment: its fetches must be woken, too */
 };
 
-int krd_consumer_open(const struct kc_cluster *cluster, const struct kc_consumer_conf *conf, struct aq_names *names,
-                      struct kc_consumer **ret, struct aq_err *err);
+int krd_consumer_open(const struct kc_cluster *cluster, const struct kc_consumer_conf *conf,
+                      struct aq_names *names, struct kc_consumer **ret, struct aq_err *err);
 void krd_consumer_close(struct kc_consumer *consumer, int64_t deadline_ms);
-int krd_consumer_assign(struct kc_consumer *consumer, const char *topic, int32_t partition, int64_t offset, void *owner,
-                        struct aq_err *err);
-int krd_consumer_unassign(struct kc_consumer *consumer, const char *topic, int32_t partition, struct aq_err *err);
+int krd_consumer_assign(struct kc_consumer *consumer, const char *topic, int32_t partition, int64_t offset,
+                        void *owner, struct aq_err *err);
+int krd_consumer_unassign(struct kc_consumer *consumer, const char *topic, int32_t partition,
+                          struct aq_err *err);
 struct aq_batch *krd_consumer_poll(struct kc_consumer *consumer, int64_t now, int wait_ms);
 bool krd_consumer_event(struct kc_consumer *consumer, struct kc_event *ret);
 int64_t krd_consumer_known_end(struct kc_consumer *consumer, const char *topic, int32_t partition);
 
 /* The partition's row; NULL when it was never assigned. */
-struct krd_part *krd_part_find(const struct kc_consumer *consumer, const struct aq_name *topic, int32_t partition);
+struct krd_part *krd_part_find(const struct kc_consumer *consumer, const struct aq_name *topic,
+                               int32_t partition);
 
 /* nudge.c: asks for the metadata of all topics this handle knows; waits for the answer, a round trip. */
 void krd_learn_leaders(struct krd_client *client, int timeout_ms);
@@ -192,12 +203,13 @@ struct kc_membership {
     char *member_id;
 };
 
-int krd_member_open(const struct kc_cluster *cluster, const struct kc_member_conf *conf, struct kc_member **ret,
-                    struct aq_err *err);
+int krd_member_open(const struct kc_cluster *cluster, const struct kc_member_conf *conf,
+                    struct kc_member **ret, struct aq_err *err);
 bool krd_member_poll(struct kc_member *member, struct kc_member_event *ret);
 int krd_member_answer(struct kc_member *member, struct aq_err *err);
 struct kc_membership *krd_member_membership(struct kc_member *member);
-int krd_member_commit(struct kc_member *member, const struct kc_task_offset *offsets, size_t n, struct aq_err *err);
+int krd_member_commit(struct kc_member *member, const struct kc_task_offset *offsets, size_t n,
+                      struct aq_err *err);
 bool krd_member_commit_poll(struct kc_member *member, int *ret_code);
 void krd_member_close(struct kc_member *member, int64_t deadline_ms);
 
@@ -208,7 +220,8 @@ struct kc_membership *krd_membership_ref(struct kc_membership *membership);
 void krd_membership_unref(struct kc_membership *membership);
 struct kc_membership *krd_membership_forge(const struct kc_membership *membership);
 /* The client's list of the pointers, never empty, metadata copied. */
-rd_kafka_topic_partition_list_t *krd_offset_list(const char *topic, const struct kc_task_offset *offsets, size_t n);
+rd_kafka_topic_partition_list_t *krd_offset_list(const char *topic, const struct kc_task_offset *offsets,
+                                                 size_t n);
 
 /* ---- producer.c, send.c, txn.c -------------------------------------------------------------------------------------- */
 
@@ -227,7 +240,7 @@ struct kc_producer {
     size_t topic_mask;
     char *own_topic; /* the last topic of producer_send_own() */
     rd_kafka_topic_t *own_handle;
-    uint64_t max_bytes;   /* bounds of what is in flight */
+    uint64_t max_bytes; /* bounds of what is in flight */
     uint64_t max_records;
     _Atomic uint64_t in_flight; /* records; one writer at a time, see txn.c */
     _Atomic uint64_t in_flight_bytes;
@@ -236,16 +249,16 @@ struct kc_producer {
     uint64_t acked_records;
     uint64_t acked_bytes;
     struct kc_failure failure;
-    bool purging; /* an abort or the close is throwing records away: their reports are no failures */
+    bool purging;        /* an abort or the close is throwing records away: their reports are no failures */
     struct krd_txn *txn; /* NULL: idempotent only */
 };
 
-int krd_producer_open(const struct kc_cluster *cluster, const struct kc_producer_conf *conf, struct kc_producer **ret,
-                      struct aq_err *err);
+int krd_producer_open(const struct kc_cluster *cluster, const struct kc_producer_conf *conf,
+                      struct kc_producer **ret, struct aq_err *err);
 void krd_producer_close(struct kc_producer *producer, int64_t deadline_ms, struct aq_batch **ret_batches);
 int krd_producer_send(struct kc_producer *producer, struct aq_batch *batch, struct aq_err *err);
-int krd_producer_send_own(struct kc_producer *producer, const char *topic, int32_t partition, struct aq_slice key,
-                          struct aq_slice value, struct kc_ack *ack, struct aq_err *err);
+int krd_producer_send_own(struct kc_producer *producer, const char *topic, int32_t partition,
+                          struct aq_slice key, struct aq_slice value, struct kc_ack *ack, struct aq_err *err);
 void krd_producer_drain(struct kc_producer *producer, int wait_ms, struct kc_drained *ret);
 uint64_t krd_producer_in_flight(const struct kc_producer *producer, uint64_t *ret_bytes);
 const struct kc_failure *krd_producer_failure(const struct kc_producer *producer);
@@ -269,20 +282,22 @@ int krd_txn_begin(struct kc_producer *producer, struct aq_err *err);
 int krd_txn_commit(struct kc_producer *producer, struct kc_membership *membership, const char *state_topic,
                    const struct kc_task_offset *offsets, size_t n, struct aq_err *err);
 int krd_txn_abort(struct kc_producer *producer, struct aq_err *err);
-enum kc_txn_state krd_txn_poll(struct kc_producer *producer, int *ret_code, int64_t *ret_started_us, struct aq_err *err);
+enum kc_txn_state krd_txn_poll(struct kc_producer *producer, int *ret_code, int64_t *ret_started_us,
+                               struct aq_err *err);
 bool krd_txn_tainted(const struct kc_producer *producer);
 
 /* ---- reader.c ------------------------------------------------------------------------------------------------------- */
 
-int krd_reader_open(const struct kc_cluster *cluster, const char *client_id, const char *group_id, struct kc_reader **ret,
-                    struct aq_err *err);
+int krd_reader_open(const struct kc_cluster *cluster, const char *client_id, const char *group_id,
+                    struct kc_reader **ret, struct aq_err *err);
 void krd_reader_close(struct kc_reader *reader, int64_t deadline_ms);
-int krd_reader_committed(struct kc_reader *reader, const char *topic, struct kc_pointer *list, size_t n, int64_t timeout_ms,
+int krd_reader_committed(struct kc_reader *reader, const char *topic, struct kc_pointer *list, size_t n,
+                         int64_t timeout_ms, struct aq_err *err);
+int krd_reader_read(struct kc_reader *reader, const char *topic, struct kc_stored *list, size_t n,
+                    int64_t timeout_ms, struct aq_arena *arena, struct aq_err *err);
+int krd_reader_scan_last(struct kc_reader *reader, const char *topic, int32_t partition, struct aq_slice key,
+                         int64_t end, int64_t timeout_ms, struct aq_arena *arena, struct kc_stored *ret,
                          struct aq_err *err);
-int krd_reader_read(struct kc_reader *reader, const char *topic, struct kc_stored *list, size_t n, int64_t timeout_ms,
-                    struct aq_arena *arena, struct aq_err *err);
-int krd_reader_scan_last(struct kc_reader *reader, const char *topic, int32_t partition, struct aq_slice key, int64_t end,
-                         int64_t timeout_ms, struct aq_arena *arena, struct kc_stored *ret, struct aq_err *err);
 int krd_reader_commit_stopped(struct kc_reader *reader, const char *topic, int32_t partition, int64_t offset,
                               const char *metadata, int64_t timeout_ms, struct aq_err *err);
 void krd_reader_seen_versions(const struct kc_reader *reader, struct kc_seen_versions *ret);
@@ -294,28 +309,35 @@ struct kc_admin {
     rd_kafka_queue_t *queue; /* answers of admin requests */
 };
 
-int krd_admin_open(const struct kc_cluster *cluster, const char *client_id, struct kc_admin **ret, struct aq_err *err);
+int krd_admin_open(const struct kc_cluster *cluster, const char *client_id, struct kc_admin **ret,
+                   struct aq_err *err);
 void krd_admin_close(struct kc_admin *admin);
-int krd_admin_connect(struct kc_admin *admin, int64_t timeout_ms, char ret_cluster_id[KC_ID_MAX], struct aq_err *err);
-int krd_admin_group_members(struct kc_admin *admin, const char *group, int64_t timeout_ms, int32_t *ret_members,
-                            struct aq_err *err);
+int krd_admin_connect(struct kc_admin *admin, int64_t timeout_ms, char ret_cluster_id[KC_ID_MAX],
+                      struct aq_err *err);
+int krd_admin_group_members(struct kc_admin *admin, const char *group, int64_t timeout_ms,
+                            int32_t *ret_members, struct aq_err *err);
 /* Options with the request timeout; destroyed by the caller. */
-rd_kafka_AdminOptions_t *krd_admin_options(struct kc_admin *admin, rd_kafka_admin_op_t op, int64_t timeout_ms);
+rd_kafka_AdminOptions_t *krd_admin_options(struct kc_admin *admin, rd_kafka_admin_op_t op,
+                                           int64_t timeout_ms);
 /* Waits for the answer of one admin request; 0, or a code with the request's own error told. The caller destroys
  * *ret_event. */
-int krd_admin_wait(struct kc_admin *admin, rd_kafka_event_type_t type, int64_t timeout_ms, struct krd_try what,
-                   const char *resource, rd_kafka_event_t **ret_event, struct aq_err *err);
+int krd_admin_wait(struct kc_admin *admin, rd_kafka_event_type_t type, int64_t timeout_ms,
+                   struct krd_try what, const char *resource, rd_kafka_event_t **ret_event,
+                   struct aq_err *err);
 
 int krd_admin_topics(struct kc_admin *admin, int64_t timeout_ms, struct kc_topics *ret, struct aq_err *err);
-int krd_admin_create_topic(struct kc_admin *admin, const struct kc_topic_spec *spec, int64_t timeout_ms, struct aq_err *err);
+int krd_admin_create_topic(struct kc_admin *admin, const struct kc_topic_spec *spec, int64_t timeout_ms,
+                           struct aq_err *err);
 int krd_admin_grow_topic(struct kc_admin *admin, const char *topic, int32_t partitions, int64_t timeout_ms,
                          struct aq_err *err);
-int krd_admin_topic_configs(struct kc_admin *admin, const char *topic, struct kc_config_entry *entries, size_t n,
-                            struct aq_arena *arena, int64_t timeout_ms, struct aq_err *err);
-int krd_admin_watermarks(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timeout_ms, int64_t *ret_low,
-                         int64_t *ret_high, struct aq_err *err);
-int krd_admin_ends(struct kc_admin *admin, struct kc_end *list, size_t n, int64_t timeout_ms, struct aq_err *err);
-int krd_admin_offset_for_time(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timestamp_ms,
-                              int64_t timeout_ms, int64_t *ret_offset, struct aq_err *err);
+int krd_admin_topic_configs(struct kc_admin *admin, const char *topic, struct kc_config_entry *entries,
+                            size_t n, struct aq_arena *arena, int64_t timeout_ms, struct aq_err *err);
+int krd_admin_watermarks(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timeout_ms,
+                         int64_t *ret_low, int64_t *ret_high, struct aq_err *err);
+int krd_admin_ends(struct kc_admin *admin, struct kc_end *list, size_t n, int64_t timeout_ms,
+                   struct aq_err *err);
+int krd_admin_offset_for_time(struct kc_admin *admin, const char *topic, int32_t partition,
+                              int64_t timestamp_ms, int64_t timeout_ms, int64_t *ret_offset,
+                              struct aq_err *err);
 
 #endif

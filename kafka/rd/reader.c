@@ -25,9 +25,9 @@
 #include "base/mem.h"
 #include "kafka/rd/rd.h"
 
-#define POLL_MS 5
+#define POLL_MS            5
 #define LEADERS_TIMEOUT_MS 1000
-#define FIRST_ASK_MS 300
+#define FIRST_ASK_MS       300
 
 struct kc_reader {
     struct krd_client client;
@@ -35,8 +35,8 @@ struct kc_reader {
     bool leaders_known;
 };
 
-int krd_reader_open(const struct kc_cluster *cluster, const char *client_id, const char *group_id, struct kc_reader **ret,
-                    struct aq_err *err)
+int krd_reader_open(const struct kc_cluster *cluster, const char *client_id, const char *group_id,
+                    struct kc_reader **ret, struct aq_err *err)
 {
     AQ_ASSERT(group_id);
     rd_kafka_conf_t *rk_conf = krd_conf_new(cluster, KRD_READER, client_id, err);
@@ -80,14 +80,17 @@ void krd_reader_seen_versions(const struct kc_reader *reader, struct kc_seen_ver
 
 /* The call used up its time. An unreachable coordinator shows in the client's complaints; a silent time-out is the
  * client retrying an unstable offset. */
-static int committed_timeout(struct kc_reader *reader, const char *topic, int64_t started_us, struct aq_err *err)
+static int committed_timeout(struct kc_reader *reader, const char *topic, int64_t started_us,
+                             struct aq_err *err)
 {
     rd_kafka_poll(reader->client.rk, 0); /* serves the error callback */
     struct krd_note note;
     if (krd_last_note(&reader->client, started_us, &note)) {
-        return aq_fail(err, AQ_E_TIMEOUT, "offsets of group %s for %s: %s", reader->group_id, topic, note.text);
+        return aq_fail(err, AQ_E_TIMEOUT, "offsets of group %s for %s: %s", reader->group_id, topic,
+                       note.text);
     }
-    return aq_fail(err, AQ_E_UNSTABLE, "an offset of group %s for %s on cluster %s is held by an open transaction",
+    return aq_fail(err, AQ_E_UNSTABLE,
+                   "an offset of group %s for %s on cluster %s is held by an open transaction",
                    reader->group_id, topic, reader->client.cluster);
 }
 
@@ -119,20 +122,22 @@ static int take_pointer(struct kc_reader *reader, const char *topic, const rd_ka
     return 0;
 }
 
-static int ask_committed(struct kc_reader *reader, const char *topic, struct kc_pointer *list, size_t n, int64_t timeout_ms,
-                         struct aq_err *err)
+static int ask_committed(struct kc_reader *reader, const char *topic, struct kc_pointer *list, size_t n,
+                         int64_t timeout_ms, struct aq_err *err)
 {
     int64_t started = aq_mono_us();
     rd_kafka_topic_partition_list_t *wanted = rd_kafka_topic_partition_list_new((int)n);
     for (size_t i = 0; i < n; i++) rd_kafka_topic_partition_list_add(wanted, topic, list[i].partition);
     rd_kafka_resp_err_t error = rd_kafka_committed(reader->client.rk, wanted, (int)timeout_ms);
     int code = 0;
-    if (error == RD_KAFKA_RESP_ERR__TIMED_OUT) code = committed_timeout(reader, topic, started, err);
+    if (error == RD_KAFKA_RESP_ERR__TIMED_OUT)
+        code = committed_timeout(reader, topic, started, err);
     else if (error && error != RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT)
-        code = krd_fail(err, &reader->client, error, NULL, (struct krd_try){"read the offsets of", "Read"}, "group %s for %s",
-                        reader->group_id, topic);
+        code = krd_fail(err, &reader->client, error, NULL, (struct krd_try){"read the offsets of", "Read"},
+                        "group %s for %s", reader->group_id, topic);
     for (size_t i = 0; i < n && code == 0; i++) {
-        rd_kafka_topic_partition_t *one = rd_kafka_topic_partition_list_find(wanted, topic, list[i].partition);
+        rd_kafka_topic_partition_t *one =
+            rd_kafka_topic_partition_list_find(wanted, topic, list[i].partition);
         AQ_ASSERT(one);
         code = take_pointer(reader, topic, one, &list[i], err);
     }
@@ -142,8 +147,8 @@ static int ask_committed(struct kc_reader *reader, const char *topic, struct kc_
 
 /* One unstable offset holds up the answer for all of them on 2.0.2 (the client repeats the request until its time is
  * over), so then they are asked for one by one, and the stable ones are known at once. */
-int krd_reader_committed(struct kc_reader *reader, const char *topic, struct kc_pointer *list, size_t n, int64_t timeout_ms,
-                         struct aq_err *err)
+int krd_reader_committed(struct kc_reader *reader, const char *topic, struct kc_pointer *list, size_t n,
+                         int64_t timeout_ms, struct aq_err *err)
 {
     AQ_ASSERT(topic && n > 0);
     int64_t slice_ms = timeout_ms < FIRST_ASK_MS ? timeout_ms : FIRST_ASK_MS;
@@ -152,8 +157,9 @@ int krd_reader_committed(struct kc_reader *reader, const char *topic, struct kc_
     if (code != AQ_E_UNSTABLE) return code;
     for (size_t i = 0; i < n; i++) {
         int64_t left_ms = (until_us - aq_mono_us()) / AQ_MS;
-        code = left_ms > 0 ? ask_committed(reader, topic, &list[i], 1, left_ms < slice_ms ? left_ms : slice_ms, err)
-                           : AQ_E_UNSTABLE;
+        code = left_ms > 0
+                   ? ask_committed(reader, topic, &list[i], 1, left_ms < slice_ms ? left_ms : slice_ms, err)
+                   : AQ_E_UNSTABLE;
         if (code != 0 && code != AQ_E_UNSTABLE) return code;
         if (code) list[i].code = AQ_E_UNSTABLE;
     }
@@ -209,15 +215,17 @@ static rd_kafka_message_t *next_message(struct kc_reader *reader, int64_t until_
     return NULL;
 }
 
-static int message_fails(struct kc_reader *reader, const rd_kafka_message_t *message, const char *topic, int32_t partition,
-                         int64_t offset, struct aq_err *err)
+static int message_fails(struct kc_reader *reader, const rd_kafka_message_t *message, const char *topic,
+                         int32_t partition, int64_t offset, struct aq_err *err)
 {
-    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
-        return aq_fail(err, AQ_E_STATE, "%s[%d]@%" PRId64 " of cluster %s is not in the log any more, or not yet: %s", topic,
+    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+        message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+        return aq_fail(err, AQ_E_STATE,
+                       "%s[%d]@%" PRId64 " of cluster %s is not in the log any more, or not yet: %s", topic,
                        partition, offset, reader->client.cluster, rd_kafka_message_errstr(message));
     }
-    return krd_fail(err, &reader->client, message->err, rd_kafka_message_errstr(message), (struct krd_try){"read", "Read"},
-                    "%s[%d]", topic, partition);
+    return krd_fail(err, &reader->client, message->err, rd_kafka_message_errstr(message),
+                    (struct krd_try){"read", "Read"}, "%s[%d]", topic, partition);
 }
 
 static void store(const rd_kafka_message_t *message, struct aq_arena *arena, struct kc_stored *ret)
@@ -233,7 +241,8 @@ static int check_read(struct kc_reader *reader, const rd_kafka_message_t *messag
                       struct kc_stored *wanted, struct aq_arena *arena, struct aq_err *err)
 {
     bool eof = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
-    if (message->err && !eof) return message_fails(reader, message, topic, wanted->partition, wanted->offset, err);
+    if (message->err && !eof)
+        return message_fails(reader, message, topic, wanted->partition, wanted->offset, err);
     /* At or below the offset: the readable end has not got there yet, an open transaction may hold it. */
     if (eof && message->offset <= wanted->offset) return 1;
     if (!eof && message->offset < wanted->offset) return 1;
@@ -241,7 +250,8 @@ static int check_read(struct kc_reader *reader, const rd_kafka_message_t *messag
         store(message, arena, wanted);
         return 0;
     }
-    return aq_fail(err, AQ_E_STATE, "%s[%d] of cluster %s has no committed record at offset %" PRId64 " (next: %" PRId64 ")",
+    return aq_fail(err, AQ_E_STATE,
+                   "%s[%d] of cluster %s has no committed record at offset %" PRId64 " (next: %" PRId64 ")",
                    topic, wanted->partition, reader->client.cluster, wanted->offset, message->offset);
 }
 
@@ -252,8 +262,8 @@ static struct kc_stored *find_wanted(struct kc_stored *list, size_t n, int32_t p
     return NULL;
 }
 
-int krd_reader_read(struct kc_reader *reader, const char *topic, struct kc_stored *list, size_t n, int64_t timeout_ms,
-                    struct aq_arena *arena, struct aq_err *err)
+int krd_reader_read(struct kc_reader *reader, const char *topic, struct kc_stored *list, size_t n,
+                    int64_t timeout_ms, struct aq_arena *arena, struct aq_err *err)
 {
     AQ_ASSERT(n > 0);
     int64_t until_us = aq_mono_us() + timeout_ms * AQ_MS;
@@ -263,7 +273,8 @@ int krd_reader_read(struct kc_reader *reader, const char *topic, struct kc_store
     for (size_t missing = n; missing > 0 && code >= 0;) {
         rd_kafka_message_t *message = next_message(reader, until_us);
         if (!message) {
-            code = aq_fail(err, AQ_E_TIMEOUT, "%zu records of %s on cluster %s could not be read within %" PRId64 " ms", missing,
+            code = aq_fail(err, AQ_E_TIMEOUT,
+                           "%zu records of %s on cluster %s could not be read within %" PRId64 " ms", missing,
                            topic, reader->client.cluster, timeout_ms);
             break;
         }
@@ -287,8 +298,8 @@ struct scan {
 };
 
 /* Takes message over. 1: go on; 0: the end is reached; else an error. */
-static int scan_one(struct kc_reader *reader, struct scan *scan, rd_kafka_message_t *message, const char *topic,
-                    int32_t partition, struct aq_err *err)
+static int scan_one(struct kc_reader *reader, struct scan *scan, rd_kafka_message_t *message,
+                    const char *topic, int32_t partition, struct aq_err *err)
 {
     bool eof = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
     if (message->err && !eof) {
@@ -309,8 +320,9 @@ static int scan_one(struct kc_reader *reader, struct scan *scan, rd_kafka_messag
     return reached >= scan->end ? 0 : 1;
 }
 
-int krd_reader_scan_last(struct kc_reader *reader, const char *topic, int32_t partition, struct aq_slice key, int64_t end,
-                         int64_t timeout_ms, struct aq_arena *arena, struct kc_stored *ret, struct aq_err *err)
+int krd_reader_scan_last(struct kc_reader *reader, const char *topic, int32_t partition, struct aq_slice key,
+                         int64_t end, int64_t timeout_ms, struct aq_arena *arena, struct kc_stored *ret,
+                         struct aq_err *err)
 {
     *ret = (struct kc_stored){.partition = partition, .offset = -1};
     if (end <= 0) return 0;
@@ -367,8 +379,8 @@ int krd_reader_commit_stopped(struct kc_reader *reader, const char *topic, int32
     case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
     case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
     case RD_KAFKA_RESP_ERR_NON_EMPTY_GROUP:
-        return aq_fail(err, AQ_E_BUSY, "group %s of cluster %s has running members: stop them first", reader->group_id,
-                       reader->client.cluster);
+        return aq_fail(err, AQ_E_BUSY, "group %s of cluster %s has running members: stop them first",
+                       reader->group_id, reader->client.cluster);
     default:
         return krd_fail(err, &reader->client, error, NULL, (struct krd_try){"commit for", "Read"}, "group %s",
                         reader->group_id);

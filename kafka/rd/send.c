@@ -23,8 +23,8 @@
 #include "base/mem.h"
 #include "kafka/rd/rd.h"
 
-#define OWN_BIT ((uintptr_t)1)
-#define REFRESH_US AQ_SEC
+#define OWN_BIT            ((uintptr_t)1)
+#define REFRESH_US         AQ_SEC
 #define REFRESH_TIMEOUT_MS 1000
 
 /* ---- topic handles -------------------------------------------------------------------------------------------------- */
@@ -149,8 +149,8 @@ static int64_t timestamp_for(const struct aq_record *rec)
     return rec->timestamp ? rec->timestamp : 1;
 }
 
-static rd_kafka_resp_err_t produce(struct kc_producer *producer, rd_kafka_topic_t *topic, struct aq_record *rec,
-                                   rd_kafka_headers_t *headers)
+static rd_kafka_resp_err_t produce(struct kc_producer *producer, rd_kafka_topic_t *topic,
+                                   struct aq_record *rec, rd_kafka_headers_t *headers)
 {
     return rd_kafka_producev(producer->client.rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(rec->partition),
                              RD_KAFKA_V_MSGFLAGS(0), RD_KAFKA_V_KEY(rec->key.ptr, rec->key.len),
@@ -163,25 +163,28 @@ static rd_kafka_resp_err_t produce(struct kc_producer *producer, rd_kafka_topic_
 static void describe(const struct aq_record *rec, char *text, size_t size)
 {
     const struct aq_batch *batch = rec->batch;
-    snprintf(text, size, "%s[%d]@%" PRId64 " (for %s[%d])", batch->topic ? batch->topic->text : "?", batch->partition,
-             rec->offset, rec->topic->text, rec->partition);
+    snprintf(text, size, "%s[%d]@%" PRId64 " (for %s[%d])", batch->topic ? batch->topic->text : "?",
+             batch->partition, rec->offset, rec->topic->text, rec->partition);
 }
 
 static int refused(struct kc_producer *producer, const struct aq_record *rec, rd_kafka_resp_err_t error,
                    struct aq_err *err)
 {
-    if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) return aq_fail(err, AQ_E_FULL, "the producer's queue is full");
+    if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        return aq_fail(err, AQ_E_FULL, "the producer's queue is full");
     char what[512];
     describe(rec, what, sizeof(what));
     if (error == RD_KAFKA_RESP_ERR__STATE && producer->txn) {
-        return aq_fail(err, AQ_E_TXN_ABORT, "record %s: the transaction has failed and must be aborted", what);
+        return aq_fail(err, AQ_E_TXN_ABORT, "record %s: the transaction has failed and must be aborted",
+                       what);
     }
     int code = krd_code(error, AQ_E_DELIVERY);
     if (error == RD_KAFKA_RESP_ERR__FATAL) {
         char text[256] = "";
         int real = rd_kafka_fatal_error(producer->client.rk, text, sizeof(text));
         if (krd_code(real, 0) == AQ_E_FENCED) code = AQ_E_FENCED;
-        return aq_fail(err, code, "record %s: producer of cluster %s has failed: %s", what, producer->client.cluster, text);
+        return aq_fail(err, code, "record %s: producer of cluster %s has failed: %s", what,
+                       producer->client.cluster, text);
     }
     if (code == AQ_E_TOO_LARGE) {
         return aq_fail(err, code, "record %s of %zu bytes is larger than the client can send", what,
@@ -234,8 +237,8 @@ int krd_producer_send(struct kc_producer *producer, struct aq_batch *batch, stru
     return 0;
 }
 
-int krd_producer_send_own(struct kc_producer *producer, const char *topic, int32_t partition, struct aq_slice key,
-                          struct aq_slice value, struct kc_ack *ack, struct aq_err *err)
+int krd_producer_send_own(struct kc_producer *producer, const char *topic, int32_t partition,
+                          struct aq_slice key, struct aq_slice value, struct kc_ack *ack, struct aq_err *err)
 {
     AQ_ASSERT(((uintptr_t)ack & OWN_BIT) == 0);
     AQ_ASSERT(!producer->txn || krd_txn_open(producer->txn));
@@ -250,7 +253,8 @@ int krd_producer_send_own(struct kc_producer *producer, const char *topic, int32
     if (producer->own_handle) {
         error = rd_kafka_producev(producer->client.rk, RD_KAFKA_V_RKT(producer->own_handle),
                                   RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                                  RD_KAFKA_V_KEY(key.ptr, key.len), RD_KAFKA_V_VALUE((void *)value.ptr, value.len),
+                                  RD_KAFKA_V_KEY(key.ptr, key.len),
+                                  RD_KAFKA_V_VALUE((void *)value.ptr, value.len),
                                   RD_KAFKA_V_OPAQUE((void *)((uintptr_t)ack | OWN_BIT)), RD_KAFKA_V_END);
     }
     if (!error) {
@@ -258,14 +262,17 @@ int krd_producer_send_own(struct kc_producer *producer, const char *topic, int32
         return 0;
     }
     if (error == RD_KAFKA_RESP_ERR__STATE && producer->txn) {
-        return aq_fail(err, AQ_E_TXN_ABORT, "%s[%d]: the transaction has failed and must be aborted", topic, partition);
+        return aq_fail(err, AQ_E_TXN_ABORT, "%s[%d]: the transaction has failed and must be aborted", topic,
+                       partition);
     }
-    return krd_fail(err, &producer->client, error, NULL, (struct krd_try){"write to", "Write"}, "%s[%d]", topic, partition);
+    return krd_fail(err, &producer->client, error, NULL, (struct krd_try){"write to", "Write"}, "%s[%d]",
+                    topic, partition);
 }
 
 /* ---- delivery reports ----------------------------------------------------------------------------------------------- */
 
-static void note_failure(struct kc_producer *producer, const rd_kafka_message_t *message, struct aq_record *rec)
+static void note_failure(struct kc_producer *producer, const rd_kafka_message_t *message,
+                         struct aq_record *rec)
 {
     if (producer->purging || producer->failure.code) return;
     struct kc_failure *failure = &producer->failure;
@@ -277,7 +284,8 @@ static void note_failure(struct kc_producer *producer, const rd_kafka_message_t 
     if (rec) {
         describe(rec, what, sizeof(what));
     } else {
-        snprintf(what, sizeof(what), "of our own for %s[%d]", rd_kafka_topic_name(message->rkt), message->partition);
+        snprintf(what, sizeof(what), "of our own for %s[%d]", rd_kafka_topic_name(message->rkt),
+                 message->partition);
     }
     if (failure->code == AQ_E_DENIED) {
         snprintf(failure->text, sizeof(failure->text), "DENIED: Write on topic %s of cluster %s (record %s)",
@@ -312,7 +320,8 @@ void krd_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaq
     AQ_ASSERT(batch->outstanding > 0);
     if (__builtin_expect(message->err != 0, 0)) {
         rd_kafka_headers_t *list = NULL;
-        if (headers_are_moved(rec) && !rd_kafka_message_detach_headers((rd_kafka_message_t *)message, &list)) {
+        if (headers_are_moved(rec) &&
+            !rd_kafka_message_detach_headers((rd_kafka_message_t *)message, &list)) {
             krd_record_put_headers(rec, list);
         }
         note_failure(producer, message, rec);

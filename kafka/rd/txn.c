@@ -32,7 +32,7 @@
 #include "kafka/txn_error.h"
 
 /* One call waits this long before it looks whether the producer is being closed. */
-#define SLICE_MS 1000
+#define SLICE_MS       1000
 #define RETRY_PAUSE_MS 20
 
 enum job { JOB_NONE, JOB_INIT, JOB_COMMIT, JOB_ABORT };
@@ -130,7 +130,8 @@ static int call_until_done(struct krd_txn *txn, enum kc_txn_call call, char *tex
 
 static bool any_unanswered(const struct krd_client *client)
 {
-    return krd_traffic_unanswered(client, KRD_END_TXN) > 0 || krd_traffic_unanswered(client, KRD_TXN_OFFSET_COMMIT) > 0 ||
+    return krd_traffic_unanswered(client, KRD_END_TXN) > 0 ||
+           krd_traffic_unanswered(client, KRD_TXN_OFFSET_COMMIT) > 0 ||
            krd_traffic_unanswered(client, KRD_ADD_OFFSETS) > 0 ||
            krd_traffic_unanswered(client, KRD_ADD_PARTITIONS) > 0;
 }
@@ -282,8 +283,9 @@ static int refuse_to_begin(struct krd_txn *txn, struct aq_err *err)
                        txn->result_text[0] ? txn->result_text : "the producer has failed");
     } else if (txn->tainted) {
         set_state(txn, KC_TXN_FAILED);
-        code = aq_fail(err, AQ_E_FATAL, "a request of the last transaction was never answered and may still arrive in the "
-                                        "next one: the producer must be replaced");
+        code = aq_fail(err, AQ_E_FATAL,
+                       "a request of the last transaction was never answered and may still arrive in the "
+                       "next one: the producer must be replaced");
     }
     pthread_mutex_unlock(&txn->lock);
     return code;
@@ -333,7 +335,8 @@ int krd_txn_abort(struct kc_producer *producer, struct aq_err *err)
     return 0;
 }
 
-enum kc_txn_state krd_txn_poll(struct kc_producer *producer, int *ret_code, int64_t *ret_started_us, struct aq_err *err)
+enum kc_txn_state krd_txn_poll(struct kc_producer *producer, int *ret_code, int64_t *ret_started_us,
+                               struct aq_err *err)
 {
     struct krd_txn *txn = producer->txn;
     if (ret_code) *ret_code = 0;

@@ -60,7 +60,8 @@ static void creates_grows_and_lists(void **state)
     assert_non_null(strstr(err.text, name));
     assert_non_null(strstr(err.text, "cluster sink"));
     kt_check(ops->admin_grow_topic(env.sink_admin, name, 5, KT_TIMEOUT_MS, &err), &err, "grow");
-    assert_int_not_equal(ops->admin_grow_topic(env.sink_admin, name, 2, KT_TIMEOUT_MS, &err), 0); /* never shrinks */
+    assert_int_not_equal(ops->admin_grow_topic(env.sink_admin, name, 2, KT_TIMEOUT_MS, &err),
+                         0); /* never shrinks */
     assert_non_null(strstr(err.text, name));
 
     struct kc_topics topics;
@@ -75,7 +76,8 @@ static void creates_grows_and_lists(void **state)
     bool has_ids = major > 2 || minor >= 3;
     assert_int_equal(topic->id[0] != 0, has_ids);
     assert_true(topics.brokers >= 1);
-    for (size_t i = 1; i < topics.count; i++) assert_true(strcmp(topics.list[i - 1].name, topics.list[i].name) < 0);
+    for (size_t i = 1; i < topics.count; i++)
+        assert_true(strcmp(topics.list[i - 1].name, topics.list[i].name) < 0);
     aq_arena_finish(&topics.arena);
 }
 
@@ -85,14 +87,17 @@ static void configs_are_the_topics_own(void **state)
     struct aq_err err = {0};
     const struct kc_config_entry configs[] = {{"cleanup.policy", "compact"}};
     const char *name = kt_topic(&env, env.sink_admin, "kt-cfg", 1, configs, 1);
-    struct kc_config_entry entries[] = {{"cleanup.policy", "x"}, {"max.message.bytes", "x"}, {"no.such.config", "x"}};
-    kt_check(ops->admin_topic_configs(env.sink_admin, name, entries, 3, &env.arena, KT_TIMEOUT_MS, &err), &err, "configs");
+    struct kc_config_entry entries[] = {
+        {"cleanup.policy", "x"}, {"max.message.bytes", "x"}, {"no.such.config", "x"}};
+    kt_check(ops->admin_topic_configs(env.sink_admin, name, entries, 3, &env.arena, KT_TIMEOUT_MS, &err),
+             &err, "configs");
     assert_string_equal(entries[0].value, "compact");
     assert_null(entries[1].value); /* the broker's default is not the topic's */
     assert_null(entries[2].value);
     const char *missing = kt_name(&env, "kt-missing");
-    assert_int_equal(ops->admin_topic_configs(env.sink_admin, missing, entries, 3, &env.arena, KT_TIMEOUT_MS, &err),
-                     AQ_E_UNKNOWN_TOPIC);
+    assert_int_equal(
+        ops->admin_topic_configs(env.sink_admin, missing, entries, 3, &env.arena, KT_TIMEOUT_MS, &err),
+        AQ_E_UNKNOWN_TOPIC);
     assert_non_null(strstr(err.text, missing));
 }
 
@@ -116,16 +121,24 @@ static void offsets_by_time_and_watermark(void **state)
     aq_batch_finish(&batch);
     kt_close_producer(producer);
     int64_t low = -1, high = -1, offset = -1;
-    kt_check(ops->admin_watermarks(env.source_admin, name, 0, KT_TIMEOUT_MS, &low, &high, &err), &err, "watermarks");
+    kt_check(ops->admin_watermarks(env.source_admin, name, 0, KT_TIMEOUT_MS, &low, &high, &err), &err,
+             "watermarks");
     assert_int_equal(low, 0);
     assert_int_equal(high, 5);
-    kt_check(ops->admin_offset_for_time(env.source_admin, name, 0, 1700000002500, KT_TIMEOUT_MS, &offset, &err), &err, "time");
+    kt_check(
+        ops->admin_offset_for_time(env.source_admin, name, 0, 1700000002500, KT_TIMEOUT_MS, &offset, &err),
+        &err, "time");
     assert_int_equal(offset, 3);
-    kt_check(ops->admin_offset_for_time(env.source_admin, name, 0, 1700000004000, KT_TIMEOUT_MS, &offset, &err), &err, "time");
+    kt_check(
+        ops->admin_offset_for_time(env.source_admin, name, 0, 1700000004000, KT_TIMEOUT_MS, &offset, &err),
+        &err, "time");
     assert_int_equal(offset, 4);
-    kt_check(ops->admin_offset_for_time(env.source_admin, name, 0, 1900000000000, KT_TIMEOUT_MS, &offset, &err), &err, "time");
+    kt_check(
+        ops->admin_offset_for_time(env.source_admin, name, 0, 1900000000000, KT_TIMEOUT_MS, &offset, &err),
+        &err, "time");
     assert_int_equal(offset, 5);
-    kt_check(ops->admin_offset_for_time(env.source_admin, name, 0, 0, KT_TIMEOUT_MS, &offset, &err), &err, "time");
+    kt_check(ops->admin_offset_for_time(env.source_admin, name, 0, 0, KT_TIMEOUT_MS, &offset, &err), &err,
+             "time");
     assert_int_equal(offset, 0);
     assert_int_not_equal(ops->admin_watermarks(env.source_admin, name, 7, 3000, &low, &high, &err), 0);
     assert_non_null(strstr(err.text, name));
@@ -137,8 +150,9 @@ static void unknown_group_has_no_members(void **state)
     (void)state;
     struct aq_err err = {0};
     int32_t members = -1;
-    kt_check(ops->admin_group_members(env.sink_admin, kt_name(&env, "kt-nobody"), KT_TIMEOUT_MS, &members, &err), &err,
-             "members");
+    kt_check(
+        ops->admin_group_members(env.sink_admin, kt_name(&env, "kt-nobody"), KT_TIMEOUT_MS, &members, &err),
+        &err, "members");
     assert_int_equal(members, 0);
 }
 

@@ -30,8 +30,11 @@ static void join(struct node *node, const char *group, const char *topic)
 {
     *node = (struct node){0};
     struct aq_err err = {0};
-    struct kc_member_conf conf = {.client_id = "kt-member", .group_id = group, .topic = topic,
-                                  .session_timeout_ms = 6000, .max_poll_interval_ms = 60000};
+    struct kc_member_conf conf = {.client_id = "kt-member",
+                                  .group_id = group,
+                                  .topic = topic,
+                                  .session_timeout_ms = 6000,
+                                  .max_poll_interval_ms = 60000};
     kt_check(ops->member_open(&env.sink, &conf, &node->member, &err), &err, "member");
 }
 
@@ -75,15 +78,15 @@ static int owned(const struct node *node)
 }
 
 /* Works (the rest of the arguments) until the condition holds; asks it once a round. */
-#define UNTIL(condition, ...)                                     \
-    do {                                                          \
-        int64_t until_ = aq_mono_us() + 30 * AQ_SEC;              \
-        bool holds_;                                              \
+#define UNTIL(condition, ...)                                      \
+    do {                                                           \
+        int64_t until_ = aq_mono_us() + 30 * AQ_SEC;               \
+        bool holds_;                                               \
         while (!(holds_ = (condition)) && aq_mono_us() < until_) { \
-            __VA_ARGS__;                                          \
-            aq_sleep_ms(5);                                       \
-        }                                                         \
-        if (!holds_) fail_msg("not within 30 s: %s", #condition); \
+            __VA_ARGS__;                                           \
+            aq_sleep_ms(5);                                        \
+        }                                                          \
+        if (!holds_) fail_msg("not within 30 s: %s", #condition);  \
     } while (0)
 
 static void one_member_owns_all(void **state)

@@ -16,8 +16,8 @@ static const struct kc_ops *ops = &kc_rd_ops;
 
 /* ---- helpers -------------------------------------------------------------------------------------------------------- */
 
-static struct aq_record *add(struct aq_batch *batch, const char *topic, struct aq_slice key, struct aq_slice value,
-                             int64_t timestamp)
+static struct aq_record *add(struct aq_batch *batch, const char *topic, struct aq_slice key,
+                             struct aq_slice value, int64_t timestamp)
 {
     struct aq_record *rec = aq_batch_add(batch);
     rec->topic = aq_names_intern(&env.names, aq_slice_str(topic));
@@ -58,7 +58,8 @@ static struct kc_event poll_event(struct kc_consumer *consumer, enum kc_event_ki
     return event;
 }
 
-static void assign(struct kc_consumer *consumer, const char *topic, int32_t partition, int64_t offset, void *owner)
+static void assign(struct kc_consumer *consumer, const char *topic, int32_t partition, int64_t offset,
+                   void *owner)
 {
     struct aq_err err = {0};
     kt_check(ops->consumer_assign(consumer, topic, partition, offset, owner, &err), &err, "assign");
@@ -239,7 +240,8 @@ static void wait_until_empty(struct kc_producer *producer)
 {
     struct kc_drained drained;
     int64_t until = aq_mono_us() + 60 * AQ_SEC;
-    while (ops->producer_in_flight(producer, NULL) > 0 && aq_mono_us() < until) ops->producer_drain(producer, 20, &drained);
+    while (ops->producer_in_flight(producer, NULL) > 0 && aq_mono_us() < until)
+        ops->producer_drain(producer, 20, &drained);
     assert_int_equal(ops->producer_in_flight(producer, NULL), 0);
 }
 
@@ -350,12 +352,17 @@ static void full_queue_takes_the_rest_later(void **state)
     const char *to = kt_topic(&env, env.sink_admin, "kt-full", 1, NULL, 0);
     struct aq_err err = {0};
     struct kc_producer *producer = NULL;
-    struct kc_producer_conf conf = {.client_id = "kt", .delivery_timeout_ms = 30000, .linger_ms = 5,
-                                    .batch_bytes = 100000, .queue_bytes = 1000, .compression = "none"};
+    struct kc_producer_conf conf = {.client_id = "kt",
+                                    .delivery_timeout_ms = 30000,
+                                    .linger_ms = 5,
+                                    .batch_bytes = 100000,
+                                    .queue_bytes = 1000,
+                                    .compression = "none"};
     kt_check(ops->producer_open(&env.sink, &conf, &producer, &err), &err, "open");
     struct aq_batch batch;
     aq_batch_init(&batch, 16);
-    char *value = aq_arena_zalloc(&batch.arena, 5000); /* alone larger than the whole bound: must pass nevertheless */
+    char *value =
+        aq_arena_zalloc(&batch.arena, 5000); /* alone larger than the whole bound: must pass nevertheless */
     for (int i = 0; i < 10; i++) add(&batch, to, AQ_NULL_SLICE, aq_slice_of(value, 5000), 1700000000000);
     assert_int_equal(ops->producer_send(producer, &batch, &err), AQ_E_FULL);
     assert_int_equal(batch.produced, 1);

@@ -48,8 +48,11 @@ static struct kc_member *join(const struct stage *stage)
 {
     struct aq_err err = {0};
     struct kc_member *member = NULL;
-    struct kc_member_conf conf = {.client_id = "kt-member", .group_id = stage->group, .topic = stage->state,
-                                  .session_timeout_ms = 6000, .max_poll_interval_ms = 60000};
+    struct kc_member_conf conf = {.client_id = "kt-member",
+                                  .group_id = stage->group,
+                                  .topic = stage->state,
+                                  .session_timeout_ms = 6000,
+                                  .max_poll_interval_ms = 60000};
     kt_check(ops->member_open(&env.sink, &conf, &member, &err), &err, "member");
     return member;
 }
@@ -116,8 +119,9 @@ static int64_t send_position(struct stage *stage, const char *text)
     struct aq_err err = {0};
     struct kc_ack ack;
     struct kc_drained drained;
-    kt_check(ops->producer_send_own(stage->producer, stage->state, 0, AQ_LIT("pos"), aq_slice_str(text), &ack, &err), &err,
-             "position");
+    kt_check(ops->producer_send_own(stage->producer, stage->state, 0, AQ_LIT("pos"), aq_slice_str(text), &ack,
+                                    &err),
+             &err, "position");
     while (!ack.done) ops->producer_drain(stage->producer, 10, &drained);
     assert_int_equal(ack.code, 0);
     assert_true(ack.offset >= 0);
@@ -192,7 +196,8 @@ static void commit_moves_pointer_and_data_together(void **state)
     assert_int_equal(pointer.offset, at + 1);
     assert_string_equal(pointer.metadata, "v1 7 abc");
     struct kc_stored stored = {.partition = 0, .offset = at};
-    kt_check(ops->reader_read(reader, stage.state, &stored, 1, KT_TIMEOUT_MS, &env.arena, &err), &err, "read");
+    kt_check(ops->reader_read(reader, stage.state, &stored, 1, KT_TIMEOUT_MS, &env.arena, &err), &err,
+             "read");
     assert_true(aq_slice_equal(stored.value, AQ_LIT("snapshot 1")));
     assert_true(aq_slice_equal(stored.key, AQ_LIT("pos")));
     assert_int_equal(count_committed(stage.topic), 10);
@@ -271,7 +276,8 @@ static void open_transaction_makes_the_pointer_unstable(void **state)
     int64_t at = send_position(&stage, "pending");
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, stage.state, 0)->offset = at + 1;
-    assert_null(rd_kafka_send_offsets_to_transaction(stage.producer->client.rk, list, stage.membership->metadata, 10000));
+    assert_null(rd_kafka_send_offsets_to_transaction(stage.producer->client.rk, list,
+                                                     stage.membership->metadata, 10000));
     rd_kafka_topic_partition_list_destroy(list);
 
     struct kc_reader *reader = open_reader(&stage);
@@ -283,20 +289,24 @@ static void open_transaction_makes_the_pointer_unstable(void **state)
 
     /* The record is there for read_uncommitted eyes, and hidden from a scan up to the true end. */
     int64_t low = -1, high = -1;
-    kt_check(ops->admin_watermarks(env.sink_admin, stage.state, 0, KT_TIMEOUT_MS, &low, &high, &err), &err, "watermarks");
+    kt_check(ops->admin_watermarks(env.sink_admin, stage.state, 0, KT_TIMEOUT_MS, &low, &high, &err), &err,
+             "watermarks");
     assert_int_equal(high, at + 1);
     struct kc_stored stored;
-    assert_int_equal(ops->reader_scan_last(reader, stage.state, 0, AQ_LIT("pos"), high, 1500, &env.arena, &stored, &err),
-                     AQ_E_UNSTABLE);
+    assert_int_equal(
+        ops->reader_scan_last(reader, stage.state, 0, AQ_LIT("pos"), high, 1500, &env.arena, &stored, &err),
+        AQ_E_UNSTABLE);
 
     abort_txn(&stage);
     int64_t until = aq_mono_us() + 10 * AQ_SEC;
     do {
-        kt_check(ops->reader_committed(reader, stage.state, pointers, 1, KT_TIMEOUT_MS, &err), &err, "committed");
+        kt_check(ops->reader_committed(reader, stage.state, pointers, 1, KT_TIMEOUT_MS, &err), &err,
+                 "committed");
     } while (pointers[0].code == AQ_E_UNSTABLE && aq_mono_us() < until);
     assert_int_equal(pointers[0].code, 0);
     assert_int_equal(pointers[0].offset, -1);
-    kt_check(ops->reader_scan_last(reader, stage.state, 0, AQ_LIT("pos"), high, KT_TIMEOUT_MS, &env.arena, &stored, &err),
+    kt_check(ops->reader_scan_last(reader, stage.state, 0, AQ_LIT("pos"), high, KT_TIMEOUT_MS, &env.arena,
+                                   &stored, &err),
              &err, "scan");
     assert_int_equal(stored.offset, -1); /* aborted */
     ops->reader_close(reader, 5000);
@@ -319,12 +329,15 @@ static void scan_finds_the_last_committed(void **state)
     struct kc_reader *reader = open_reader(&stage);
     struct kc_stored stored;
     int64_t low = -1, high = -1;
-    kt_check(ops->admin_watermarks(env.sink_admin, stage.state, 0, KT_TIMEOUT_MS, &low, &high, &err), &err, "watermarks");
-    kt_check(ops->reader_scan_last(reader, stage.state, 0, AQ_LIT("pos"), high, KT_TIMEOUT_MS, &env.arena, &stored, &err),
+    kt_check(ops->admin_watermarks(env.sink_admin, stage.state, 0, KT_TIMEOUT_MS, &low, &high, &err), &err,
+             "watermarks");
+    kt_check(ops->reader_scan_last(reader, stage.state, 0, AQ_LIT("pos"), high, KT_TIMEOUT_MS, &env.arena,
+                                   &stored, &err),
              &err, "scan");
     assert_int_equal(stored.offset, at);
     assert_true(aq_slice_equal(stored.value, AQ_LIT("second")));
-    kt_check(ops->reader_scan_last(reader, stage.state, 0, AQ_LIT("other"), high, KT_TIMEOUT_MS, &env.arena, &stored, &err),
+    kt_check(ops->reader_scan_last(reader, stage.state, 0, AQ_LIT("other"), high, KT_TIMEOUT_MS, &env.arena,
+                                   &stored, &err),
              &err, "scan");
     assert_int_equal(stored.offset, -1);
 
@@ -365,7 +378,8 @@ static void abort_gives_batches_back_whole(void **state)
     assert_int_equal(back, 3);
     assert_int_equal(ops->producer_in_flight(stage.producer, &bytes), 0);
     assert_int_equal(bytes, 0);
-    assert_int_equal(ops->producer_failure(stage.producer)->code, 0); /* thrown away on purpose is no failure */
+    assert_int_equal(ops->producer_failure(stage.producer)->code,
+                     0); /* thrown away on purpose is no failure */
 
     begin(&stage);
     batches[0].produced = 0;
@@ -409,8 +423,8 @@ static void refused_record_fails_the_transaction_only(void **state)
         fill(&good, stage.topic, 10);
         code = ops->producer_send(stage.producer, &good, &err);
         until = aq_mono_us() + 20 * AQ_SEC;
-        while (ops->producer_in_flight(stage.producer, NULL) && !ops->producer_failure(stage.producer)->code &&
-               aq_mono_us() < until) {
+        while (ops->producer_in_flight(stage.producer, NULL) &&
+               !ops->producer_failure(stage.producer)->code && aq_mono_us() < until) {
             ops->producer_drain(stage.producer, 10, &drained);
         }
         if (ops->producer_failure(stage.producer)->code) code = ops->producer_failure(stage.producer)->code;
@@ -454,7 +468,8 @@ static void lost_answer_taints_the_producer(void **state)
     struct aq_err err = {0};
     begin(&stage);
     send_data(&stage, 1);
-    atomic_fetch_add(&stage.producer->client.traffic[KRD_END_TXN].sent, 1); /* as if sent twice, answered once */
+    atomic_fetch_add(&stage.producer->client.traffic[KRD_END_TXN].sent,
+                     1); /* as if sent twice, answered once */
     kt_check(commit(&stage, stage.membership, 1, &err), &err, "commit");
     assert_true(ops->txn_tainted(stage.producer));
     assert_int_equal(ops->txn_begin(stage.producer, &err), AQ_E_FATAL);
@@ -489,11 +504,13 @@ static void silent_broker_taints_the_producer(void **state)
     send_data(&stage, 1);
     clusters("pause");
     struct kc_task_offset offset = {.partition = 0, .offset = 1, .metadata = NULL};
-    kt_check(ops->txn_commit(stage.producer, stage.membership, stage.state, &offset, 1, &err), &err, "commit");
+    kt_check(ops->txn_commit(stage.producer, stage.membership, stage.state, &offset, 1, &err), &err,
+             "commit");
     aq_sleep_ms(4000);
     clusters("cont");
     int code = kt_wait_txn(stage.producer, KC_TXN_COMMITTING, &err);
-    fprintf(stderr, "commit over a silent broker: %s %s\n", code ? aq_code_name(code) : "0", code ? err.text : "");
+    fprintf(stderr, "commit over a silent broker: %s %s\n", code ? aq_code_name(code) : "0",
+            code ? err.text : "");
     if (ops->txn_poll(stage.producer, NULL, NULL, NULL) == KC_TXN_OPEN) abort_txn(&stage);
     bool usable = ops->txn_poll(stage.producer, NULL, NULL, NULL) == KC_TXN_READY;
     assert_true(!usable || ops->txn_tainted(stage.producer));
@@ -552,9 +569,11 @@ static void positions_can_be_reset_only_without_members(void **state)
     set_up(&stage);
     struct aq_err err = {0};
     struct kc_reader *reader = open_reader(&stage);
-    assert_int_equal(ops->reader_commit_stopped(reader, stage.state, 0, 5, "reset", KT_TIMEOUT_MS, &err), AQ_E_BUSY);
+    assert_int_equal(ops->reader_commit_stopped(reader, stage.state, 0, 5, "reset", KT_TIMEOUT_MS, &err),
+                     AQ_E_BUSY);
     tear_down(&stage);
-    kt_check(ops->reader_commit_stopped(reader, stage.state, 0, 5, "reset", KT_TIMEOUT_MS, &err), &err, "reset");
+    kt_check(ops->reader_commit_stopped(reader, stage.state, 0, 5, "reset", KT_TIMEOUT_MS, &err), &err,
+             "reset");
     struct kc_pointer pointer = {.partition = 0};
     kt_check(ops->reader_committed(reader, stage.state, &pointer, 1, KT_TIMEOUT_MS, &err), &err, "committed");
     assert_int_equal(pointer.offset, 5);

@@ -39,8 +39,10 @@ static inline void kt_open(struct kt_env *env)
     const char *source = getenv("AQUEDUCT_SOURCE");
     const char *sink = getenv("AQUEDUCT_SINK");
     if (!source || !sink) {
-        fprintf(stderr, "This program needs two real Kafka clusters, and AQUEDUCT_SOURCE or AQUEDUCT_SINK is not set.\n"
-                        "Start them:  ./dev clusters up && eval \"$(./dev clusters env)\"\n");
+        fprintf(
+            stderr,
+            "This program needs two real Kafka clusters, and AQUEDUCT_SOURCE or AQUEDUCT_SINK is not set.\n"
+            "Start them:  ./dev clusters up && eval \"$(./dev clusters env)\"\n");
         exit(1);
     }
     *env = (struct kt_env){0};
@@ -49,7 +51,8 @@ static inline void kt_open(struct kt_env *env)
     aq_names_init(&env->names);
     kc_cluster_from_brokers("source", source, &env->arena, &env->source);
     kc_cluster_from_brokers("sink", sink, &env->arena, &env->sink);
-    kt_check(kc_rd_ops.admin_open(&env->source, "kt-admin", &env->source_admin, &err), &err, "admin of the source");
+    kt_check(kc_rd_ops.admin_open(&env->source, "kt-admin", &env->source_admin, &err), &err,
+             "admin of the source");
     kt_check(kc_rd_ops.admin_open(&env->sink, "kt-admin", &env->sink_admin, &err), &err, "admin of the sink");
 }
 
@@ -64,11 +67,13 @@ static inline void kt_close(struct kt_env *env)
 /* "<stem>-<pid>-<n>": never used before on these clusters. */
 static inline const char *kt_name(struct kt_env *env, const char *stem)
 {
-    return aq_arena_printf(&env->arena, "%s-%d-%" PRId64 "-%d", stem, (int)getpid(), aq_wall_ms() % 1000000, env->serial++);
+    return aq_arena_printf(&env->arena, "%s-%d-%" PRId64 "-%d", stem, (int)getpid(), aq_wall_ms() % 1000000,
+                           env->serial++);
 }
 
-static inline const char *kt_topic(struct kt_env *env, struct kc_admin *admin, const char *stem, int32_t partitions,
-                                   const struct kc_config_entry *configs, size_t n_configs)
+static inline const char *kt_topic(struct kt_env *env, struct kc_admin *admin, const char *stem,
+                                   int32_t partitions, const struct kc_config_entry *configs,
+                                   size_t n_configs)
 {
     struct aq_err err = {0};
     /* Tests write old timestamps, and time retention would delete such records while they are read. */
@@ -115,7 +120,8 @@ static inline void kt_close_producer(struct kc_producer *producer)
     }
 }
 
-static inline struct kc_consumer *kt_consumer(struct kt_env *env, const struct kc_cluster *cluster, bool read_committed)
+static inline struct kc_consumer *kt_consumer(struct kt_env *env, const struct kc_cluster *cluster,
+                                              bool read_committed)
 {
     struct aq_err err = {0};
     struct kc_consumer *consumer = NULL;
@@ -144,7 +150,8 @@ static inline void kt_send_all(struct kc_producer *producer, struct aq_batch *ba
         back = drained.done == batch;
     }
     if (!back || kc_rd_ops.producer_failure(producer)->code) {
-        fprintf(stderr, "send: %s\n", back ? kc_rd_ops.producer_failure(producer)->text : "no delivery in time");
+        fprintf(stderr, "send: %s\n",
+                back ? kc_rd_ops.producer_failure(producer)->text : "no delivery in time");
         exit(1);
     }
     batch->produced = 0;
