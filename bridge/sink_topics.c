@@ -68,6 +68,7 @@ static void note_vanished(struct br_sink_topic *topic)
 {
     if (topic->present) {
         topic->missing = 0;
+        topic->vanished = false;
         return;
     }
     if (!topic->seen) return;
@@ -75,8 +76,8 @@ static void note_vanished(struct br_sink_topic *topic)
     if (topic->missing < 2) return;
     topic->partitions = 0;
     if (!topic->used) return;
+    topic->vanished = true;
     topic->code = AQ_E_MISMATCH;
-    topic->retry_us = INT64_MAX;
     snprintf(topic->text, sizeof(topic->text),
              "sink topic %.140s was deleted while the route was running; start again to be told what it lacks", topic->name);
 }
@@ -109,7 +110,7 @@ int32_t br_sink_topics_want(struct br_sink_topics *topics, const char *name, int
     if (topic->partitions >= least) {
         answer = topic->partitions;
     } else {
-        *ret_asked = topic->least < least;
+        *ret_asked = topic->least < least && !topic->vanished;
         if (*ret_asked) {
             topic->least = least;
             topic->wanted = wanted > topic->wanted ? wanted : topic->wanted;
@@ -129,7 +130,7 @@ bool br_sink_topics_next(struct br_sink_topics *topics, int64_t now, struct br_s
     pthread_mutex_lock(&topics->lock);
     for (size_t i = 0; i < topics->count && !found; i++) {
         struct br_sink_topic *topic = topics->list[i];
-        if (topic->least <= topic->partitions || now < topic->retry_us) continue;
+        if (topic->least <= topic->partitions || now < topic->retry_us || topic->vanished) continue;
         *ret = *topic;
         found = true;
     }

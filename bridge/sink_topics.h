@@ -21,6 +21,7 @@ struct br_sink_topic {
     bool seen;          /* it existed while this process ran */
     bool used;          /* records of this route go there */
     bool present;       /* in the last answer */
+    bool vanished;      /* it was deleted under us: an error until it is back */
     uint8_t missing;    /* answers in a row without it */
     int code;           /* why the last attempt to create or grow failed; 0 */
     char text[256];

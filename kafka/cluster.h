@@ -29,10 +29,12 @@ extern const struct opt_table kc_cluster_table;
 
 /* Reads one group. All complaints, also about properties (unknown to the client library, forced, dangerous, bad
  * value), go to diags with their place. */
-void kc_cluster_read(struct conf_node *group, struct aq_arena *arena, struct conf_diags *diags, struct kc_cluster *ret);
+void kc_cluster_read(struct conf_node *group, struct aq_arena *arena, struct conf_diags *diags,
+                     struct kc_cluster *ret);
 
 /* For the command line without a file: brokers only. */
-void kc_cluster_from_brokers(const char *name, const char *brokers, struct aq_arena *arena, struct kc_cluster *ret);
+void kc_cluster_from_brokers(const char *name, const char *brokers, struct aq_arena *arena,
+                             struct kc_cluster *ret);
 
 /* True when traffic to this cluster is not encrypted (a warning at start unless loopback). */
 bool kc_cluster_is_plaintext(const struct kc_cluster *cluster);

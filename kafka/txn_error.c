@@ -1,4 +1,8 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an error of a transactional call means. The special cases each have their reason beside them; everything the
+ * client does not classify is the end of the handle, which is always safe: positions are on the sink.
+ */
 #include "kafka/txn_error.h"
 
 #include <librdkafka/rdkafka.h>
