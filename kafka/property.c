@@ -83,7 +83,7 @@ static const struct row rows[] = {
     {"log_level", FORCED, "follows the log level of this program"},
 
     /* have options of their own */
-    {"isolation.level", OPTION, "is the route's option 'read_uncommitted'"},
+    {"isolation.level", OPTION, "is the route's option 'isolation'"},
     {"queued.max.messages.kbytes", OPTION, "is the route's option 'queue'"},
     {"transaction.timeout.ms", OPTION, "is the route's option 'transaction_timeout'"},
     {"session.timeout.ms", OPTION, "is the route's option 'session_timeout'"},
@@ -152,7 +152,7 @@ static const struct row rows[] = {
     {"interceptor.classes", FOREIGN, "is Java's: write a transform"},
     {"metric.reporters", FOREIGN, "is Java's: metrics are served over HTTP"},
     {"metrics.*", FOREIGN, "is Java's: metrics are served over HTTP"},
-    {"partitioner.class", FOREIGN, "is Java's: use the route's option 'partitioning'"},
+    {"partitioner.class", FOREIGN, "is Java's: use the route's option 'partition'"},
     {"security.providers", FOREIGN, "is Java's and has no counterpart"},
     {"exclude.internal.topics", FOREIGN, "is Java's: internal topics are never mirrored"},
     {"producer.*", FOREIGN, "has a prefix of Connect or MirrorMaker: write the name without it"},
