@@ -325,7 +325,6 @@ static bool is_busy(const struct br_partition *p, const struct aq_batch *batch)
  * within a partition holds. */
 static void send_queue(struct br_worker *worker, int64_t now)
 {
-    struct aq_err err;
     struct aq_batch *before = NULL;
     for (struct aq_batch *next, *batch = worker->queue.head; batch && worker->err.code == 0; batch = next) {
         next = batch->next;
@@ -333,10 +332,7 @@ static void send_queue(struct br_worker *worker, int64_t now)
             before = batch;
             continue;
         }
-        if (!kc_cycle_accepts(&worker->cycle, now, &err)) {
-            if (err.code != 0 && aq_code_class(err.code) != AQ_CLASS_RETRY) kc_cycle_break(&worker->cycle, &err);
-            return;
-        }
+        if (!br_worker_cycle_accepts(worker, now)) return;
         if (!send_batch(worker, before, batch, now)) {
             note_part(worker, batch, batch->n);
             return;

@@ -258,15 +258,24 @@ bool br_worker_may_commit(const struct br_worker *worker)
     return br_ownership_is_settled(worker) && worker->self_tested && !worker->rewind_due && worker->err.code == 0;
 }
 
+bool br_worker_cycle_accepts(struct br_worker *worker, int64_t now)
+{
+    struct aq_err err;
+    if (kc_cycle_accepts(&worker->cycle, now, &err)) return true;
+    /* A producer that refuses to begin (tainted, fenced) is replaced; anything else is a matter of a moment. */
+    bool unusable = err.code != 0 && aq_code_class(err.code) != AQ_CLASS_RETRY;
+    if (unusable) kc_cycle_break(&worker->cycle, &err);
+    return false;
+}
+
 /* Positions that must be written though no record was sent: a first start from the end, a reported jump. */
 static void touch_first_writes(struct br_worker *worker, int64_t now)
 {
     if (!br_worker_may_commit(worker)) return;
     for (int32_t t = 0; t < worker->n_tasks; t++) {
         struct br_task *task = &worker->tasks[t];
-        struct aq_err err;
         if (!task->write_first || task->state != BR_TASK_OWNED || !worker->view) continue;
-        if (!kc_cycle_accepts(&worker->cycle, now, &err)) return;
+        if (!br_worker_cycle_accepts(worker, now)) return;
         kc_cycle_touch(&worker->cycle, t);
         task->write_first = false;
     }

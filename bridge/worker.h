@@ -160,6 +160,8 @@ void br_worker_destroy(struct br_worker *worker);
 
 /* True when records and positions may be sent: tasks are ours, the sink is known to fence, nothing waits to be undone. */
 bool br_worker_may_commit(const struct br_worker *worker);
+/* kc_cycle_accepts(), and the producer is given up when it cannot begin any more. */
+bool br_worker_cycle_accepts(struct br_worker *worker, int64_t now);
 void br_worker_fail(struct br_worker *worker, const struct aq_err *err);
 
 /* bridge/ownership.c: what the group says. */

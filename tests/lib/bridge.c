@@ -57,8 +57,7 @@ char *t_config(const char *source, const char *sink, const char *before, const c
     return text;
 }
 
-/* The path of a file with this text; one file per text, however often the bridge is started with it. */
-static const char *config_file(const char *config)
+const char *t_config_file(const char *config)
 {
     char path[] = "/tmp/aqueduct-test.XXXXXX.conf";
     for (int i = 0; i < n_files; i++) {
@@ -77,7 +76,7 @@ static const char *config_file(const char *config)
 
 struct t_process *t_bridge(const char *config, const char *const *env)
 {
-    const char *argv[] = {t_aqueduct(), "bridge", "-c", config_file(config), NULL};
+    const char *argv[] = {t_aqueduct(), "bridge", "-c", t_config_file(config), NULL};
     return t_start(argv, env);
 }
 

@@ -17,6 +17,9 @@ const char *t_aqueduct(void);
 char *t_config(const char *source, const char *sink, const char *before, const char *route, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The path of a file in /tmp with this text, for the life of the test program; one file per text. */
+const char *t_config_file(const char *config);
+
 /* Starts `aqueduct bridge -c FILE` with the text in FILE (in /tmp, for the life of the test program). env as in
  * t_start. */
 struct t_process *t_bridge(const char *config, const char *const *env);
