@@ -49,6 +49,7 @@ void br_partition_finish(struct br_partition *p)
 void br_partition_set(struct br_partition *p, const struct br_mark *mark)
 {
     AQ_ASSERT(p->count == 0);
+    p->under_way = 0;
     p->read = p->sent = p->acked = p->writing = p->committed = *mark;
 }
 
@@ -102,6 +103,7 @@ void br_partition_sent(struct br_partition *p, const struct aq_batch *batch)
     struct br_flight *flight = find_flight(p, batch);
     AQ_ASSERT(flight != NULL && flight->after.next > p->sent.next);
     p->sent = flight->after;
+    p->under_way++;
 }
 
 bool br_partition_sent_part(struct br_partition *p, const struct aq_batch *batch)
@@ -118,8 +120,9 @@ bool br_partition_sent_part(struct br_partition *p, const struct aq_batch *batch
 void br_partition_acked(struct br_partition *p, const struct aq_batch *batch)
 {
     struct br_flight *flight = find_flight(p, batch);
-    AQ_ASSERT(flight != NULL && flight->after.next <= p->sent.next);
+    AQ_ASSERT(flight != NULL && flight->after.next <= p->sent.next && p->under_way > 0);
     flight->done = true;
+    p->under_way--;
     if (batch->sink_topic && batch->sink_offset >= 0) {
         p->sink_topic = batch->sink_topic;
         p->sink_partition = batch->sink_partition;

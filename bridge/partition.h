@@ -59,6 +59,7 @@ struct br_partition {
     const struct aq_name *sink_topic;
     int32_t sink_partition;
     int64_t sink_offset;
+    uint32_t under_way; /* batches handed over and not acknowledged */
     struct br_flight *flights; /* ring, in offset order */
     uint32_t head, count, cap;
 };

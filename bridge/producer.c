@@ -35,6 +35,7 @@ static int open_producer(struct br_worker *worker, struct aq_err *err)
                                           .delivery_timeout_ms = 120000,
                                           .linger_ms = route->linger_ms,
                                           .batch_bytes = route->batch_bytes,
+                                          .batch_records = BR_BATCH_RECORDS,
                                           .queue_bytes = route->in_flight_bytes * 2,
                                           .compression = route->compression};
     int rc = worker->ops->producer_open(route->sink, &conf, &worker->producer, err);

@@ -34,7 +34,6 @@
 #include "bridge/selftest.h"
 
 #define CLOSE_MS 5000
-#define BATCH_RECORDS 1000
 
 /* ---- what the cycle asks ------------------------------------------------------------------------------------------ */
 
@@ -123,7 +122,7 @@ struct br_worker *br_worker_create(const struct kc_ops *ops, const struct br_rou
 static uint32_t batch_records(const struct br_route *route)
 {
     int64_t share = route->records_per_second / route->workers / 10;
-    if (route->records_per_second == 0 || share > BATCH_RECORDS) return BATCH_RECORDS;
+    if (route->records_per_second == 0 || share > BR_BATCH_RECORDS) return BR_BATCH_RECORDS;
     return share < 1 ? 1 : (uint32_t)share;
 }
 

@@ -132,6 +132,7 @@ struct kc_producer_conf {
     int64_t delivery_timeout_ms; /* at_least_once: how long a record may be retried */
     int64_t linger_ms;
     int64_t batch_bytes;
+    int64_t batch_records; /* a request goes out at once when it has as many; 0: the client's default */
     int64_t queue_bytes;
     const char *compression; /* none gzip snappy lz4 zstd */
     bool failures_expected;  /* the self-test's: what the client complains of is no news to the operator */

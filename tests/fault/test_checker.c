@@ -34,7 +34,7 @@ static struct t_log *original;
 static int set_up(void **state)
 {
     (void)state;
-    if (getenv("AQUEDUCT_SOURCE") == NULL) return 0;
+    if (getenv("AQUEDUCT_SOURCE") == NULL) return 0; /* the tests say so */
     source = t_unique("orders.checker");
     const char *argv[] = {t_tool("orders_gen"),
                           "--brokers",

@@ -119,8 +119,8 @@ static void crash_at(int point)
         t_config(
             pair.source, pair.sink, "",
             "name = \"%s\"; topics = [\"^%s$\"]; delivery = \"exactly_once\"; commit_interval = \"50ms\";\n"
-            "    session_timeout = \"2s\"; transaction_timeout = \"10s\"; start = \"earliest\";",
-            route.text, topic.text),
+            "    session_timeout = \"2s\"; transaction_timeout = \"%s\"; start = \"earliest\";",
+            route.text, topic.text, kind == PUSH_FREEZE ? "10s" : "3s"),
         2);
     start_armed(&herd, point, kind, topic.text);
     push(&herd, kind);

@@ -17,7 +17,7 @@ struct t_pair {
     struct t_cluster *dst;
 };
 
-/* Opens both; skips the running test when no clusters are given (fails it when AQUEDUCT_REQUIRE_KAFKA=1). */
+/* Opens both; fails the running test when no clusters are given. */
 void t_pair_open(struct t_pair *pair);
 void t_pair_close(struct t_pair *pair);
 
