@@ -74,8 +74,8 @@ struct aq_batch {
     void *source_data;
     void *owner; /* whatever the consumer's user registered for this partition (the bridge's br_partition) */
     /* While it is being produced and in flight: */
-    uint32_t produced;     /* records [0, produced) were handed to the producer or needed no delivery */
-    uint32_t outstanding;  /* delivery reports still to come */
+    uint32_t produced;    /* records [0, produced) were handed to the producer or needed no delivery */
+    uint32_t outstanding; /* delivery reports still to come */
     /* Where the last acknowledged record of the batch stands on the sink; sink_offset -1: none yet. */
     const struct aq_name *sink_topic;
     int32_t sink_partition;

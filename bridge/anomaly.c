@@ -52,9 +52,11 @@ static void decide(struct br_worker *worker, struct br_partition *p, enum kind k
         struct aq_err err;
         aq_fail(&err, kinds[kind].code,
                 "%s[%d] on cluster %s: %s. To go on from offset %" PRId64
-                " run `aqueduct positions --reset offset=%" PRId64 " --topic %s --partition %d`, or set on_anomaly = "
+                " run `aqueduct positions --reset offset=%" PRId64
+                " --topic %s --partition %d`, or set on_anomaly = "
                 "\"report\"",
-                p->topic->text, p->partition, route->source->name, what, to, to, p->topic->text, p->partition);
+                p->topic->text, p->partition, route->source->name, what, to, to, p->topic->text,
+                p->partition);
         p->state = BR_PARTITION_HALTED;
         br_worker_fail(worker, &err);
         return;
@@ -91,8 +93,9 @@ static void beyond_end(struct br_worker *worker, struct br_partition *p, int64_t
     int64_t not_older = high;
     struct aq_err err;
     if (p->read.last_offset >= 0 && high > low) {
-        int rc = worker->ops->admin_offset_for_time(br_catalog_source(worker->catalog), p->topic->text, p->partition,
-                                                    p->read.last_timestamp + 1, ADMIN_TIMEOUT_MS, &not_older, &err);
+        int rc = worker->ops->admin_offset_for_time(br_catalog_source(worker->catalog), p->topic->text,
+                                                    p->partition, p->read.last_timestamp + 1,
+                                                    ADMIN_TIMEOUT_MS, &not_older, &err);
         if (rc != 0) {
             look_again(worker, p, &err);
             return;
@@ -130,7 +133,8 @@ void br_anomaly_out_of_range(struct br_worker *worker, struct br_partition *p, i
     if (next >= 0 && next < low) {
         char what[256];
         snprintf(what, sizeof(what),
-                 "retention deleted records before they were read: offsets %" PRId64 " to %" PRId64 " (%" PRId64 " records at most)",
+                 "retention deleted records before they were read: offsets %" PRId64 " to %" PRId64
+                 " (%" PRId64 " records at most)",
                  next, low - 1, low - next);
         decide(worker, p, RETENTION, low, low - next, what);
         return;
@@ -181,7 +185,8 @@ void br_anomaly_topic_id(struct br_worker *worker, struct br_partition *p, const
         worker->view_again = true;
         return;
     }
-    snprintf(what, sizeof(what), "the topic was deleted and recreated: its id was %s and is %s", p->topic_id, new_id);
+    snprintf(what, sizeof(what), "the topic was deleted and recreated: its id was %s and is %s", p->topic_id,
+             new_id);
     memcpy(p->topic_id, new_id, sizeof(p->topic_id));
     decide(worker, p, RECREATION, low, 0, what);
 }
@@ -198,7 +203,8 @@ void br_anomaly_apply_resets(struct br_worker *worker)
             worker->resets = true;
             if (p->count > 0) continue;
             struct br_mark committed = p->committed;
-            br_partition_set(p, &(struct br_mark){.next = p->reset_to, .last_offset = -1, .leader_epoch = -1});
+            br_partition_set(p,
+                             &(struct br_mark){.next = p->reset_to, .last_offset = -1, .leader_epoch = -1});
             p->committed = committed; /* until the jump itself is committed */
             if (br_ownership_read_from_mark(worker, p, false, &err) != 0) continue;
             p->reset_to = -1;

@@ -88,8 +88,8 @@ static int start_run(struct br_bridge *bridge, struct br_run *run, struct aq_err
     if (rc == 0) rc = br_catalog_start(run->catalog, err);
     if (rc == 0) rc = start_workers(bridge, run, err);
     if (rc != 0) return aq_err_in(err, "route %s", run->route->name);
-    aq_log(AQ_INFO, "route started", aq_fs("route", run->route->name), aq_fs("from", run->route->source->name),
-           aq_fs("to", run->route->sink->name),
+    aq_log(AQ_INFO, "route started", aq_fs("route", run->route->name),
+           aq_fs("from", run->route->source->name), aq_fs("to", run->route->sink->name),
            aq_fs("delivery", run->route->delivery == BR_EXACTLY_ONCE ? "exactly_once" : "at_least_once"),
            aq_fi("workers", run->route->workers), aq_fi("took_ms", (aq_mono_us() - run->started_us) / AQ_MS));
     pthread_mutex_lock(&bridge->lock);
@@ -102,8 +102,10 @@ static void end_run(struct br_run *run)
 {
     for (size_t i = 0; i < run->n_workers; i++) {
         struct br_worker *worker = run->workers[i];
-        if (worker->thread_running) pthread_join(worker->thread, NULL);
-        else if (worker->member || worker->producer) br_worker_close(worker);
+        if (worker->thread_running)
+            pthread_join(worker->thread, NULL);
+        else if (worker->member || worker->producer)
+            br_worker_close(worker);
         worker->thread_running = false;
     }
     if (run->catalog) br_catalog_stop(run->catalog);
@@ -151,8 +153,8 @@ static void look_at(struct br_bridge *bridge, struct br_run *run)
         if (state != BR_FAILED || run->err.code != 0) continue;
         run->err = err;
         aq_err_in(&run->err, "route %s", run->route->name);
-        aq_log(AQ_ERROR, "route failed", aq_fs("route", run->route->name), aq_fs("code", aq_code_name(run->err.code)),
-               aq_fs("reason", run->err.text));
+        aq_log(AQ_ERROR, "route failed", aq_fs("route", run->route->name),
+               aq_fs("code", aq_code_name(run->err.code)), aq_fs("reason", run->err.text));
         stop_run(bridge, run);
     }
     if (over < run->n_workers) return;

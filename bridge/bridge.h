@@ -42,17 +42,18 @@ struct br_route_status {
     const char *to;
     enum br_state state;
     enum br_delivery delivery;
-    bool ready;           /* joined its group, positions known, no failure */
-    char reason[256];     /* why it is not ready or failed; "" otherwise */
+    bool ready;       /* joined its group, positions known, no failure */
+    char reason[256]; /* why it is not ready or failed; "" otherwise */
     uint32_t tasks;
     uint32_t partitions;
     uint64_t records_read, bytes_read;
     uint64_t records_written, bytes_written;
     uint64_t records_dropped, records_skipped, records_dead, records_lost;
     uint64_t cycles_committed, cycles_aborted, cycles_fenced;
-    int64_t lag;           /* records, over owned partitions; -1 while unknown */
-    int64_t end_total;     /* with stop_at_end: records there were at the start over owned partitions; -1 otherwise */
-    int64_t last_commit_us; /* monotonic; 0 none yet */
+    int64_t lag; /* records, over owned partitions; -1 while unknown */
+    int64_t
+        end_total; /* with stop_at_end: records there were at the start over owned partitions; -1 otherwise */
+    int64_t last_commit_us;  /* monotonic; 0 none yet */
     int64_t first_record_us; /* monotonic time of the first acknowledged record; 0 none yet */
     int64_t started_us;
 };
@@ -69,7 +70,8 @@ struct br_partition_status {
     int64_t lag;      /* -1 unknown */
 };
 /* Up to max entries of the partitions this process reads for a route; returns how many there are. */
-size_t br_bridge_partitions(struct br_bridge *bridge, size_t route, struct br_partition_status *list, size_t max);
+size_t br_bridge_partitions(struct br_bridge *bridge, size_t route, struct br_partition_status *list,
+                            size_t max);
 
 /* Writes every AQ_M_* metric of the bridge in table order (ROUTE_UP to STEP_SECONDS). */
 void br_bridge_metrics(struct br_bridge *bridge, struct aq_metric_writer *writer);
@@ -81,7 +83,7 @@ struct br_position_line {
     const char *topic;
     int32_t partition;
     int64_t next;
-    int64_t low, high; /* of the source, -1 unknown */
+    int64_t low, high;    /* of the source, -1 unknown */
     int64_t committed_ms; /* when the position record was written; -1 none */
 };
 
@@ -93,9 +95,10 @@ enum br_reset { BR_RESET_EARLIEST, BR_RESET_LATEST, BR_RESET_TIMESTAMP, BR_RESET
 
 /* [blocks] Moves the positions of the partitions `filter` takes (NULL: all the route takes; partition -1: all). Refused
  * with BUSY while the route's group has members. dry_run only computes. ret_lines show the new positions. */
-int br_positions_reset(const struct kc_ops *ops, const struct br_route *route, const char *topic, int32_t partition,
-                       enum br_reset how, int64_t value, bool dry_run, struct aq_arena *arena,
-                       struct br_position_line **ret_lines, size_t *ret_count, struct aq_err *err);
+int br_positions_reset(const struct kc_ops *ops, const struct br_route *route, const char *topic,
+                       int32_t partition, enum br_reset how, int64_t value, bool dry_run,
+                       struct aq_arena *arena, struct br_position_line **ret_lines, size_t *ret_count,
+                       struct aq_err *err);
 
 /* [blocks] `check --connect`: reaches both clusters, topics, rights and the exactly_once self-test; one line each to
  * out ("ok  …", "warn …", "error …"). Returns the number of errors. */

@@ -92,8 +92,9 @@ const struct kc_route_facts *br_catalog_facts(const struct br_catalog *catalog)
 /* ---- first contact ------------------------------------------------------------------------------------------------ */
 
 /* Tries until the cluster answers, the time is over, or the failure is one that waiting does not mend. */
-static int connect_cluster(struct br_catalog *catalog, const struct kc_cluster *cluster, struct kc_admin *admin,
-                           char id[KC_ID_MAX], const atomic_bool *stop, struct aq_err *err)
+static int connect_cluster(struct br_catalog *catalog, const struct kc_cluster *cluster,
+                           struct kc_admin *admin, char id[KC_ID_MAX], const atomic_bool *stop,
+                           struct aq_err *err)
 {
     int64_t deadline = aq_mono_us() + cluster->connect_timeout_ms * AQ_MS;
     int64_t pause_ms = 100;
@@ -102,13 +103,14 @@ static int connect_cluster(struct br_catalog *catalog, const struct kc_cluster *
         int64_t timeout_ms = left_ms < 3000 ? left_ms : 3000;
         int rc = catalog->ops->admin_connect(admin, timeout_ms > 100 ? timeout_ms : 100, id, err);
         if (rc == 0 || aq_code_class(rc) != AQ_CLASS_RETRY) return rc;
-        if (atomic_load(stop)) return aq_fail(err, AQ_E_STOPPED, "stopped while connecting to cluster %s", cluster->name);
+        if (atomic_load(stop))
+            return aq_fail(err, AQ_E_STOPPED, "stopped while connecting to cluster %s", cluster->name);
         left_ms = (deadline - aq_mono_us()) / AQ_MS;
         if (left_ms <= 0) {
             char reason[512];
             snprintf(reason, sizeof(reason), "%.*s", (int)sizeof(reason) - 1, err->text);
-            return aq_fail(err, AQ_E_UNREACHABLE, "cluster %s (%s) did not answer within %lld ms: %s", cluster->name,
-                           cluster->brokers, (long long)cluster->connect_timeout_ms, reason);
+            return aq_fail(err, AQ_E_UNREACHABLE, "cluster %s (%s) did not answer within %lld ms: %s",
+                           cluster->name, cluster->brokers, (long long)cluster->connect_timeout_ms, reason);
         }
         aq_log(AQ_WARN, "cluster does not answer yet, trying again", aq_fs("route", catalog->route->name),
                aq_fs("cluster", cluster->name), aq_fs("reason", err->text));
@@ -121,12 +123,11 @@ int br_catalog_connect(struct br_catalog *catalog, const atomic_bool *stop, stru
 {
     const struct br_route *route = catalog->route;
     int rc;
-    if ((rc = catalog->ops->admin_open(route->source, "aqueduct-admin", &catalog->source, err)) != 0) return rc;
+    if ((rc = catalog->ops->admin_open(route->source, "aqueduct-admin", &catalog->source, err)) != 0)
+        return rc;
     if ((rc = catalog->ops->admin_open(route->sink, "aqueduct-admin", &catalog->sink, err)) != 0) return rc;
-    catalog->facts = (struct kc_route_facts){.route = route->name,
-                                             .tasks = (int32_t)route->tasks,
-                                             .map_version = 1,
-                                             .created_ms = aq_wall_ms()};
+    catalog->facts = (struct kc_route_facts){
+        .route = route->name, .tasks = (int32_t)route->tasks, .map_version = 1, .created_ms = aq_wall_ms()};
     rc = connect_cluster(catalog, route->source, catalog->source, catalog->facts.source_id, stop, err);
     if (rc != 0) return rc;
     rc = connect_cluster(catalog, route->sink, catalog->sink, catalog->facts.sink_id, stop, err);
@@ -153,8 +154,10 @@ const struct br_source_topic *br_catalog_find(const struct br_catalog_view *view
         size_t middle = (low + high) / 2;
         int order = strcmp(view->topics[middle].name, topic);
         if (order == 0) return &view->topics[middle];
-        if (order < 0) low = middle + 1;
-        else high = middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return NULL;
 }
@@ -182,7 +185,8 @@ static bool same_view(const struct br_catalog_view *a, const struct br_catalog_v
     if (!a || a->count != b->count) return false;
     for (size_t i = 0; i < a->count; i++) {
         const struct br_source_topic *x = &a->topics[i], *y = &b->topics[i];
-        if (strcmp(x->name, y->name) != 0 || x->partitions != y->partitions || strcmp(x->id, y->id) != 0) return false;
+        if (strcmp(x->name, y->name) != 0 || x->partitions != y->partitions || strcmp(x->id, y->id) != 0)
+            return false;
     }
     return true;
 }
@@ -208,8 +212,10 @@ static void publish(struct br_catalog *catalog, struct br_catalog_view *view)
     if (!same) catalog->view = view;
     pthread_mutex_unlock(&catalog->lock);
     if (!same) tell_missing(catalog, view);
-    if (same) br_catalog_view_unref(view);
-    else if (old) br_catalog_view_unref(old);
+    if (same)
+        br_catalog_view_unref(view);
+    else if (old)
+        br_catalog_view_unref(old);
 }
 
 /* Asks for the topics the view's records will go to, as far as names decide it. */
@@ -223,7 +229,8 @@ static void want_sink_topics(struct br_catalog *catalog, const struct br_catalog
         char name[256];
         if (!xf_chain_map_topic(route->chain, topic->name, name, sizeof(name))) continue;
         int32_t least = route->partitioning == BR_PARTITION_SOURCE ? topic->partitions : 1;
-        br_sink_topics_want(&catalog->sink_topics, name, least, topic->partitions, topic->name, &asked, &ignored);
+        br_sink_topics_want(&catalog->sink_topics, name, least, topic->partitions, topic->name, &asked,
+                            &ignored);
     }
     if (route->tolerance == BR_ERRORS_DEAD_LETTER)
         br_sink_topics_want(&catalog->sink_topics, route->dead_letter_topic, 1, 1, NULL, &asked, &ignored);
@@ -235,7 +242,8 @@ static void serve_sink_topics(struct br_catalog *catalog)
     struct br_sink_topic wanted;
     while (br_sink_topics_next(&catalog->sink_topics, aq_mono_us(), &wanted)) {
         struct aq_err err = {0};
-        int32_t partitions = br_sink_topic_provide(catalog->ops, catalog->route, catalog->source, catalog->sink, &wanted, &err);
+        int32_t partitions = br_sink_topic_provide(catalog->ops, catalog->route, catalog->source,
+                                                   catalog->sink, &wanted, &err);
         if (partitions <= 0)
             aq_log(AQ_ERROR, "sink topic cannot be provided", aq_fs("route", catalog->route->name),
                    aq_fs("topic", wanted.name), aq_fs("reason", err.text));
@@ -357,11 +365,12 @@ struct br_catalog_view *br_catalog_view(struct br_catalog *catalog, uint64_t see
     return view;
 }
 
-int32_t br_catalog_sink_partitions(struct br_catalog *catalog, const char *topic, int32_t least, int32_t wanted,
-                                   const char *copy_from, struct aq_err *err)
+int32_t br_catalog_sink_partitions(struct br_catalog *catalog, const char *topic, int32_t least,
+                                   int32_t wanted, const char *copy_from, struct aq_err *err)
 {
     bool asked;
-    int32_t partitions = br_sink_topics_want(&catalog->sink_topics, topic, least, wanted, copy_from, &asked, err);
+    int32_t partitions =
+        br_sink_topics_want(&catalog->sink_topics, topic, least, wanted, copy_from, &asked, err);
     if (asked) br_catalog_poke(catalog);
     return partitions;
 }

@@ -54,8 +54,8 @@ const struct br_source_topic *br_catalog_find(const struct br_catalog_view *view
 /* How many partitions a sink topic has, when that is at least `least`. 0: not yet; it was asked for and will be created
  * (with `wanted` partitions and the configs of copy_from, which may be NULL) or grown. Negative: it cannot be (MISMATCH,
  * DENIED, UNKNOWN_TOPIC …), err says why. */
-int32_t br_catalog_sink_partitions(struct br_catalog *catalog, const char *topic, int32_t least, int32_t wanted,
-                                   const char *copy_from, struct aq_err *err);
+int32_t br_catalog_sink_partitions(struct br_catalog *catalog, const char *topic, int32_t least,
+                                   int32_t wanted, const char *copy_from, struct aq_err *err);
 
 /* Makes discovery look at once. */
 void br_catalog_poke(struct br_catalog *catalog);

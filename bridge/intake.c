@@ -52,8 +52,10 @@ static uint32_t skip_known(struct br_partition *p, struct aq_batch *batch)
         struct aq_record *rec = &batch->records[i];
         AQ_ASSERT(rec->offset > before);
         before = rec->offset;
-        if (rec->offset < p->read.next) rec->flags |= AQ_REC_SKIP | AQ_REC_DROPPED;
-        else fresh++;
+        if (rec->offset < p->read.next)
+            rec->flags |= AQ_REC_SKIP | AQ_REC_DROPPED;
+        else
+            fresh++;
     }
     return fresh;
 }
@@ -107,8 +109,8 @@ static void at_end(struct br_worker *worker, struct br_partition *p, int64_t off
 /* The partition may have changed under us (leader lost, topic deleted): prove it from the last record read. */
 static void suspect(struct br_worker *worker, struct br_partition *p, const struct kc_event *event)
 {
-    aq_log(AQ_WARN, "source partition in trouble", aq_fs("route", worker->route->name), aq_fs("topic", p->topic->text),
-           aq_fi("partition", p->partition), aq_fs("reason", event->text));
+    aq_log(AQ_WARN, "source partition in trouble", aq_fs("route", worker->route->name),
+           aq_fs("topic", p->topic->text), aq_fi("partition", p->partition), aq_fs("reason", event->text));
     if (event->code == AQ_E_DENIED) {
         struct aq_err err;
         aq_fail(&err, AQ_E_DENIED, "%s[%d]: %s", p->topic->text, p->partition, event->text);
@@ -124,7 +126,8 @@ static void suspect_all(struct br_worker *worker)
 {
     for (int32_t t = 0; t < worker->n_tasks; t++)
         for (size_t i = 0; i < worker->tasks[t].count; i++)
-            worker->tasks[t].partitions[i]->suspect = worker->tasks[t].partitions[i]->state == BR_PARTITION_READING;
+            worker->tasks[t].partitions[i]->suspect =
+                worker->tasks[t].partitions[i]->state == BR_PARTITION_READING;
     worker->suspects = true;
 }
 
@@ -134,7 +137,8 @@ static void hear(struct br_worker *worker, const struct kc_event *event)
     switch (event->kind) {
     case KC_EVENT_EOF: at_end(worker, p, event->offset); return;
     case KC_EVENT_OUT_OF_RANGE:
-        if (p->state == BR_PARTITION_READING && p->reset_to < 0) br_anomaly_out_of_range(worker, p, event->offset);
+        if (p->state == BR_PARTITION_READING && p->reset_to < 0)
+            br_anomaly_out_of_range(worker, p, event->offset);
         return;
     case KC_EVENT_PARTITION:
         if (p->state == BR_PARTITION_READING) suspect(worker, p, event);
@@ -146,8 +150,9 @@ static void hear(struct br_worker *worker, const struct kc_event *event)
             br_worker_fail(worker, &err);
             return;
         }
-        aq_log(AQ_WARN, "source cluster does not answer; the client keeps trying", aq_fs("route", worker->route->name),
-               aq_fs("cluster", worker->route->source->name), aq_fs("reason", event->text));
+        aq_log(AQ_WARN, "source cluster does not answer; the client keeps trying",
+               aq_fs("route", worker->route->name), aq_fs("cluster", worker->route->source->name),
+               aq_fs("reason", event->text));
         suspect_all(worker);
         return;
     }

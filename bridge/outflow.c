@@ -34,7 +34,7 @@
 #include "base/mem.h"
 #include "bridge/worker.h"
 
-#define BLOCKED_LIMIT (60 * AQ_SEC)
+#define BLOCKED_LIMIT   (60 * AQ_SEC)
 #define UNDER_WAY_LIMIT 2
 
 /* ---- the queue ---------------------------------------------------------------------------------------------------- */
@@ -42,8 +42,10 @@
 static void push(struct br_queue *queue, struct aq_batch *batch)
 {
     batch->next = NULL;
-    if (queue->tail) queue->tail->next = batch;
-    else queue->head = batch;
+    if (queue->tail)
+        queue->tail->next = batch;
+    else
+        queue->head = batch;
     queue->tail = batch;
 }
 
@@ -65,8 +67,10 @@ static struct aq_batch *pop(struct br_queue *queue)
 
 static void take_out(struct br_queue *queue, struct aq_batch *before, struct aq_batch *batch)
 {
-    if (before) before->next = batch->next;
-    else queue->head = batch->next;
+    if (before)
+        before->next = batch->next;
+    else
+        queue->head = batch->next;
     if (queue->tail == batch) queue->tail = before;
     batch->next = NULL;
 }
@@ -99,11 +103,13 @@ static void to_dead_letter(struct br_worker *worker, struct aq_record *rec)
     add_text_header(rec, AQ_LIT("aqueduct.error.reason"), reason);
     add_text_header(rec, AQ_LIT("aqueduct.error.route"), worker->route->name);
     add_text_header(rec, AQ_LIT("aqueduct.source.topic"), rec->batch->topic->text);
-    add_text_header(rec, AQ_LIT("aqueduct.source.partition"), aq_arena_printf(arena, "%d", rec->batch->partition));
+    add_text_header(rec, AQ_LIT("aqueduct.source.partition"),
+                    aq_arena_printf(arena, "%d", rec->batch->partition));
     add_text_header(rec, AQ_LIT("aqueduct.source.offset"), aq_arena_printf(arena, "%" PRId64, rec->offset));
     if (!too_large) return;
     /* It would not fit there either. Its place on the source is what can be kept. */
-    add_text_header(rec, AQ_LIT("aqueduct.error.omitted_bytes"), aq_arena_printf(arena, "%zu", rec->value.len));
+    add_text_header(rec, AQ_LIT("aqueduct.error.omitted_bytes"),
+                    aq_arena_printf(arena, "%zu", rec->value.len));
     rec->value = AQ_NULL_SLICE;
 }
 
@@ -111,7 +117,8 @@ static void fail_route(struct br_worker *worker, const struct aq_record *rec)
 {
     struct aq_err err;
     aq_fail(&err, AQ_E_BAD_RECORD,
-            "%s[%d]@%" PRId64 ": %s: %s; nothing behind it was mirrored. Set errors.tolerance = \"skip\" or \"dead_letter\" "
+            "%s[%d]@%" PRId64
+            ": %s: %s; nothing behind it was mirrored. Set errors.tolerance = \"skip\" or \"dead_letter\" "
             "to go on, or mend the chain",
             rec->batch->topic->text, rec->batch->partition, rec->offset, rec->fail_step, rec->fail_reason);
     br_worker_fail(worker, &err);
@@ -122,8 +129,9 @@ static bool settle_record(struct br_worker *worker, struct aq_record *rec)
 {
     switch (worker->route->tolerance) {
     case BR_ERRORS_SKIP:
-        aq_log(AQ_WARN, "bad record skipped", aq_fs("route", worker->route->name), aq_fs("topic", rec->batch->topic->text),
-               aq_fi("partition", rec->batch->partition), aq_fi("offset", rec->offset), aq_fs("stage", rec->fail_step),
+        aq_log(AQ_WARN, "bad record skipped", aq_fs("route", worker->route->name),
+               aq_fs("topic", rec->batch->topic->text), aq_fi("partition", rec->batch->partition),
+               aq_fi("offset", rec->offset), aq_fs("stage", rec->fail_step),
                aq_fs("reason", rec->fail_reason));
         rec->flags |= AQ_REC_DROPPED;
         aq_counter_add(&worker->counters.skipped, 1);
@@ -176,9 +184,11 @@ static struct br_known_sink *known_sink(struct br_worker *worker, const struct a
 }
 
 /* Partitions of the record's sink topic; 0: not known yet, negative: cannot be. */
-static int32_t sink_partitions(struct br_worker *worker, const struct aq_record *rec, int32_t least, struct aq_err *err)
+static int32_t sink_partitions(struct br_worker *worker, const struct aq_record *rec, int32_t least,
+                               struct aq_err *err)
 {
-    if (worker->last_sink.name == rec->topic && worker->last_sink.partitions >= least) return worker->last_sink.partitions;
+    if (worker->last_sink.name == rec->topic && worker->last_sink.partitions >= least)
+        return worker->last_sink.partitions;
     struct br_known_sink *known = known_sink(worker, rec->topic);
     if (known->partitions < least) {
         const struct br_source_topic *source =
@@ -202,10 +212,12 @@ static int route_record(struct br_worker *worker, struct aq_record *rec, struct 
     int32_t n = sink_partitions(worker, rec, least, err);
     if (n == 0) return aq_fail(err, AQ_E_AGAIN, "sink topic %s is being created or grown", rec->topic->text);
     if (n < 0) return n;
-    if (by_source) rec->partition = rec->batch->partition;
+    if (by_source)
+        rec->partition = rec->batch->partition;
     else if (worker->route->partitioning == BR_PARTITION_KEY && !aq_slice_is_null(rec->key))
         rec->partition = aq_partition_for_key(rec->key, n);
-    else rec->partition = (int32_t)(worker->round_robin++ % (uint32_t)n);
+    else
+        rec->partition = (int32_t)(worker->round_robin++ % (uint32_t)n);
     AQ_DASSERT(rec->partition >= 0 && rec->partition < n);
     return 0;
 }
@@ -239,7 +251,8 @@ static void blocked(struct br_worker *worker, int64_t now, const struct aq_err *
 }
 
 /* A record the client itself refused. True when the batch may be tried again now. */
-static bool refused(struct br_worker *worker, struct aq_batch *batch, int code, struct aq_err *err, int64_t now)
+static bool refused(struct br_worker *worker, struct aq_batch *batch, int code, struct aq_err *err,
+                    int64_t now)
 {
     AQ_ASSERT(batch->produced < batch->n);
     struct aq_record *rec = &batch->records[batch->produced];
@@ -249,7 +262,8 @@ static bool refused(struct br_worker *worker, struct aq_batch *batch, int code, 
         if (code == AQ_E_TOO_LARGE) rec->flags |= AQ_REC_TOO_LARGE;
         if (rec->flags & AQ_REC_DEAD_LETTER) break; /* refused twice: nothing is left to do with it */
         aq_record_fail(rec, "sink", "%s", err->text);
-        return settle_record(worker, rec) && ((rec->flags & AQ_REC_DROPPED) || route_record(worker, rec, err) == 0);
+        return settle_record(worker, rec) &&
+               ((rec->flags & AQ_REC_DROPPED) || route_record(worker, rec, err) == 0);
     default: break;
     }
     if (code == AQ_E_UNKNOWN_TOPIC) {
@@ -376,14 +390,15 @@ static void note_failure(struct br_worker *worker)
     if (worker->careful == rec->batch) {
         p->poison_offset = rec->offset;
         p->poison_code = failure->code;
-        aq_log(AQ_WARN, "the sink refuses a record", aq_fs("route", worker->route->name), aq_fs("topic", p->topic->text),
-               aq_fi("partition", p->partition), aq_fi("offset", rec->offset), aq_fs("reason", failure->text));
+        aq_log(AQ_WARN, "the sink refuses a record", aq_fs("route", worker->route->name),
+               aq_fs("topic", p->topic->text), aq_fi("partition", p->partition), aq_fi("offset", rec->offset),
+               aq_fs("reason", failure->text));
         return;
     }
     p->careful_until = p->read.next;
     aq_log(AQ_INFO, "the sink refused records; reading again one by one to find which",
-           aq_fs("route", worker->route->name), aq_fs("topic", p->topic->text), aq_fi("partition", p->partition),
-           aq_fs("reason", failure->text));
+           aq_fs("route", worker->route->name), aq_fs("topic", p->topic->text),
+           aq_fi("partition", p->partition), aq_fs("reason", failure->text));
 }
 
 static void finish_batch(struct br_worker *worker, struct aq_batch *batch)
@@ -398,7 +413,8 @@ static void finish_batch(struct br_worker *worker, struct aq_batch *batch)
 void br_outflow_drain(struct br_worker *worker, int64_t now)
 {
     if (!worker->producer || kc_cycle_owns_producer(&worker->cycle)) return;
-    bool must_wait = worker->cycle.state == KC_CYCLE_DRAINING || worker->in_flight >= (uint64_t)worker->route->in_flight_bytes;
+    bool must_wait = worker->cycle.state == KC_CYCLE_DRAINING ||
+                     worker->in_flight >= (uint64_t)worker->route->in_flight_bytes;
     struct kc_drained drained = {0};
     worker->ops->producer_drain(worker->producer, must_wait ? 1 : 0, &drained);
     note_failure(worker);
@@ -451,8 +467,10 @@ void br_outflow_forget_task(struct br_worker *worker, int32_t task)
     while (worker->queue.head) {
         struct aq_batch *batch = pop(&worker->queue);
         struct br_partition *p = batch->owner;
-        if (p->task == task) give_back(worker, batch);
-        else push(&rest, batch);
+        if (p->task == task)
+            give_back(worker, batch);
+        else
+            push(&rest, batch);
     }
     worker->queue = rest;
     for (size_t i = 0; i < worker->tasks[task].count; i++) {
@@ -489,11 +507,12 @@ void br_outflow_rewind(struct br_worker *worker, int64_t now)
     if (worker->in_flight > 0) {
         /* A client that could not be closed in time keeps batches for good. Nothing of them is committed; a fresh
          * process reads them again. */
-        aq_log(AQ_ERROR, "ending the process: the client does not give records back", aq_fs("route", worker->route->name),
-               aq_fi("bytes", (int64_t)worker->in_flight));
+        aq_log(AQ_ERROR, "ending the process: the client does not give records back",
+               aq_fs("route", worker->route->name), aq_fi("bytes", (int64_t)worker->in_flight));
         _exit(75);
     }
     for (int32_t t = 0; t < worker->n_tasks; t++)
-        for (size_t i = 0; i < worker->tasks[t].count; i++) rewind_partition(worker, worker->tasks[t].partitions[i]);
+        for (size_t i = 0; i < worker->tasks[t].count; i++)
+            rewind_partition(worker, worker->tasks[t].partitions[i]);
     worker->rewind_due = false;
 }

@@ -25,7 +25,7 @@
 #include "bridge/worker.h"
 #include "kafka/task_map.h"
 
-#define REVOKE_PATIENCE (5 * AQ_SEC)
+#define REVOKE_PATIENCE  (5 * AQ_SEC)
 #define ADMIN_TIMEOUT_MS 5000
 
 bool br_ownership_is_settled(const struct br_worker *worker)
@@ -44,7 +44,8 @@ static struct br_partition *find_in_task(const struct br_task *task, const char 
     return NULL;
 }
 
-struct br_partition *br_ownership_add(struct br_worker *worker, int32_t index, const char *topic, int32_t partition)
+struct br_partition *br_ownership_add(struct br_worker *worker, int32_t index, const char *topic,
+                                      int32_t partition)
 {
     struct br_task *task = &worker->tasks[index];
     if (task->count == task->cap) {
@@ -57,7 +58,8 @@ struct br_partition *br_ownership_add(struct br_worker *worker, int32_t index, c
     return p;
 }
 
-int br_ownership_read_from_mark(struct br_worker *worker, struct br_partition *p, bool verify, struct aq_err *err)
+int br_ownership_read_from_mark(struct br_worker *worker, struct br_partition *p, bool verify,
+                                struct aq_err *err)
 {
     p->verify = verify && p->read.last_offset >= 0;
     p->reached_end = false;
@@ -102,7 +104,8 @@ void br_ownership_retake(struct br_worker *worker, int64_t now)
 }
 
 /* Where a partition that was never mirrored begins. */
-static int first_mark(struct br_worker *worker, const struct br_task *task, struct br_partition *p, struct aq_err *err)
+static int first_mark(struct br_worker *worker, const struct br_task *task, struct br_partition *p,
+                      struct aq_err *err)
 {
     const struct br_route *route = worker->route;
     struct br_mark mark = {.next = BR_NEXT_EARLIEST, .last_offset = -1, .leader_epoch = -1};
@@ -110,7 +113,8 @@ static int first_mark(struct br_worker *worker, const struct br_task *task, stru
     if (route->start == BR_START_EARLIEST || task->had_snapshot) return 0;
     struct kc_admin *source = br_catalog_source(worker->catalog);
     int64_t low, high;
-    int rc = worker->ops->admin_watermarks(source, p->topic->text, p->partition, ADMIN_TIMEOUT_MS, &low, &high, err);
+    int rc = worker->ops->admin_watermarks(source, p->topic->text, p->partition, ADMIN_TIMEOUT_MS, &low,
+                                           &high, err);
     if (rc != 0) return rc;
     mark.next = high;
     if (route->start == BR_START_OFFSET) {
@@ -138,8 +142,8 @@ static int note_end(struct br_worker *worker, struct br_partition *p, struct aq_
     return 0;
 }
 
-static int start_partition(struct br_worker *worker, struct br_task *task, const struct br_source_topic *topic,
-                           struct br_partition *p, struct aq_err *err)
+static int start_partition(struct br_worker *worker, struct br_task *task,
+                           const struct br_source_topic *topic, struct br_partition *p, struct aq_err *err)
 {
     int rc = 0;
     if (!p->has_position && p->read.next == BR_NEXT_EARLIEST) rc = first_mark(worker, task, p, err);
@@ -169,8 +173,8 @@ static void follow_topic(struct br_worker *worker, int32_t index, const struct b
         struct aq_err err;
         if (start_partition(worker, task, topic, p, &err) == 0) continue;
         worker->view_again = true; /* most likely a leader that is just moving */
-        aq_log(AQ_WARN, "partition cannot be read yet", aq_fs("route", worker->route->name), aq_fs("topic", topic->name),
-               aq_fi("partition", number), aq_fs("reason", err.text));
+        aq_log(AQ_WARN, "partition cannot be read yet", aq_fs("route", worker->route->name),
+               aq_fs("topic", topic->name), aq_fi("partition", number), aq_fs("reason", err.text));
     }
 }
 
@@ -183,8 +187,8 @@ static void notice_gone(struct br_worker *worker, struct br_task *task)
         stop_reading(worker, p);
         p->state = BR_PARTITION_GONE;
         aq_log(AQ_WARN, "source topic is gone; its position is kept in case it comes back",
-               aq_fs("route", worker->route->name), aq_fs("topic", p->topic->text), aq_fi("partition", p->partition),
-               aq_fi("position", p->committed.next));
+               aq_fs("route", worker->route->name), aq_fs("topic", p->topic->text),
+               aq_fi("partition", p->partition), aq_fi("position", p->committed.next));
     }
 }
 
@@ -271,8 +275,10 @@ static void begin_revocation(struct br_worker *worker, const struct kc_member_ev
     worker->revoking = true;
     worker->lost = event->kind == KC_MEMBER_LOST;
     worker->revoking_since_us = now;
-    if (worker->lost) kc_cycle_abort(&worker->cycle, now);
-    else kc_cycle_request(&worker->cycle);
+    if (worker->lost)
+        kc_cycle_abort(&worker->cycle, now);
+    else
+        kc_cycle_request(&worker->cycle);
 }
 
 static void continue_revocation(struct br_worker *worker, int64_t now)
@@ -288,7 +294,8 @@ static void hear_error(struct br_worker *worker, const struct kc_member_event *e
 {
     struct aq_err err;
     aq_fail(&err, event->code, "group %s: %s", worker->route->group, event->text);
-    if (aq_code_class(event->code) == AQ_CLASS_CONFIG) br_worker_fail(worker, &err);
+    if (aq_code_class(event->code) == AQ_CLASS_CONFIG)
+        br_worker_fail(worker, &err);
     else
         aq_log(AQ_WARN, "trouble with the sink's group", aq_fs("route", worker->route->name),
                aq_fs("group", worker->route->group), aq_fs("reason", event->text));

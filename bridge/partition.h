@@ -11,8 +11,8 @@
 
 /* A point in the source log, with what is needed to recognise the record before it. */
 struct br_mark {
-    int64_t next;         /* next offset to read; BR_NEXT_EARLIEST until the first record or end is seen */
-    int64_t last_offset;  /* of the record before; -1 none */
+    int64_t next;        /* next offset to read; BR_NEXT_EARLIEST until the first record or end is seen */
+    int64_t last_offset; /* of the record before; -1 none */
     int64_t last_timestamp;
     uint64_t last_hash;
     int32_t leader_epoch;
@@ -47,19 +47,20 @@ struct br_partition {
     struct br_mark committed; /* durable */
     bool has_position;        /* committed means something */
     bool verify;              /* the next record read must be the one `read` remembers */
-    bool suspect;             /* something happened to it: read again from the last record, to prove it the same */
-    int64_t reset_to;         /* an anomaly was reported: reading goes on from here; -1 none */
-    bool reached_end;         /* an end-of-partition event came since it was assigned */
-    int64_t end;              /* newest known end; -1 unknown */
-    int64_t stop_at;          /* stop_at_end: the high watermark at the start; -1 not asked */
-    int64_t careful_until;    /* below this offset records are sent one by one, to find the one the sink refuses */
-    int64_t poison_offset;    /* the record found; -1 none */
+    bool suspect;     /* something happened to it: read again from the last record, to prove it the same */
+    int64_t reset_to; /* an anomaly was reported: reading goes on from here; -1 none */
+    bool reached_end; /* an end-of-partition event came since it was assigned */
+    int64_t end;      /* newest known end; -1 unknown */
+    int64_t stop_at;  /* stop_at_end: the high watermark at the start; -1 not asked */
+    int64_t
+        careful_until; /* below this offset records are sent one by one, to find the one the sink refuses */
+    int64_t poison_offset; /* the record found; -1 none */
     int poison_code;
     /* Where one of its records is known to stand on the sink; sink_offset -1: nowhere yet. */
     const struct aq_name *sink_topic;
     int32_t sink_partition;
     int64_t sink_offset;
-    uint32_t under_way; /* batches handed over and not acknowledged */
+    uint32_t under_way;        /* batches handed over and not acknowledged */
     struct br_flight *flights; /* ring, in offset order */
     uint32_t head, count, cap;
 };

@@ -20,10 +20,10 @@
 #include "base/log.h"
 #include "bridge/worker.h"
 
-#define CLOSE_MS 5000
-#define FIRST_PAUSE (50 * AQ_MS)
+#define CLOSE_MS      5000
+#define FIRST_PAUSE   (50 * AQ_MS)
 #define LONGEST_PAUSE (5 * AQ_SEC)
-#define ALARM_AFTER 5
+#define ALARM_AFTER   5
 
 static int open_producer(struct br_worker *worker, struct aq_err *err)
 {
@@ -72,6 +72,7 @@ void br_producer_turn(struct br_worker *worker, int64_t now)
     }
     if (worker->producers_made > 1)
         aq_log(worker->cycle.consecutive_aborts > ALARM_AFTER ? AQ_ERROR : AQ_INFO, "producer replaced",
-               aq_fs("route", worker->route->name), aq_fi("worker", worker->index), aq_fs("reason", worker->cycle.err.text));
+               aq_fs("route", worker->route->name), aq_fi("worker", worker->index),
+               aq_fs("reason", worker->cycle.err.text));
     kc_cycle_set_producer(&worker->cycle, worker->producer);
 }

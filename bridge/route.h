@@ -25,12 +25,12 @@ struct br_route {
     struct opt_strings topics;
     struct opt_strings exclude;
     struct opt_strings chain_names;
-    int delivery;           /* enum br_delivery */
-    int start;              /* enum br_start */
+    int delivery;            /* enum br_delivery */
+    int start;               /* enum br_start */
     int64_t start_timestamp; /* ms since 1970, with BR_START_TIMESTAMP */
     int64_t start_offset;    /* with BR_START_OFFSET */
     bool stop_at_end;
-    int partitioning; /* enum br_partitioning */
+    int partitioning;      /* enum br_partitioning */
     bool read_uncommitted; /* from isolation */
     int64_t workers;
     int64_t tasks;
@@ -78,7 +78,8 @@ extern const struct opt_table br_format_table; /* format = { … } */
 
 /* Reads one entry and resolves it. All complaints go to diags. */
 void br_route_read(struct conf_node *group, const struct kc_cluster *clusters, size_t n_clusters,
-                   struct xf_library *library, struct aq_arena *arena, struct conf_diags *diags, struct br_route *ret);
+                   struct xf_library *library, struct aq_arena *arena, struct conf_diags *diags,
+                   struct br_route *ret);
 void br_route_finish(struct br_route *route);
 
 #endif

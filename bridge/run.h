@@ -19,7 +19,7 @@ struct br_run {
     struct br_catalog *catalog;
     struct br_worker **workers;
     size_t n_workers;
-    size_t n_started; /* under the bridge's lock: workers that can be told to stop */
+    size_t n_started;    /* under the bridge's lock: workers that can be told to stop */
     enum br_state state; /* under the bridge's lock */
     struct aq_err err;
     int64_t started_us;

@@ -23,11 +23,11 @@
 #include "base/log.h"
 #include "bridge/worker.h"
 
-#define COMMITTED_TIMEOUT_MS 2000
+#define COMMITTED_TIMEOUT_MS    2000
 #define LEAST_TXN_OFFSET_COMMIT 3
-#define LEAST_OFFSET_FETCH 7
-#define PATIENCE (60 * AQ_SEC)
-#define CLOSE_MS 2000
+#define LEAST_OFFSET_FETCH      7
+#define PATIENCE                (60 * AQ_SEC)
+#define CLOSE_MS                2000
 
 static int32_t some_task(const struct br_worker *worker)
 {
@@ -39,9 +39,10 @@ static int32_t some_task(const struct br_worker *worker)
 static void refuse(struct br_worker *worker, const char *why)
 {
     struct aq_err err;
-    aq_fail(&err, AQ_E_UNSUPPORTED,
-            "cluster %s cannot carry exactly_once: %s. Use Kafka 2.5 or newer as the sink, or delivery = \"at_least_once\"",
-            worker->route->sink->name, why);
+    aq_fail(
+        &err, AQ_E_UNSUPPORTED,
+        "cluster %s cannot carry exactly_once: %s. Use Kafka 2.5 or newer as the sink, or delivery = \"at_least_once\"",
+        worker->route->sink->name, why);
     br_worker_fail(worker, &err);
 }
 
@@ -70,8 +71,8 @@ void br_selftest_finish(struct br_worker *worker)
 
 static void start_again(struct br_worker *worker, const char *reason)
 {
-    aq_log(AQ_WARN, "self-test of exactly_once was inconclusive, trying again", aq_fs("route", worker->route->name),
-           aq_fs("reason", reason));
+    aq_log(AQ_WARN, "self-test of exactly_once was inconclusive, trying again",
+           aq_fs("route", worker->route->name), aq_fs("reason", reason));
     br_selftest_finish(worker);
 }
 
@@ -81,7 +82,8 @@ static int offer(struct br_worker *worker, int32_t task, struct kc_membership *o
     const char *topic = worker->route->state_topic;
     struct kc_pointer pointer = {.partition = task};
     int rc = worker->ops->reader_committed(worker->reader, topic, &pointer, 1, COMMITTED_TIMEOUT_MS, err);
-    if (rc == 0 && pointer.code != 0) rc = aq_fail(err, pointer.code, "the pointer is held by an open transaction");
+    if (rc == 0 && pointer.code != 0)
+        rc = aq_fail(err, pointer.code, "the pointer is held by an open transaction");
     if (rc == 0) rc = worker->ops->txn_begin(worker->selftest_producer, err);
     if (rc != 0) return rc;
     struct kc_membership *forged = worker->ops->membership_forge(ours);
@@ -123,14 +125,16 @@ static void judge(struct br_worker *worker)
         return;
     }
     worker->self_tested = true;
-    aq_log(AQ_DEBUG, "exactly_once self-test passed", aq_fs("route", worker->route->name), aq_fi("worker", worker->index));
+    aq_log(AQ_DEBUG, "exactly_once self-test passed", aq_fs("route", worker->route->name),
+           aq_fi("worker", worker->index));
 }
 
 static void hear_answer(struct br_worker *worker, int code, struct aq_err *err)
 {
     if (code == 0) {
-        refuse(worker,
-               "it committed offsets for a group generation that does not exist, so a stale instance would not be fenced");
+        refuse(
+            worker,
+            "it committed offsets for a group generation that does not exist, so a stale instance would not be fenced");
         return;
     }
     if (code != AQ_E_FENCED || worker->ops->txn_abort(worker->selftest_producer, err) != 0) {
@@ -158,8 +162,10 @@ void br_selftest_turn(struct br_worker *worker, int64_t now)
     enum kc_txn_state state = worker->ops->txn_poll(worker->selftest_producer, &code, NULL, &err);
     switch (worker->selftest) {
     case BR_SELFTEST_IDLE:
-        if (state == KC_TXN_READY) try_offer(worker, now);
-        else if (state == KC_TXN_FAILED) start_again(worker, err.text);
+        if (state == KC_TXN_READY)
+            try_offer(worker, now);
+        else if (state == KC_TXN_FAILED)
+            start_again(worker, err.text);
         return;
     case BR_SELFTEST_OFFERED:
         if (state != KC_TXN_COMMITTING) hear_answer(worker, code, &err);

@@ -77,14 +77,21 @@ static bool all_tasks_known(const struct br_worker *worker)
 static void show_readiness(struct br_worker *worker)
 {
     const char *reason = "";
-    if (worker->err.code) reason = worker->err.text;
-    else if (!worker->joined) reason = "has not joined its group on the sink yet";
-    else if (worker->revoking) reason = "the group is rebalancing";
-    else if (!all_tasks_known(worker)) reason = "is taking over tasks";
-    else if (!worker->view) reason = "source topics are not known yet";
-    else if (worker->cycle.state == KC_CYCLE_BROKEN) reason = "the producer is being replaced";
+    if (worker->err.code)
+        reason = worker->err.text;
+    else if (!worker->joined)
+        reason = "has not joined its group on the sink yet";
+    else if (worker->revoking)
+        reason = "the group is rebalancing";
+    else if (!all_tasks_known(worker))
+        reason = "is taking over tasks";
+    else if (!worker->view)
+        reason = "source topics are not known yet";
+    else if (worker->cycle.state == KC_CYCLE_BROKEN)
+        reason = "the producer is being replaced";
     worker->shown_ready = reason[0] == 0;
-    snprintf(worker->shown_reason, sizeof(worker->shown_reason), "%.*s", (int)sizeof(worker->shown_reason) - 1, reason);
+    snprintf(worker->shown_reason, sizeof(worker->shown_reason), "%.*s",
+             (int)sizeof(worker->shown_reason) - 1, reason);
     static const enum br_state states[] = {[BR_WORKER_RUNNING] = BR_RUNNING,
                                            [BR_WORKER_DRAINING] = BR_STOPPING,
                                            [BR_WORKER_ENDED] = BR_ENDED,

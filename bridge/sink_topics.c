@@ -38,8 +38,10 @@ static size_t search(const struct br_sink_topics *topics, const char *name, bool
             *ret_found = true;
             return middle;
         }
-        if (order < 0) low = middle + 1;
-        else high = middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     *ret_found = false;
     return low;
@@ -78,8 +80,10 @@ static void note_vanished(struct br_sink_topic *topic)
     if (!topic->used) return;
     topic->vanished = true;
     topic->code = AQ_E_MISMATCH;
-    snprintf(topic->text, sizeof(topic->text),
-             "sink topic %.140s was deleted while the route was running; start again to be told what it lacks", topic->name);
+    snprintf(
+        topic->text, sizeof(topic->text),
+        "sink topic %.140s was deleted while the route was running; start again to be told what it lacks",
+        topic->name);
 }
 
 void br_sink_topics_update(struct br_sink_topics *topics, const struct kc_topics *seen)
@@ -138,8 +142,8 @@ bool br_sink_topics_next(struct br_sink_topics *topics, int64_t now, struct br_s
     return found;
 }
 
-void br_sink_topics_done(struct br_sink_topics *topics, const char *name, int32_t partitions, const struct aq_err *err,
-                         int64_t retry_us)
+void br_sink_topics_done(struct br_sink_topics *topics, const char *name, int32_t partitions,
+                         const struct aq_err *err, int64_t retry_us)
 {
     pthread_mutex_lock(&topics->lock);
     struct br_sink_topic *topic = get_or_add(topics, name);

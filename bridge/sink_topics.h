@@ -25,7 +25,7 @@ struct br_sink_topic {
     uint8_t missing;    /* answers in a row without it */
     int code;           /* why the last attempt to create or grow failed; 0 */
     char text[256];
-    int64_t retry_us;   /* not before this monotonic time again */
+    int64_t retry_us;    /* not before this monotonic time again */
     char copy_from[256]; /* source topic whose configs a created topic takes; "" none */
 };
 
@@ -50,7 +50,7 @@ int32_t br_sink_topics_want(struct br_sink_topics *topics, const char *name, int
 bool br_sink_topics_next(struct br_sink_topics *topics, int64_t now, struct br_sink_topic *ret);
 
 /* What came of it: partitions > 0 on success, else the error, tried again after retry_us. */
-void br_sink_topics_done(struct br_sink_topics *topics, const char *name, int32_t partitions, const struct aq_err *err,
-                         int64_t retry_us);
+void br_sink_topics_done(struct br_sink_topics *topics, const char *name, int32_t partitions,
+                         const struct aq_err *err, int64_t retry_us);
 
 #endif

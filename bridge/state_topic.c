@@ -15,7 +15,7 @@
 #include "base/log.h"
 
 #define ADMIN_TIMEOUT_MS 15000
-#define CLOSE_MS 3000
+#define CLOSE_MS         3000
 
 /* ---- the state topic ---------------------------------------------------------------------------------------------- */
 
@@ -35,8 +35,8 @@ static int create_state_topic(const struct kc_ops *ops, const struct br_route *r
                                        .n_configs = sizeof(configs) / sizeof(configs[0])};
     int rc = ops->admin_create_topic(sink, &spec, ADMIN_TIMEOUT_MS, err);
     if (rc == 0)
-        aq_log(AQ_INFO, "state topic created", aq_fs("route", route->name), aq_fs("topic", route->state_topic),
-               aq_fi("tasks", route->tasks));
+        aq_log(AQ_INFO, "state topic created", aq_fs("route", route->name),
+               aq_fs("topic", route->state_topic), aq_fi("tasks", route->tasks));
     return rc == AQ_E_EXISTS ? 0 : rc;
 }
 
@@ -52,18 +52,22 @@ static int ensure_state_topic(const struct kc_ops *ops, const struct br_route *r
     aq_arena_finish(&topics.arena);
     if (partitions == 0) return create_state_topic(ops, route, sink, err);
     if (partitions != route->tasks)
-        return aq_fail(err, AQ_E_STATE,
-                       "state topic %s has %d partitions but route %s has tasks = %lld; the number is fixed when the route "
-                       "first runs: set tasks = %d, or use another route name to begin anew",
-                       route->state_topic, partitions, route->name, (long long)route->tasks, partitions);
+        return aq_fail(
+            err, AQ_E_STATE,
+            "state topic %s has %d partitions but route %s has tasks = %lld; the number is fixed when the route "
+            "first runs: set tasks = %d, or use another route name to begin anew",
+            route->state_topic, partitions, route->name, (long long)route->tasks, partitions);
     return 0;
 }
 
 int br_state_topic_writer(const struct kc_ops *ops, const struct br_route *route, struct kc_producer **ret,
                           struct aq_err *err)
 {
-    const struct kc_producer_conf conf = {
-        .client_id = "aqueduct-state", .delivery_timeout_ms = ADMIN_TIMEOUT_MS, .batch_bytes = 65536, .queue_bytes = 1 << 20, .compression = "none"};
+    const struct kc_producer_conf conf = {.client_id = "aqueduct-state",
+                                          .delivery_timeout_ms = ADMIN_TIMEOUT_MS,
+                                          .batch_bytes = 65536,
+                                          .queue_bytes = 1 << 20,
+                                          .compression = "none"};
     return ops->producer_open(route->sink, &conf, ret, err);
 }
 
@@ -74,8 +78,9 @@ void br_state_topic_writer_close(const struct kc_ops *ops, struct kc_producer *w
     AQ_ASSERT(none == NULL);
 }
 
-int br_state_topic_append(const struct kc_ops *ops, const struct br_route *route, struct kc_producer *writer, int32_t task,
-                          struct aq_slice key, struct aq_slice value, struct kc_ack *ack, struct aq_err *err)
+int br_state_topic_append(const struct kc_ops *ops, const struct br_route *route, struct kc_producer *writer,
+                          int32_t task, struct aq_slice key, struct aq_slice value, struct kc_ack *ack,
+                          struct aq_err *err)
 {
     *ack = (struct kc_ack){.offset = -1};
     int rc = ops->producer_send_own(writer, route->state_topic, task, key, value, ack, err);
@@ -85,7 +90,9 @@ int br_state_topic_append(const struct kc_ops *ops, const struct br_route *route
         ops->producer_drain(writer, 50, &drained);
     }
     if (rc != 0) return rc;
-    if (!ack->done) return aq_fail(err, AQ_E_TIMEOUT, "topic %s[%d] did not take a record in time", route->state_topic, task);
+    if (!ack->done)
+        return aq_fail(err, AQ_E_TIMEOUT, "topic %s[%d] did not take a record in time", route->state_topic,
+                       task);
     if (ack->code != 0)
         return aq_fail(err, ack->code, "topic %s[%d] did not take a record: %s", route->state_topic, task,
                        ops->producer_failure(writer)->text);
@@ -93,8 +100,8 @@ int br_state_topic_append(const struct kc_ops *ops, const struct br_route *route
     return 0;
 }
 
-static int write_facts(const struct kc_ops *ops, const struct br_route *route, const struct kc_route_facts *facts,
-                       struct aq_err *err)
+static int write_facts(const struct kc_ops *ops, const struct br_route *route,
+                       const struct kc_route_facts *facts, struct aq_err *err)
 {
     struct kc_producer *writer;
     int rc = br_state_topic_writer(ops, route, &writer, err);
@@ -102,14 +109,16 @@ static int write_facts(const struct kc_ops *ops, const struct br_route *route, c
     struct aq_arena arena;
     struct kc_ack ack;
     aq_arena_init(&arena, 1024);
-    rc = br_state_topic_append(ops, route, writer, 0, AQ_LIT(KC_ROUTE_KEY), kc_facts_encode(facts, &arena), &ack, err);
+    rc = br_state_topic_append(ops, route, writer, 0, AQ_LIT(KC_ROUTE_KEY), kc_facts_encode(facts, &arena),
+                               &ack, err);
     br_state_topic_writer_close(ops, writer);
     aq_arena_finish(&arena);
     return rc;
 }
 
 int br_state_topic_facts(const struct kc_ops *ops, const struct br_route *route, int64_t low, int64_t high,
-                         struct aq_arena *arena, struct kc_route_facts *ret, bool *ret_found, struct aq_err *err)
+                         struct aq_arena *arena, struct kc_route_facts *ret, bool *ret_found,
+                         struct aq_err *err)
 {
     struct kc_reader *reader;
     *ret_found = false;
@@ -120,16 +129,16 @@ int br_state_topic_facts(const struct kc_ops *ops, const struct br_route *route,
     /* Nearly always the first record there is; else (compaction, a race of two first starts) look for it. */
     rc = ops->reader_read(reader, route->state_topic, &stored, 1, ADMIN_TIMEOUT_MS, arena, err);
     if (rc != 0 || !aq_slice_equal(stored.key, AQ_LIT(KC_ROUTE_KEY)))
-        rc = ops->reader_scan_last(reader, route->state_topic, 0, AQ_LIT(KC_ROUTE_KEY), high, ADMIN_TIMEOUT_MS, arena, &stored,
-                                   err);
+        rc = ops->reader_scan_last(reader, route->state_topic, 0, AQ_LIT(KC_ROUTE_KEY), high,
+                                   ADMIN_TIMEOUT_MS, arena, &stored, err);
     ops->reader_close(reader, CLOSE_MS);
     *ret_found = rc == 0 && stored.offset >= 0;
     return *ret_found ? kc_facts_decode(stored.value, arena, ret, err) : rc;
 }
 
 /* Leaders of a topic that was created a moment ago are still settling. */
-static int patient_watermarks(const struct kc_ops *ops, const struct br_route *route, struct kc_admin *sink, int64_t *low,
-                              int64_t *high, struct aq_err *err)
+static int patient_watermarks(const struct kc_ops *ops, const struct br_route *route, struct kc_admin *sink,
+                              int64_t *low, int64_t *high, struct aq_err *err)
 {
     int64_t deadline = aq_mono_us() + ADMIN_TIMEOUT_MS * AQ_MS;
     for (;;) {
@@ -154,8 +163,10 @@ int br_state_topic_prepare(const struct kc_ops *ops, const struct br_route *rout
     struct kc_route_facts stored = {0};
     bool found = false;
     rc = br_state_topic_facts(ops, route, low, high, &arena, &stored, &found, err);
-    if (rc == 0 && !found) rc = write_facts(ops, route, facts, err);
-    else if (rc == 0) rc = kc_facts_check(&stored, facts, err);
+    if (rc == 0 && !found)
+        rc = write_facts(ops, route, facts, err);
+    else if (rc == 0)
+        rc = kc_facts_check(&stored, facts, err);
     if (rc == 0 && found) facts->created_ms = stored.created_ms;
     aq_arena_finish(&arena);
     return rc == 0 ? 0 : aq_err_in(err, "state topic %s", route->state_topic);
@@ -165,7 +176,8 @@ int br_state_topic_prepare(const struct kc_ops *ops, const struct br_route *rout
 
 /* What a sink topic must share with its source for the copy to be one: how old records go, and how large they may be.
  * Everything else is the sink operator's. */
-static const char *const copied_configs[] = {"cleanup.policy", "retention.ms", "retention.bytes", "max.message.bytes"};
+static const char *const copied_configs[] = {"cleanup.policy", "retention.ms", "retention.bytes",
+                                             "max.message.bytes"};
 #define N_COPIED (sizeof(copied_configs) / sizeof(copied_configs[0]))
 
 static size_t copy_configs(const struct kc_ops *ops, const struct br_route *route, struct kc_admin *source,
@@ -174,8 +186,10 @@ static size_t copy_configs(const struct kc_ops *ops, const struct br_route *rout
     struct kc_config_entry entries[N_COPIED];
     for (size_t i = 0; i < N_COPIED; i++) entries[i] = (struct kc_config_entry){copied_configs[i], NULL};
     struct aq_err err;
-    if (ops->admin_topic_configs(source, source_topic, entries, N_COPIED, arena, ADMIN_TIMEOUT_MS, &err) != 0) {
-        aq_log(AQ_WARN, "configs of the source topic cannot be read; the sink topic gets its cluster's defaults",
+    if (ops->admin_topic_configs(source, source_topic, entries, N_COPIED, arena, ADMIN_TIMEOUT_MS, &err) !=
+        0) {
+        aq_log(AQ_WARN,
+               "configs of the source topic cannot be read; the sink topic gets its cluster's defaults",
                aq_fs("route", route->name), aq_fs("topic", source_topic), aq_fs("reason", err.text));
         return 0;
     }
@@ -186,7 +200,8 @@ static size_t copy_configs(const struct kc_ops *ops, const struct br_route *rout
 }
 
 /* topic_configs = ["name=value"] win over what was copied. */
-static size_t add_own_configs(const struct br_route *route, struct aq_arena *arena, struct kc_config_entry *list, size_t n)
+static size_t add_own_configs(const struct br_route *route, struct aq_arena *arena,
+                              struct kc_config_entry *list, size_t n)
 {
     for (size_t i = 0; i < route->topic_configs.count; i++) {
         char *name = aq_arena_strdup(arena, route->topic_configs.items[i]);
@@ -201,19 +216,22 @@ static size_t add_own_configs(const struct br_route *route, struct aq_arena *are
     return n;
 }
 
-static int32_t create_sink_topic(const struct kc_ops *ops, const struct br_route *route, struct kc_admin *source,
-                                 struct kc_admin *sink, const struct br_sink_topic *wanted, struct aq_err *err)
+static int32_t create_sink_topic(const struct kc_ops *ops, const struct br_route *route,
+                                 struct kc_admin *source, struct kc_admin *sink,
+                                 const struct br_sink_topic *wanted, struct aq_err *err)
 {
     if (!route->create_topics)
-        return aq_fail(err, AQ_E_UNKNOWN_TOPIC,
-                       "topic %s does not exist on cluster %s and create_topics = false: create it with %d partitions",
-                       wanted->name, route->sink->name, wanted->wanted);
+        return aq_fail(
+            err, AQ_E_UNKNOWN_TOPIC,
+            "topic %s does not exist on cluster %s and create_topics = false: create it with %d partitions",
+            wanted->name, route->sink->name, wanted->wanted);
     struct aq_arena arena;
     aq_arena_init(&arena, 2048);
     struct kc_config_entry *configs =
         aq_arena_alloc(&arena, (N_COPIED + route->topic_configs.count) * sizeof(*configs));
     size_t n = 0;
-    if (route->copy_configs && wanted->copy_from[0]) n = copy_configs(ops, route, source, wanted->copy_from, &arena, configs);
+    if (route->copy_configs && wanted->copy_from[0])
+        n = copy_configs(ops, route, source, wanted->copy_from, &arena, configs);
     n = add_own_configs(route, &arena, configs, n);
     const struct kc_topic_spec spec = {.name = wanted->name,
                                        .partitions = wanted->wanted,
@@ -222,7 +240,8 @@ static int32_t create_sink_topic(const struct kc_ops *ops, const struct br_route
                                        .n_configs = n};
     int rc = ops->admin_create_topic(sink, &spec, ADMIN_TIMEOUT_MS, err);
     aq_arena_finish(&arena);
-    if (rc == AQ_E_EXISTS) return aq_fail(err, AQ_E_AGAIN, "topic %s was created by somebody else just now", wanted->name);
+    if (rc == AQ_E_EXISTS)
+        return aq_fail(err, AQ_E_AGAIN, "topic %s was created by somebody else just now", wanted->name);
     if (rc != 0) return rc;
     aq_log(AQ_INFO, "sink topic created", aq_fs("route", route->name), aq_fs("topic", wanted->name),
            aq_fi("partitions", wanted->wanted));
@@ -235,10 +254,11 @@ int32_t br_sink_topic_provide(const struct kc_ops *ops, const struct br_route *r
     if (wanted->partitions == 0) return create_sink_topic(ops, route, source, sink, wanted, err);
     if (route->partitioning != BR_PARTITION_SOURCE) return wanted->partitions;
     if (!route->grow_topics)
-        return aq_fail(err, AQ_E_MISMATCH,
-                       "topic %s has %d partitions on cluster %s but its source has %d; add partitions, or set "
-                       "grow_topics = true, or partition = \"key\"",
-                       wanted->name, wanted->partitions, route->sink->name, wanted->wanted);
+        return aq_fail(
+            err, AQ_E_MISMATCH,
+            "topic %s has %d partitions on cluster %s but its source has %d; add partitions, or set "
+            "grow_topics = true, or partition = \"key\"",
+            wanted->name, wanted->partitions, route->sink->name, wanted->wanted);
     int rc = ops->admin_grow_topic(sink, wanted->name, wanted->wanted, ADMIN_TIMEOUT_MS, err);
     if (rc != 0) return rc;
     aq_log(AQ_INFO, "sink topic grown", aq_fs("route", route->name), aq_fs("topic", wanted->name),

@@ -44,7 +44,8 @@ static void add_counters(struct br_route_status *ret, const struct br_counters *
     ret->cycles_aborted += aq_counter_get(&c->aborted);
     ret->cycles_fenced += aq_counter_get(&c->fenced);
     ret->tasks += (uint32_t)aq_counter_get(&c->tasks);
-    ret->first_record_us = (int64_t)earliest((uint64_t)ret->first_record_us, aq_counter_get(&c->first_record_us));
+    ret->first_record_us =
+        (int64_t)earliest((uint64_t)ret->first_record_us, aq_counter_get(&c->first_record_us));
     int64_t last = (int64_t)aq_counter_get(&c->last_commit_us);
     if (last > ret->last_commit_us) ret->last_commit_us = last;
 }
@@ -54,7 +55,8 @@ static void add_shown(struct br_route_status *ret, struct br_worker *worker)
     pthread_mutex_lock(&worker->shown_lock);
     ret->partitions += (uint32_t)worker->shown_count;
     if (ret->lag >= 0) ret->lag = worker->shown_lag < 0 ? -1 : ret->lag + worker->shown_lag;
-    if (worker->shown_end_total >= 0) ret->end_total = (ret->end_total < 0 ? 0 : ret->end_total) + worker->shown_end_total;
+    if (worker->shown_end_total >= 0)
+        ret->end_total = (ret->end_total < 0 ? 0 : ret->end_total) + worker->shown_end_total;
     if (!worker->shown_ready) {
         ret->ready = false;
         snprintf(ret->reason, sizeof(ret->reason), "%s", worker->shown_reason);
@@ -90,7 +92,8 @@ void br_bridge_route_status(struct br_bridge *bridge, size_t index, struct br_ro
     }
 }
 
-size_t br_bridge_partitions(struct br_bridge *bridge, size_t index, struct br_partition_status *list, size_t max)
+size_t br_bridge_partitions(struct br_bridge *bridge, size_t index, struct br_partition_status *list,
+                            size_t max)
 {
     AQ_ASSERT(index < bridge->n_runs);
     struct br_run *run = &bridge->runs[index];
@@ -139,7 +142,8 @@ static void gather(struct br_bridge *bridge, size_t index, struct gathered *ret)
     }
 }
 
-static void write_labelled(struct aq_metric_writer *w, enum aq_metric_id id, const char *route, const char *label, double value)
+static void write_labelled(struct aq_metric_writer *w, enum aq_metric_id id, const char *route,
+                           const char *label, double value)
 {
     const char *values[] = {route, label};
     aq_metric_write(w, id, values, value);
@@ -158,7 +162,8 @@ static void write_partitions(struct aq_metric_writer *w, enum aq_metric_id id, c
     }
 }
 
-static void write_steps(struct br_bridge *bridge, struct aq_metric_writer *w, enum aq_metric_id id, size_t index)
+static void write_steps(struct br_bridge *bridge, struct aq_metric_writer *w, enum aq_metric_id id,
+                        size_t index)
 {
     struct br_run *run = &bridge->runs[index];
     if (run_state(bridge, run) == BR_STARTING) return;
@@ -219,8 +224,10 @@ void br_bridge_metrics(struct br_bridge *bridge, struct aq_metric_writer *writer
     for (int id = AQ_M_ROUTE_UP; id < AQ_M_COUNT; id++) {
         for (size_t r = 0; r < bridge->n_runs; r++) {
             bool step = id >= AQ_M_STEP_RECORDS;
-            if (step) write_steps(bridge, writer, (enum aq_metric_id)id, r);
-            else write_one(writer, (enum aq_metric_id)id, &all[r]);
+            if (step)
+                write_steps(bridge, writer, (enum aq_metric_id)id, r);
+            else
+                write_one(writer, (enum aq_metric_id)id, &all[r]);
         }
     }
     for (size_t r = 0; r < bridge->n_runs; r++) free(all[r].partitions);

@@ -25,27 +25,31 @@
 #include "bridge/worker.h"
 
 #define COMMITTED_TIMEOUT_MS 2000
-#define READ_TIMEOUT_MS 10000
-#define RETRY_US (20 * AQ_MS)
+#define READ_TIMEOUT_MS      10000
+#define RETRY_US             (20 * AQ_MS)
 
-static int scan_for_snapshot(struct br_worker *worker, int32_t task, struct aq_arena *arena, struct kc_stored *ret,
-                             struct aq_err *err)
+static int scan_for_snapshot(struct br_worker *worker, int32_t task, struct aq_arena *arena,
+                             struct kc_stored *ret, struct aq_err *err)
 {
     const char *topic = worker->route->state_topic;
     int64_t low, high;
     ret->offset = -1;
-    int rc = worker->ops->admin_watermarks(br_catalog_sink(worker->catalog), topic, task, READ_TIMEOUT_MS, &low, &high, err);
+    int rc = worker->ops->admin_watermarks(br_catalog_sink(worker->catalog), topic, task, READ_TIMEOUT_MS,
+                                           &low, &high, err);
     if (rc != 0 || high <= low) return rc;
-    rc = worker->ops->reader_scan_last(worker->reader, topic, task, AQ_LIT(KC_POSITION_KEY), high, READ_TIMEOUT_MS, arena, ret,
-                                       err);
+    rc = worker->ops->reader_scan_last(worker->reader, topic, task, AQ_LIT(KC_POSITION_KEY), high,
+                                       READ_TIMEOUT_MS, arena, ret, err);
     if (rc == 0 && ret->offset >= 0)
-        aq_log(AQ_WARN, "no committed pointer leads to a position (expired, deleted or compacted); using the newest in the state topic",
-               aq_fs("route", worker->route->name), aq_fs("topic", topic), aq_fi("task", task),
-               aq_fi("offset", ret->offset));
+        aq_log(
+            AQ_WARN,
+            "no committed pointer leads to a position (expired, deleted or compacted); using the newest in the state topic",
+            aq_fs("route", worker->route->name), aq_fs("topic", topic), aq_fi("task", task),
+            aq_fi("offset", ret->offset));
     return rc;
 }
 
-static int check_snapshot(struct br_worker *worker, int32_t task, const struct kc_snapshot *snapshot, struct aq_err *err)
+static int check_snapshot(struct br_worker *worker, int32_t task, const struct kc_snapshot *snapshot,
+                          struct aq_err *err)
 {
     int rc = kc_facts_check(&snapshot->facts, br_catalog_facts(worker->catalog), err);
     if (rc == 0 && snapshot->task != task)
@@ -75,26 +79,30 @@ static void adopt(struct br_worker *worker, int32_t index, const struct kc_snaps
 
 /* The sink must still have what the positions say was written: a topic deleted behind our back, or a log that lost its
  * tail, would otherwise become a hole that nobody hears of. */
-static int check_sink(struct br_worker *worker, const struct kc_snapshot *snapshot, struct aq_arena *arena, struct aq_err *err)
+static int check_sink(struct br_worker *worker, const struct kc_snapshot *snapshot, struct aq_arena *arena,
+                      struct aq_err *err)
 {
     struct kc_end *ends = aq_arena_zalloc(arena, snapshot->count * sizeof(*ends));
     size_t n = 0;
     for (size_t i = 0; i < snapshot->count; i++)
         if (snapshot->list[i].sink_offset >= 0)
-            ends[n++] = (struct kc_end){.topic = snapshot->list[i].sink_topic, .partition = snapshot->list[i].sink_partition};
+            ends[n++] = (struct kc_end){.topic = snapshot->list[i].sink_topic,
+                                        .partition = snapshot->list[i].sink_partition};
     if (n == 0) return 0;
     int rc = worker->ops->admin_ends(br_catalog_sink(worker->catalog), ends, n, READ_TIMEOUT_MS, err);
     for (size_t i = 0, at = 0; rc == 0 && i < snapshot->count; i++) {
         const struct kc_position *position = &snapshot->list[i];
         if (position->sink_offset < 0 || ends[at++].end > position->sink_offset) continue;
         int64_t end = ends[at - 1].end;
-        return aq_fail(err, AQ_E_MISMATCH,
-                       "%s[%d] was mirrored up to offset %" PRId64 ", but topic %s[%d] on cluster %s %s record %" PRId64
-                       " that was written there: it was deleted, recreated or lost its tail. Restore it, or mirror again with "
-                       "`aqueduct positions --reset earliest --topic %s`",
-                       position->topic, position->partition, position->next, position->sink_topic, position->sink_partition,
-                       worker->route->sink->name, end < 0 ? "does not exist any more, and with it" : "no longer has",
-                       position->sink_offset, position->topic);
+        return aq_fail(
+            err, AQ_E_MISMATCH,
+            "%s[%d] was mirrored up to offset %" PRId64 ", but topic %s[%d] on cluster %s %s record %" PRId64
+            " that was written there: it was deleted, recreated or lost its tail. Restore it, or mirror again with "
+            "`aqueduct positions --reset earliest --topic %s`",
+            position->topic, position->partition, position->next, position->sink_topic,
+            position->sink_partition, worker->route->sink->name,
+            end < 0 ? "does not exist any more, and with it" : "no longer has", position->sink_offset,
+            position->topic);
     }
     return rc;
 }
@@ -112,7 +120,8 @@ static int take_task(struct br_worker *worker, const struct kc_pointer *pointer,
         rc = kc_snapshot_decode(stored->value, arena, &snapshot, err);
         if (rc == 0) rc = check_snapshot(worker, index, &snapshot, err);
         if (rc == 0) rc = check_sink(worker, &snapshot, arena, err);
-        if (rc == 0 && pointer->offset > 0) rc = kc_metadata_check(pointer->metadata, snapshot.seq, stored->value, err);
+        if (rc == 0 && pointer->offset > 0)
+            rc = kc_metadata_check(pointer->metadata, snapshot.seq, stored->value, err);
         if (rc != 0) return rc;
         adopt(worker, index, &snapshot);
     }
@@ -143,18 +152,20 @@ static void settle(struct br_worker *worker, int32_t index, int rc, struct aq_er
 }
 
 /* The records all stable pointers point to, in one request; *ret_stored is parallel to the pointers. */
-static int read_all_stored(struct br_worker *worker, const struct kc_pointer *pointers, size_t n, struct kc_stored *stored,
-                       struct aq_arena *arena, struct aq_err *err)
+static int read_all_stored(struct br_worker *worker, const struct kc_pointer *pointers, size_t n,
+                           struct kc_stored *stored, struct aq_arena *arena, struct aq_err *err)
 {
     struct kc_stored *wanted = aq_arena_alloc(arena, n * sizeof(*wanted));
     size_t m = 0;
     for (size_t i = 0; i < n; i++) {
         stored[i] = (struct kc_stored){.partition = pointers[i].partition, .offset = -1};
         if (pointers[i].code == 0 && pointers[i].offset > 0)
-            wanted[m++] = (struct kc_stored){.partition = pointers[i].partition, .offset = pointers[i].offset - 1};
+            wanted[m++] =
+                (struct kc_stored){.partition = pointers[i].partition, .offset = pointers[i].offset - 1};
     }
     if (m == 0) return 0;
-    int rc = worker->ops->reader_read(worker->reader, worker->route->state_topic, wanted, m, READ_TIMEOUT_MS, arena, err);
+    int rc = worker->ops->reader_read(worker->reader, worker->route->state_topic, wanted, m, READ_TIMEOUT_MS,
+                                      arena, err);
     for (size_t i = 0, at = 0; rc == 0 && i < n; i++)
         if (pointers[i].code == 0 && pointers[i].offset > 0) stored[i] = wanted[at++];
     return rc;
@@ -162,8 +173,8 @@ static int read_all_stored(struct br_worker *worker, const struct kc_pointer *po
 
 /* The same, but a record that is not there any more makes its task look for the newest snapshot instead: a snapshot without
  * a pointer (at_least_once died between the two, a reset was interrupted) lets compaction take the one pointed to. */
-static int read_stored(struct br_worker *worker, struct kc_pointer *pointers, size_t n, struct kc_stored *stored,
-                       struct aq_arena *arena, struct aq_err *err)
+static int read_stored(struct br_worker *worker, struct kc_pointer *pointers, size_t n,
+                       struct kc_stored *stored, struct aq_arena *arena, struct aq_err *err)
 {
     int rc = read_all_stored(worker, pointers, n, stored, arena, err);
     if (rc != AQ_E_STATE) return rc;
@@ -183,7 +194,8 @@ static size_t tasks_to_take(const struct br_worker *worker, int64_t now, struct 
 {
     size_t n = 0;
     for (int32_t i = 0; i < worker->n_tasks; i++)
-        if (worker->tasks[i].state == BR_TASK_TAKING && now >= worker->tasks[i].retry_us) ret[n++].partition = i;
+        if (worker->tasks[i].state == BR_TASK_TAKING && now >= worker->tasks[i].retry_us)
+            ret[n++].partition = i;
     return n;
 }
 
@@ -198,7 +210,8 @@ void br_takeover_turn(struct br_worker *worker, int64_t now)
     struct kc_stored *stored = aq_arena_zalloc(&arena, n * sizeof(*stored));
     int rc = 0;
     if (n > 0) {
-        rc = worker->ops->reader_committed(worker->reader, worker->route->state_topic, pointers, n, COMMITTED_TIMEOUT_MS, &err);
+        rc = worker->ops->reader_committed(worker->reader, worker->route->state_topic, pointers, n,
+                                           COMMITTED_TIMEOUT_MS, &err);
         if (rc == 0) rc = read_stored(worker, pointers, n, stored, &arena, &err);
         now = aq_mono_us();
     }

@@ -13,7 +13,8 @@
 void br_throttle_init(struct br_throttle *throttle, double records_per_second, double bytes_per_second)
 {
     AQ_ASSERT(records_per_second >= 0 && bytes_per_second >= 0);
-    *throttle = (struct br_throttle){.records_per_us = records_per_second / 1e6, .bytes_per_us = bytes_per_second / 1e6};
+    *throttle = (struct br_throttle){.records_per_us = records_per_second / 1e6,
+                                     .bytes_per_us = bytes_per_second / 1e6};
 }
 
 static double refill(double level, double per_us, int64_t elapsed_us)

@@ -12,8 +12,8 @@
 struct br_topic_filter;
 
 /* Bad expressions go to diags at their place; NULL is returned then. */
-struct br_topic_filter *br_topic_filter_create(const struct opt_strings *include, const struct opt_strings *exclude,
-                                               struct conf_diags *diags);
+struct br_topic_filter *br_topic_filter_create(const struct opt_strings *include,
+                                               const struct opt_strings *exclude, struct conf_diags *diags);
 void br_topic_filter_destroy(struct br_topic_filter *filter);
 bool br_topic_filter_takes(const struct br_topic_filter *filter, const char *topic);
 /* The names given literally, for "topic does not exist" messages. */

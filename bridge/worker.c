@@ -84,13 +84,14 @@ static void make_identity(struct br_worker *worker)
     gethostname(host, sizeof(host) - 1);
     ssize_t got = getrandom(&nonce, sizeof(nonce), 0);
     AQ_ASSERT(got == (ssize_t)sizeof(nonce));
-    snprintf(worker->instance, sizeof(worker->instance), "aqueduct-%.30s-%d-%d", host, (int)getpid(), worker->index);
-    snprintf(worker->transactional_id, sizeof(worker->transactional_id), "aqueduct.%s.%.30s.%08x.%d", worker->route->name,
-             host, nonce, worker->index);
+    snprintf(worker->instance, sizeof(worker->instance), "aqueduct-%.30s-%d-%d", host, (int)getpid(),
+             worker->index);
+    snprintf(worker->transactional_id, sizeof(worker->transactional_id), "aqueduct.%s.%.30s.%08x.%d",
+             worker->route->name, host, nonce, worker->index);
 }
 
-struct br_worker *br_worker_create(const struct kc_ops *ops, const struct br_route *route, struct br_catalog *catalog,
-                                   int index)
+struct br_worker *br_worker_create(const struct kc_ops *ops, const struct br_route *route,
+                                   struct br_catalog *catalog, int index)
 {
     struct br_worker *worker = aq_calloc(1, sizeof(*worker));
     worker->ops = ops;
@@ -105,7 +106,8 @@ struct br_worker *br_worker_create(const struct kc_ops *ops, const struct br_rou
     make_identity(worker);
     aq_names_init(&worker->names);
     double share = 1.0 / (double)route->workers;
-    br_throttle_init(&worker->throttle, (double)route->records_per_second * share, (double)route->bytes_per_second * share);
+    br_throttle_init(&worker->throttle, (double)route->records_per_second * share,
+                     (double)route->bytes_per_second * share);
     const struct kc_cycle_conf conf = {.exactly_once = route->delivery == BR_EXACTLY_ONCE,
                                        .interval_us = route->commit_interval_ms * AQ_MS,
                                        .deadline_us = route->transaction_timeout_ms * 3 * AQ_MS + 30 * AQ_SEC,
@@ -213,8 +215,10 @@ static void given_up(struct br_worker *worker, int64_t now, bool fenced)
 {
     const struct aq_err *reason = &worker->cycle.err;
     aq_counter_add(fenced ? &worker->counters.fenced : &worker->counters.aborted, 1);
-    aq_log(worker->cycle.consecutive_aborts > 2 ? AQ_WARN : AQ_INFO, fenced ? "cycle fenced, rewinding" : "cycle aborted, rewinding",
-           aq_fs("route", worker->route->name), aq_fi("worker", worker->index), aq_fs("reason", reason->text));
+    aq_log(worker->cycle.consecutive_aborts > 2 ? AQ_WARN : AQ_INFO,
+           fenced ? "cycle fenced, rewinding" : "cycle aborted, rewinding",
+           aq_fs("route", worker->route->name), aq_fi("worker", worker->index),
+           aq_fs("reason", reason->text));
     worker->rewind_due = true;
     if (reason->code != 0 && aq_code_class(reason->code) == AQ_CLASS_CONFIG) br_worker_fail(worker, reason);
     back_off(worker, now);
@@ -247,14 +251,16 @@ static void answer_cycle(struct br_worker *worker, enum kc_cycle_result result, 
     case KC_CYCLE_FATAL:
         /* The client hangs in a call that cannot be interrupted. Positions and data are safe on the sink; another
          * instance, or this one restarted, goes on from there. */
-        aq_log(AQ_ERROR, "ending the process", aq_fs("route", worker->route->name), aq_fs("reason", worker->cycle.err.text));
+        aq_log(AQ_ERROR, "ending the process", aq_fs("route", worker->route->name),
+               aq_fs("reason", worker->cycle.err.text));
         _exit(75);
     }
 }
 
 bool br_worker_may_commit(const struct br_worker *worker)
 {
-    return br_ownership_is_settled(worker) && worker->self_tested && !worker->rewind_due && worker->err.code == 0;
+    return br_ownership_is_settled(worker) && worker->self_tested && !worker->rewind_due &&
+           worker->err.code == 0;
 }
 
 bool br_worker_cycle_accepts(struct br_worker *worker, int64_t now)
@@ -292,7 +298,9 @@ static bool partition_is_done(const struct br_partition *p)
 /* stop_at_end: everything that was there is mirrored. */
 static bool reached_the_end(const struct br_worker *worker)
 {
-    if (!worker->route->stop_at_end || !br_ownership_is_settled(worker) || !worker->view || worker->view_again) return false;
+    if (!worker->route->stop_at_end || !br_ownership_is_settled(worker) || !worker->view ||
+        worker->view_again)
+        return false;
     if (worker->queue.head || worker->in_flight > 0 || worker->rewind_due || worker->suspects) return false;
     for (int32_t t = 0; t < worker->n_tasks; t++) {
         const struct br_task *task = &worker->tasks[t];
@@ -342,7 +350,8 @@ bool br_worker_turn(struct br_worker *worker, int64_t now)
     touch_first_writes(worker, now);
     br_outflow_send(worker, now);
     br_outflow_drain(worker, now);
-    if (!batch && !worker->queue.head && worker->state == BR_WORKER_RUNNING) kc_cycle_idle(&worker->cycle, now);
+    if (!batch && !worker->queue.head && worker->state == BR_WORKER_RUNNING)
+        kc_cycle_idle(&worker->cycle, now);
     answer_cycle(worker, kc_cycle_turn(&worker->cycle, now), now);
     if (worker->rewind_due && kc_cycle_is_idle(&worker->cycle)) br_outflow_rewind(worker, now);
     if (worker->retake_due) br_ownership_retake(worker, now);

@@ -37,18 +37,18 @@ struct br_counters {
 };
 
 enum br_task_state {
-    BR_TASK_FOREIGN,  /* somebody else's */
-    BR_TASK_TAKING,   /* ours since the last assignment; its position is not known yet */
-    BR_TASK_OWNED,    /* position known, partitions being read */
+    BR_TASK_FOREIGN, /* somebody else's */
+    BR_TASK_TAKING,  /* ours since the last assignment; its position is not known yet */
+    BR_TASK_OWNED,   /* position known, partitions being read */
 };
 
 struct br_task {
     enum br_task_state state;
-    int64_t seq;          /* of the newest committed snapshot */
-    int64_t writing_seq;  /* of the one under way */
-    bool had_snapshot;    /* false: the route never ran for this task; `start` applies */
-    bool write_first;     /* a first snapshot must be written even without records (start = latest …) */
-    int64_t retry_us;     /* take-over: not before */
+    int64_t seq;         /* of the newest committed snapshot */
+    int64_t writing_seq; /* of the one under way */
+    bool had_snapshot;   /* false: the route never ran for this task; `start` applies */
+    bool write_first;    /* a first snapshot must be written even without records (start = latest …) */
+    int64_t retry_us;    /* take-over: not before */
     int64_t taking_since_us;
     struct br_partition **partitions;
     size_t count, cap;
@@ -94,40 +94,41 @@ struct br_worker {
     struct br_task *tasks;
     int32_t n_tasks;
     struct br_catalog_view *view;
-    bool revoking;        /* a revocation waits for the cycle */
-    bool lost;            /* … and nothing may be committed for it */
+    bool revoking; /* a revocation waits for the cycle */
+    bool lost;     /* … and nothing may be committed for it */
     int64_t revoking_since_us;
-    bool fenced;          /* our generation is stale: send nothing until the group assigns again */
-    bool view_again;      /* some partition of the view could not be started */
+    bool fenced;     /* our generation is stale: send nothing until the group assigns again */
+    bool view_again; /* some partition of the view could not be started */
     int64_t view_again_us;
-    bool suspects;        /* some partition must be read again from its last record */
-    bool resets;          /* some partition waits to jump (anomaly policy report) */
+    bool suspects; /* some partition must be read again from its last record */
+    bool resets;   /* some partition waits to jump (anomaly policy report) */
     int64_t recheck_us;
-    int64_t intake_pause_us; /* nothing is read before: backing off after aborts */
-    int64_t end_total;    /* stop_at_end: records there were to mirror */
+    int64_t intake_pause_us;        /* nothing is read before: backing off after aborts */
+    int64_t end_total;              /* stop_at_end: records there were to mirror */
     struct kc_member_event pending; /* the event being answered */
-    bool joined;          /* assigned at least once */
-    bool self_tested;     /* exactly_once: the sink's coordinator was seen to fence */
+    bool joined;                    /* assigned at least once */
+    bool self_tested;               /* exactly_once: the sink's coordinator was seen to fence */
     enum { BR_SELFTEST_IDLE, BR_SELFTEST_OFFERED, BR_SELFTEST_WITHDRAWING } selftest;
     struct kc_producer *selftest_producer;
     int64_t selftest_since_us;
-    bool retake_due;      /* the outcome of a commit is not known: read the positions from the sink again */
-    bool rewind_due;      /* an abort is through: go back to the committed positions */
+    bool retake_due; /* the outcome of a commit is not known: read the positions from the sink again */
+    bool rewind_due; /* an abort is through: go back to the committed positions */
 
-    struct br_queue queue;   /* transformed, to be sent */
-    struct aq_batch *careful;   /* the batch that is sent record by record; 0 or 1 of its records is in flight */
-    uint32_t careful_n;         /* its true length */
-    bool failure_noted;         /* the producer's failure was looked at */
-    uint64_t in_flight;      /* bytes read and not yet released: queue and producer */
+    struct br_queue queue; /* transformed, to be sent */
+    struct aq_batch
+        *careful;       /* the batch that is sent record by record; 0 or 1 of its records is in flight */
+    uint32_t careful_n; /* its true length */
+    bool failure_noted; /* the producer's failure was looked at */
+    uint64_t in_flight; /* bytes read and not yet released: queue and producer */
     struct br_throttle throttle;
     uint32_t round_robin;
-    int64_t blocked_us;      /* since when the head of the queue cannot be sent; 0 */
+    int64_t blocked_us; /* since when the head of the queue cannot be sent; 0 */
 
     /* Sink topics this worker already knows: by interned name. */
     struct br_known_sink {
         const struct aq_name *name;
         int32_t partitions;
-    } *known;
+    } * known;
     uint32_t known_count, known_cap;
     struct br_known_sink last_sink;
 
@@ -150,8 +151,8 @@ struct br_worker {
     int64_t shown_us;
 };
 
-struct br_worker *br_worker_create(const struct kc_ops *ops, const struct br_route *route, struct br_catalog *catalog,
-                                   int index);
+struct br_worker *br_worker_create(const struct kc_ops *ops, const struct br_route *route,
+                                   struct br_catalog *catalog, int index);
 /* Opens the handles; [blocks] for the transactional producer's start only as far as the client does. */
 int br_worker_open(struct br_worker *worker, struct aq_err *err);
 /* One bounded round; returns false when the worker has ended or failed. */
@@ -174,13 +175,15 @@ bool br_ownership_is_settled(const struct br_worker *worker);
 /* Adds partitions of owned tasks that the newest view shows, notices the ones that are gone. */
 void br_ownership_follow_view(struct br_worker *worker, int64_t now);
 void br_ownership_drop_task(struct br_worker *worker, int32_t task);
-struct br_partition *br_ownership_add(struct br_worker *worker, int32_t task, const char *topic, int32_t partition);
+struct br_partition *br_ownership_add(struct br_worker *worker, int32_t task, const char *topic,
+                                      int32_t partition);
 /* Owned tasks go back to TAKING. Nothing may be in flight. */
 void br_ownership_retake(struct br_worker *worker, int64_t now);
 /* The task's position is known: read its partitions. */
 void br_ownership_own(struct br_worker *worker, int32_t task);
 /* Assigns a partition to the consumer at its read mark, one record earlier when the mark is to be verified. */
-int br_ownership_read_from_mark(struct br_worker *worker, struct br_partition *p, bool verify, struct aq_err *err);
+int br_ownership_read_from_mark(struct br_worker *worker, struct br_partition *p, bool verify,
+                                struct aq_err *err);
 
 /* bridge/takeover.c: positions of tasks just assigned. */
 void br_takeover_turn(struct br_worker *worker, int64_t now);

@@ -163,7 +163,8 @@ static void begin_abort(struct kc_cycle *cycle, enum kc_cycle_result answer, int
     cycle->state = KC_CYCLE_ABORTING;
     cycle->drain_start_us = now;
     cycle->consecutive_aborts++;
-    if (!cycle->conf.exactly_once) return; /* nothing to undo: what is in flight is awaited, then read again */
+    if (!cycle->conf.exactly_once)
+        return; /* nothing to undo: what is in flight is awaited, then read again */
     struct aq_err err;
     if (cycle->ops->txn_abort(cycle->producer, &err) == 0) return;
     cycle->err = err;
@@ -193,12 +194,13 @@ static int write_positions(struct kc_cycle *cycle, struct aq_err *err)
         if (!cycle->dirty[task]) continue;
         AQ_ASSERT(!cycle->writing[task]);
         int64_t seq;
-        aq_arena_reset(&cycle->arena); /* the client copies: while its queue is full, retries must not pile up */
+        aq_arena_reset(
+            &cycle->arena); /* the client copies: while its queue is full, retries must not pile up */
         struct aq_slice value = cycle->host.encode(cycle->host.ctx, task, &seq, &cycle->arena);
         kc_metadata_format(seq, value, cycle->metadata[task], sizeof(cycle->metadata[task]));
         cycle->acks[task] = (struct kc_ack){.offset = -1};
-        int rc = cycle->ops->producer_send_own(cycle->producer, cycle->conf.state_topic, task, AQ_LIT(KC_POSITION_KEY), value,
-                                               &cycle->acks[task], err);
+        int rc = cycle->ops->producer_send_own(cycle->producer, cycle->conf.state_topic, task,
+                                               AQ_LIT(KC_POSITION_KEY), value, &cycle->acks[task], err);
         if (rc != 0) return rc;
         cycle->dirty[task] = false;
         cycle->writing[task] = true;
@@ -214,7 +216,8 @@ static int positions_written(struct kc_cycle *cycle, struct aq_err *err)
         if (!cycle->writing[task]) continue;
         if (!cycle->acks[task].done) return 0;
         if (cycle->acks[task].code != 0)
-            return aq_fail(err, cycle->acks[task].code, "position record of task %d was not delivered to topic %s: %s", task,
+            return aq_fail(err, cycle->acks[task].code,
+                           "position record of task %d was not delivered to topic %s: %s", task,
                            cycle->conf.state_topic, aq_code_text(cycle->acks[task].code));
     }
     return 1;
@@ -272,8 +275,10 @@ static enum kc_cycle_result turn_open(struct kc_cycle *cycle, int64_t now)
         return KC_CYCLE_NOTHING;
     }
     /* A full queue: exactly_once writes the rest while it drains, at_least_once leaves the rest to the next cycle. */
-    if (cycle->conf.exactly_once) cycle->state = KC_CYCLE_DRAINING;
-    else if (any_writing(cycle)) cycle->state = KC_CYCLE_WRITING;
+    if (cycle->conf.exactly_once)
+        cycle->state = KC_CYCLE_DRAINING;
+    else if (any_writing(cycle))
+        cycle->state = KC_CYCLE_WRITING;
     return KC_CYCLE_NOTHING;
 }
 
@@ -295,7 +300,8 @@ static enum kc_cycle_result turn_draining(struct kc_cycle *cycle, int64_t now)
         return KC_CYCLE_NOTHING;
     }
     size_t n = collect_pointers(cycle);
-    int rc = cycle->ops->txn_commit(cycle->producer, cycle->membership, cycle->conf.state_topic, cycle->offsets, n, &cycle->err);
+    int rc = cycle->ops->txn_commit(cycle->producer, cycle->membership, cycle->conf.state_topic,
+                                    cycle->offsets, n, &cycle->err);
     if (rc != 0) {
         begin_abort(cycle, KC_CYCLE_ABORTED, now);
         return KC_CYCLE_NOTHING;
@@ -353,7 +359,8 @@ static enum kc_cycle_result turn_committing(struct kc_cycle *cycle, int64_t now)
     enum kc_txn_state state = cycle->ops->txn_poll(cycle->producer, &code, &started, &cycle->err);
     if (state == KC_TXN_COMMITTING) {
         if (now - started < cycle->conf.deadline_us) return KC_CYCLE_NOTHING;
-        aq_fail(&cycle->err, AQ_E_FATAL, "a commit has been running for %lld s: ending the process, which loses nothing",
+        aq_fail(&cycle->err, AQ_E_FATAL,
+                "a commit has been running for %lld s: ending the process, which loses nothing",
                 (long long)((now - started) / 1000000));
         return KC_CYCLE_FATAL;
     }
@@ -372,7 +379,8 @@ static enum kc_cycle_result turn_committing(struct kc_cycle *cycle, int64_t now)
 static bool pointer_outstanding(struct kc_cycle *cycle)
 {
     int code;
-    if (cycle->pointer_pending && cycle->ops->member_commit_poll(cycle->member, &code)) cycle->pointer_pending = false;
+    if (cycle->pointer_pending && cycle->ops->member_commit_poll(cycle->member, &code))
+        cycle->pointer_pending = false;
     return cycle->pointer_pending;
 }
 
@@ -384,7 +392,8 @@ static enum kc_cycle_result turn_aborting(struct kc_cycle *cycle, int64_t now)
         struct aq_err err = {0};
         enum kc_txn_state state = cycle->ops->txn_poll(cycle->producer, &code, &started, &err);
         if (state == KC_TXN_ABORTING && now - started >= cycle->conf.deadline_us) {
-            aq_fail(&cycle->err, AQ_E_FATAL, "an abort overran its deadline: ending the process, which loses nothing");
+            aq_fail(&cycle->err, AQ_E_FATAL,
+                    "an abort overran its deadline: ending the process, which loses nothing");
             return KC_CYCLE_FATAL;
         }
         if (state == KC_TXN_ABORTING) return KC_CYCLE_NOTHING;
@@ -399,7 +408,8 @@ static enum kc_cycle_result turn_aborting(struct kc_cycle *cycle, int64_t now)
 
 enum kc_cycle_result kc_cycle_turn(struct kc_cycle *cycle, int64_t now)
 {
-    bool sending = cycle->state == KC_CYCLE_OPEN || cycle->state == KC_CYCLE_DRAINING || cycle->state == KC_CYCLE_WRITING ||
+    bool sending = cycle->state == KC_CYCLE_OPEN || cycle->state == KC_CYCLE_DRAINING ||
+                   cycle->state == KC_CYCLE_WRITING ||
                    (cycle->state == KC_CYCLE_COMMITTING && !cycle->conf.exactly_once);
     if (sending) {
         const struct kc_failure *failure = cycle->ops->producer_failure(cycle->producer);

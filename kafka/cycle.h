@@ -25,9 +25,9 @@ enum kc_cycle_result {
     KC_CYCLE_NOTHING,
     KC_CYCLE_COMMITTED,
     KC_CYCLE_ABORTED, /* rewind to the committed positions and go on */
-    KC_CYCLE_FENCED,  /* as ABORTED; besides, our membership is stale: wait for the group's word before sending */
+    KC_CYCLE_FENCED, /* as ABORTED; besides, our membership is stale: wait for the group's word before sending */
     KC_CYCLE_REPLACE, /* as ABORTED; besides, the producer must be replaced (kc_cycle_set_producer) */
-    KC_CYCLE_FATAL,   /* a call overran its deadline or cannot be repaired: end the process, which is always safe */
+    KC_CYCLE_FATAL, /* a call overran its deadline or cannot be repaired: end the process, which is always safe */
 };
 
 /* What the cycle asks of its worker. */

@@ -19,7 +19,7 @@
 #include "kafka/cluster.h"
 
 #define KC_METADATA_MAX 96 /* of a committed pointer, with the terminator; longer is cut */
-#define KC_ID_MAX 64 /* cluster ids and topic ids as text, with the terminator */
+#define KC_ID_MAX       64 /* cluster ids and topic ids as text, with the terminator */
 
 /* ---- admin: metadata and topics of one cluster ------------------------------------------------------------------ */
 
@@ -71,17 +71,17 @@ struct kc_consumer_conf {
     const char *client_id;
     const char *group_id; /* needed by the client even for assign(); nothing is ever committed to it */
     bool read_committed;
-    int64_t queue_bytes;  /* bound of the client's own queue */
+    int64_t queue_bytes;    /* bound of the client's own queue */
     uint32_t batch_records; /* most records in one batch */
     int64_t batch_bytes;    /* a batch ends with the record that reaches this */
 };
 
 /* What a consumer has to tell besides records. `owner` is what kc_assign was given. */
 enum kc_event_kind {
-    KC_EVENT_EOF,         /* offset = next offset after everything readable now (control records included) */
-    KC_EVENT_OUT_OF_RANGE,/* offset (the one asked for) is not in the log; ask watermarks and classify */
-    KC_EVENT_PARTITION,   /* code/text: unknown topic, authorization, leader trouble; the partition may be suspect */
-    KC_EVENT_CLUSTER,     /* owner NULL. code UNREACHABLE (all brokers down), AUTH, FATAL */
+    KC_EVENT_EOF,          /* offset = next offset after everything readable now (control records included) */
+    KC_EVENT_OUT_OF_RANGE, /* offset (the one asked for) is not in the log; ask watermarks and classify */
+    KC_EVENT_PARTITION, /* code/text: unknown topic, authorization, leader trouble; the partition may be suspect */
+    KC_EVENT_CLUSTER, /* owner NULL. code UNREACHABLE (all brokers down), AUTH, FATAL */
 };
 
 struct kc_event {
@@ -95,7 +95,8 @@ struct kc_event {
 /* ---- member: this worker in the group on the sink that shares out tasks ------------------------------------------- */
 
 struct kc_member;
-struct kc_membership; /* snapshot of member id and generation, taken inside the assign callback; counted references */
+struct
+    kc_membership; /* snapshot of member id and generation, taken inside the assign callback; counted references */
 
 struct kc_member_conf {
     const char *client_id;
@@ -147,25 +148,25 @@ struct kc_ack {
 
 /* First delivery failure since the last begin; sticky until kc_txn_begin or kc_producer_forget_failure. */
 struct kc_failure {
-    int code;              /* 0: none. TOO_LARGE, BAD_TIMESTAMP, UNKNOWN_TOPIC, DENIED, DELIVERY, FENCED, FATAL */
+    int code; /* 0: none. TOO_LARGE, BAD_TIMESTAMP, UNKNOWN_TOPIC, DENIED, DELIVERY, FENCED, FATAL */
     struct aq_record *rec; /* the record, still whole until its batch is taken back; NULL for an own record */
     char text[256];
 };
 
 struct kc_drained {
-    struct aq_batch *done;     /* finished batches, oldest first, linked by next; now the caller's */
-    uint64_t records;          /* acknowledged since the last drain */
+    struct aq_batch *done; /* finished batches, oldest first, linked by next; now the caller's */
+    uint64_t records;      /* acknowledged since the last drain */
     uint64_t bytes;
 };
 
 enum kc_txn_state {
-    KC_TXN_NONE,       /* not transactional */
-    KC_TXN_STARTING,   /* init_transactions under way */
-    KC_TXN_READY,      /* no transaction open */
+    KC_TXN_NONE,     /* not transactional */
+    KC_TXN_STARTING, /* init_transactions under way */
+    KC_TXN_READY,    /* no transaction open */
     KC_TXN_OPEN,
     KC_TXN_COMMITTING, /* send_offsets and commit under way */
     KC_TXN_ABORTING,
-    KC_TXN_FAILED,     /* the handle is done: close and open another (class tells whether at once or after a fence) */
+    KC_TXN_FAILED, /* the handle is done: close and open another (class tells whether at once or after a fence) */
 };
 
 struct kc_task_offset {
@@ -180,9 +181,9 @@ struct kc_reader;
 
 /* A committed pointer as the group's coordinator has it. */
 struct kc_pointer {
-    int32_t partition;   /* in */
-    int code;            /* 0 or UNSTABLE */
-    int64_t offset;      /* -1 none */
+    int32_t partition; /* in */
+    int code;          /* 0 or UNSTABLE */
+    int64_t offset;    /* -1 none */
     char metadata[KC_METADATA_MAX];
 };
 
@@ -205,40 +206,49 @@ struct kc_ops {
     const char *name; /* "librdkafka 2.0.2" */
 
     /* admin */
-    int (*admin_open)(const struct kc_cluster *cluster, const char *client_id, struct kc_admin **ret, struct aq_err *err);
+    int (*admin_open)(const struct kc_cluster *cluster, const char *client_id, struct kc_admin **ret,
+                      struct aq_err *err);
     void (*admin_close)(struct kc_admin *admin);
     /* [blocks] First contact: cluster id, or UNREACHABLE / AUTH with the last thing the client said. */
-    int (*admin_connect)(struct kc_admin *admin, int64_t timeout_ms, char ret_cluster_id[KC_ID_MAX], struct aq_err *err);
+    int (*admin_connect)(struct kc_admin *admin, int64_t timeout_ms, char ret_cluster_id[KC_ID_MAX],
+                         struct aq_err *err);
     /* [blocks] All topics. The caller finishes ret->arena. */
-    int (*admin_topics)(struct kc_admin *admin, int64_t timeout_ms, struct kc_topics *ret, struct aq_err *err);
+    int (*admin_topics)(struct kc_admin *admin, int64_t timeout_ms, struct kc_topics *ret,
+                        struct aq_err *err);
     /* [blocks] EXISTS when it is there already. Waits until the new topic's leaders are known. */
-    int (*admin_create_topic)(struct kc_admin *admin, const struct kc_topic_spec *spec, int64_t timeout_ms, struct aq_err *err);
-    int (*admin_grow_topic)(struct kc_admin *admin, const char *topic, int32_t partitions, int64_t timeout_ms, struct aq_err *err);
+    int (*admin_create_topic)(struct kc_admin *admin, const struct kc_topic_spec *spec, int64_t timeout_ms,
+                              struct aq_err *err);
+    int (*admin_grow_topic)(struct kc_admin *admin, const char *topic, int32_t partitions, int64_t timeout_ms,
+                            struct aq_err *err);
     /* [blocks] Values of the named configs; NULL where the topic does not override the default. */
-    int (*admin_topic_configs)(struct kc_admin *admin, const char *topic, struct kc_config_entry *entries, size_t n,
-                               struct aq_arena *arena, int64_t timeout_ms, struct aq_err *err);
+    int (*admin_topic_configs)(struct kc_admin *admin, const char *topic, struct kc_config_entry *entries,
+                               size_t n, struct aq_arena *arena, int64_t timeout_ms, struct aq_err *err);
     /* [blocks] Low and high watermark (read_uncommitted: the true end). */
     int (*admin_watermarks)(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timeout_ms,
                             int64_t *ret_low, int64_t *ret_high, struct aq_err *err);
     /* [blocks] The true ends of many partitions in one request a broker; -1 for a partition that does not exist. */
-    int (*admin_ends)(struct kc_admin *admin, struct kc_end *list, size_t n, int64_t timeout_ms, struct aq_err *err);
+    int (*admin_ends)(struct kc_admin *admin, struct kc_end *list, size_t n, int64_t timeout_ms,
+                      struct aq_err *err);
     /* [blocks] First offset whose timestamp is >= timestamp; the high watermark when there is none. */
-    int (*admin_offset_for_time)(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timestamp_ms,
-                                 int64_t timeout_ms, int64_t *ret_offset, struct aq_err *err);
+    int (*admin_offset_for_time)(struct kc_admin *admin, const char *topic, int32_t partition,
+                                 int64_t timestamp_ms, int64_t timeout_ms, int64_t *ret_offset,
+                                 struct aq_err *err);
     /* [blocks] How many members a group has (0: empty or unknown). */
-    int (*admin_group_members)(struct kc_admin *admin, const char *group, int64_t timeout_ms, int32_t *ret_members, struct aq_err *err);
+    int (*admin_group_members)(struct kc_admin *admin, const char *group, int64_t timeout_ms,
+                               int32_t *ret_members, struct aq_err *err);
 
     /* consumer */
-    int (*consumer_open)(const struct kc_cluster *cluster, const struct kc_consumer_conf *conf, struct aq_names *names,
-                         struct kc_consumer **ret, struct aq_err *err);
+    int (*consumer_open)(const struct kc_cluster *cluster, const struct kc_consumer_conf *conf,
+                         struct aq_names *names, struct kc_consumer **ret, struct aq_err *err);
     /* Never blocks longer than deadline_ms: the client's close may hang; then the handle is left behind. All batches
      * must have been released. */
     void (*consumer_close)(struct kc_consumer *consumer, int64_t deadline_ms);
     /* Reads `topic` `partition` from `offset` (or KC_OFFSET_EARLIEST); assigning an assigned partition again moves it there. owner comes back
      * in batches and events. */
-    int (*consumer_assign)(struct kc_consumer *consumer, const char *topic, int32_t partition, int64_t offset, void *owner,
-                           struct aq_err *err);
-    int (*consumer_unassign)(struct kc_consumer *consumer, const char *topic, int32_t partition, struct aq_err *err);
+    int (*consumer_assign)(struct kc_consumer *consumer, const char *topic, int32_t partition, int64_t offset,
+                           void *owner, struct aq_err *err);
+    int (*consumer_unassign)(struct kc_consumer *consumer, const char *topic, int32_t partition,
+                             struct aq_err *err);
     /* Next records of ONE partition, offsets ascending, at most batch_records; NULL when there are none within
      * wait_ms. Never a record of a partition that is no longer assigned, nor below its assigned offset. The batch is
      * the caller's until aq_batch_release(). */
@@ -250,8 +260,8 @@ struct kc_ops {
     int64_t (*consumer_known_end)(struct kc_consumer *consumer, const char *topic, int32_t partition);
 
     /* member */
-    int (*member_open)(const struct kc_cluster *cluster, const struct kc_member_conf *conf, struct kc_member **ret,
-                       struct aq_err *err);
+    int (*member_open)(const struct kc_cluster *cluster, const struct kc_member_conf *conf,
+                       struct kc_member **ret, struct aq_err *err);
     /* Serves the group; true and fills ret when something happened. While an ASSIGNED/REVOKED/LOST is unanswered it
      * returns false (heartbeats go on). */
     bool (*member_poll)(struct kc_member *member, struct kc_member_event *ret);
@@ -264,15 +274,16 @@ struct kc_ops {
      * which must refuse it. */
     struct kc_membership *(*membership_forge)(const struct kc_membership *membership);
     /* at_least_once: commits pointers outside a transaction, asynchronously, under the current generation. */
-    int (*member_commit)(struct kc_member *member, const struct kc_task_offset *offsets, size_t n, struct aq_err *err);
+    int (*member_commit)(struct kc_member *member, const struct kc_task_offset *offsets, size_t n,
+                         struct aq_err *err);
     /* Result of the last member_commit: false while it is under way; *ret_code 0, FENCED (rebalanced) or another. */
     bool (*member_commit_poll)(struct kc_member *member, int *ret_code);
     /* Leaves the group (any pending event must have been answered). Never blocks longer than deadline_ms. */
     void (*member_close)(struct kc_member *member, int64_t deadline_ms);
 
     /* producer */
-    int (*producer_open)(const struct kc_cluster *cluster, const struct kc_producer_conf *conf, struct kc_producer **ret,
-                         struct aq_err *err);
+    int (*producer_open)(const struct kc_cluster *cluster, const struct kc_producer_conf *conf,
+                         struct kc_producer **ret, struct aq_err *err);
     /* Purges what is still queued. Batches in flight come back through *ret_batches (linked by next). */
     void (*producer_close)(struct kc_producer *producer, int64_t deadline_ms, struct aq_batch **ret_batches);
     /* Hands over records [batch->produced, n) that are neither DROPPED nor SKIP, values uncopied. rec->topic and
@@ -282,8 +293,9 @@ struct kc_ops {
      * stays the caller's: it may mark that record (drop, dead letter) and call again. */
     int (*producer_send)(struct kc_producer *producer, struct aq_batch *batch, struct aq_err *err);
     /* An own record; bytes are copied. */
-    int (*producer_send_own)(struct kc_producer *producer, const char *topic, int32_t partition, struct aq_slice key,
-                             struct aq_slice value, struct kc_ack *ack, struct aq_err *err);
+    int (*producer_send_own)(struct kc_producer *producer, const char *topic, int32_t partition,
+                             struct aq_slice key, struct aq_slice value, struct kc_ack *ack,
+                             struct aq_err *err);
     /* Collects delivery reports, up to wait_ms for the first. Must not be called while COMMITTING or ABORTING. */
     void (*producer_drain)(struct kc_producer *producer, int wait_ms, struct kc_drained *ret);
     /* Sent and not yet reported, own records included. */
@@ -304,30 +316,33 @@ struct kc_ops {
      * abort), FENCED, FATAL, and err->text why. started_us: since when the slow call is running, for the deadline.
      * FENCED with the state OPEN: the coordinator refused the membership; the handle is fine, abort. With the state
      * FAILED a commit's outcome may be unknown (EndTxn was on its way): only the sink knows what is committed. */
-    enum kc_txn_state (*txn_poll)(struct kc_producer *producer, int *ret_code, int64_t *ret_started_us, struct aq_err *err);
+    enum kc_txn_state (*txn_poll)(struct kc_producer *producer, int *ret_code, int64_t *ret_started_us,
+                                  struct aq_err *err);
     /* True when a transactional request (EndTxn, TxnOffsetCommit, AddOffsets, AddPartitions) of a past transaction, be
      * it committed or aborted, was never answered: the caller must replace the producer before the next transaction,
      * which a delayed copy could end, extend or turn back. txn_begin refuses otherwise. */
     bool (*txn_tainted)(const struct kc_producer *producer);
 
     /* state reader */
-    int (*reader_open)(const struct kc_cluster *cluster, const char *client_id, const char *group_id, struct kc_reader **ret,
-                       struct aq_err *err);
+    int (*reader_open)(const struct kc_cluster *cluster, const char *client_id, const char *group_id,
+                       struct kc_reader **ret, struct aq_err *err);
     void (*reader_close)(struct kc_reader *reader, int64_t deadline_ms);
     /* [blocks] The group's committed offsets with require_stable, for all of the list in one request. Each entry gets its
      * own code: 0 and offset (-1: none), or UNSTABLE while an open transaction holds it. Not 0: nothing is known. */
-    int (*reader_committed)(struct kc_reader *reader, const char *topic, struct kc_pointer *list, size_t n, int64_t timeout_ms,
-                            struct aq_err *err);
+    int (*reader_committed)(struct kc_reader *reader, const char *topic, struct kc_pointer *list, size_t n,
+                            int64_t timeout_ms, struct aq_err *err);
     /* [blocks] The records at exactly the offsets asked for, read_committed, in one go. STATE when one is not there. */
-    int (*reader_read)(struct kc_reader *reader, const char *topic, struct kc_stored *list, size_t n, int64_t timeout_ms,
-                       struct aq_arena *arena, struct aq_err *err);
+    int (*reader_read)(struct kc_reader *reader, const char *topic, struct kc_stored *list, size_t n,
+                       int64_t timeout_ms, struct aq_arena *arena, struct aq_err *err);
     /* [blocks] The last committed record with this key before `end` (a high watermark taken read_uncommitted), reading
      * from the start and waiting until the read_committed end has reached `end`; ret->offset = -1 when there is none. */
-    int (*reader_scan_last)(struct kc_reader *reader, const char *topic, int32_t partition, struct aq_slice key, int64_t end,
-                            int64_t timeout_ms, struct aq_arena *arena, struct kc_stored *ret, struct aq_err *err);
+    int (*reader_scan_last)(struct kc_reader *reader, const char *topic, int32_t partition,
+                            struct aq_slice key, int64_t end, int64_t timeout_ms, struct aq_arena *arena,
+                            struct kc_stored *ret, struct aq_err *err);
     /* [blocks] Commits an offset for a group that has no members (positions --reset). BUSY when it has some. */
-    int (*reader_commit_stopped)(struct kc_reader *reader, const char *topic, int32_t partition, int64_t offset,
-                                 const char *metadata, int64_t timeout_ms, struct aq_err *err);
+    int (*reader_commit_stopped)(struct kc_reader *reader, const char *topic, int32_t partition,
+                                 int64_t offset, const char *metadata, int64_t timeout_ms,
+                                 struct aq_err *err);
 
     /* For the self-test at start: known once the first commit (producer), the first reader_committed was sent. */
     void (*producer_seen_versions)(const struct kc_producer *producer, struct kc_seen_versions *ret);

@@ -15,7 +15,7 @@
 #include "kafka/task_map.h"
 
 #define SNAPSHOT_FORMAT 1
-#define TOPIC_MAX 249 /* Kafka's own limit for topic names */
+#define TOPIC_MAX       249 /* Kafka's own limit for topic names */
 
 /* ---- encode ------------------------------------------------------------------------------------------------------ */
 
@@ -78,7 +78,8 @@ struct aq_slice kc_snapshot_encode(const struct kc_snapshot *snapshot, struct aq
     json_object_set_new(object, "written", json_integer(snapshot->written_ms));
     json_object_set_new(object, "writer", json_string(snapshot->writer ? snapshot->writer : ""));
     json_t *list = json_array();
-    for (size_t i = 0; i < snapshot->count; i++) json_array_append_new(list, position_to_json(&snapshot->list[i]));
+    for (size_t i = 0; i < snapshot->count; i++)
+        json_array_append_new(list, position_to_json(&snapshot->list[i]));
     json_object_set_new(object, "positions", list);
     return dump_json(object, arena);
 }
@@ -90,7 +91,8 @@ static int bad(struct aq_err *err, const char *field)
     return aq_fail(err, AQ_E_CORRUPT, "stored position: field '%s' is missing or out of range", field);
 }
 
-static int get_int(json_t *object, const char *name, int64_t min, int64_t max, int64_t *ret, struct aq_err *err)
+static int get_int(json_t *object, const char *name, int64_t min, int64_t max, int64_t *ret,
+                   struct aq_err *err)
 {
     json_t *value = json_object_get(object, name);
     if (!json_is_integer(value)) return bad(err, name);
@@ -117,13 +119,15 @@ static int get_id(json_t *object, const char *name, char ret[KC_ID_MAX], struct 
     return 0;
 }
 
-static int facts_from_json(json_t *object, struct aq_arena *arena, struct kc_route_facts *ret, struct aq_err *err)
+static int facts_from_json(json_t *object, struct aq_arena *arena, struct kc_route_facts *ret,
+                           struct aq_err *err)
 {
     int64_t format, tasks, map;
     int rc;
     if ((rc = get_int(object, "format", 1, INT32_MAX, &format, err)) != 0) return rc;
     if (format != SNAPSHOT_FORMAT)
-        return aq_fail(err, AQ_E_STATE, "stored position has format %" PRId64 ", this version reads %d: upgrade aqueduct",
+        return aq_fail(err, AQ_E_STATE,
+                       "stored position has format %" PRId64 ", this version reads %d: upgrade aqueduct",
                        format, SNAPSHOT_FORMAT);
     if ((rc = get_text(object, "route", TOPIC_MAX, arena, &ret->route, err)) != 0) return rc;
     if ((rc = get_id(object, "source", ret->source_id, err)) != 0) return rc;
@@ -162,7 +166,8 @@ static int sink_from_json(json_t *object, struct aq_arena *arena, struct kc_posi
     return get_int(object, "to_offset", 0, INT64_MAX, &ret->sink_offset, err);
 }
 
-static int position_from_json(json_t *object, struct aq_arena *arena, struct kc_position *ret, struct aq_err *err)
+static int position_from_json(json_t *object, struct aq_arena *arena, struct kc_position *ret,
+                              struct aq_err *err)
 {
     int64_t partition, epoch;
     int rc;
@@ -190,7 +195,8 @@ static json_t *load_json(struct aq_slice value, struct aq_err *err)
     return object;
 }
 
-int kc_facts_decode(struct aq_slice value, struct aq_arena *arena, struct kc_route_facts *ret, struct aq_err *err)
+int kc_facts_decode(struct aq_slice value, struct aq_arena *arena, struct kc_route_facts *ret,
+                    struct aq_err *err)
 {
     json_t *object = load_json(value, err);
     if (!object) return AQ_E_CORRUPT;
@@ -199,7 +205,8 @@ int kc_facts_decode(struct aq_slice value, struct aq_arena *arena, struct kc_rou
     return rc;
 }
 
-static int snapshot_from_json(json_t *object, struct aq_arena *arena, struct kc_snapshot *ret, struct aq_err *err)
+static int snapshot_from_json(json_t *object, struct aq_arena *arena, struct kc_snapshot *ret,
+                              struct aq_err *err)
 {
     int64_t task;
     int rc;
@@ -217,12 +224,14 @@ static int snapshot_from_json(json_t *object, struct aq_arena *arena, struct kc_
     for (size_t i = 0; i < ret->count; i++) {
         struct kc_position *position = &ret->list[i];
         if ((rc = position_from_json(json_array_get(list, i), arena, position, err)) != 0) return rc;
-        if (kc_task_of(position->topic, position->partition, ret->facts.tasks) != ret->task) return bad(err, "task");
+        if (kc_task_of(position->topic, position->partition, ret->facts.tasks) != ret->task)
+            return bad(err, "task");
     }
     return 0;
 }
 
-int kc_snapshot_decode(struct aq_slice value, struct aq_arena *arena, struct kc_snapshot *ret, struct aq_err *err)
+int kc_snapshot_decode(struct aq_slice value, struct aq_arena *arena, struct kc_snapshot *ret,
+                       struct aq_err *err)
 {
     json_t *object = load_json(value, err);
     if (!object) return AQ_E_CORRUPT;
@@ -238,25 +247,28 @@ int kc_facts_check(const struct kc_route_facts *stored, const struct kc_route_fa
     if (strcmp(stored->route, ours->route) != 0)
         return aq_fail(err, AQ_E_STATE, "the state topic belongs to route '%s'", stored->route);
     if (strcmp(stored->source_id, ours->source_id) != 0)
-        return aq_fail(err, AQ_E_STATE,
-                       "the state topic was written for source cluster %s, but the source now is cluster %s; use another "
-                       "route name, or delete the state topic to begin anew",
-                       stored->source_id, ours->source_id);
+        return aq_fail(
+            err, AQ_E_STATE,
+            "the state topic was written for source cluster %s, but the source now is cluster %s; use another "
+            "route name, or delete the state topic to begin anew",
+            stored->source_id, ours->source_id);
     if (strcmp(stored->sink_id, ours->sink_id) != 0)
         return aq_fail(err, AQ_E_STATE, "the state topic was written on sink cluster %s, this is cluster %s",
                        stored->sink_id, ours->sink_id);
     if (stored->map_version != ours->map_version)
-        return aq_fail(err, AQ_E_STATE, "the state topic uses task map version %d, this program %d", stored->map_version,
-                       ours->map_version);
+        return aq_fail(err, AQ_E_STATE, "the state topic uses task map version %d, this program %d",
+                       stored->map_version, ours->map_version);
     if (stored->tasks != ours->tasks)
-        return aq_fail(err, AQ_E_STATE, "the state topic was created with tasks = %d and this cannot change (now %d)",
+        return aq_fail(err, AQ_E_STATE,
+                       "the state topic was created with tasks = %d and this cannot change (now %d)",
                        stored->tasks, ours->tasks);
     return 0;
 }
 
 void kc_metadata_format(int64_t seq, struct aq_slice value, char *buf, size_t size)
 {
-    int n = snprintf(buf, size, "v1 seq=%" PRId64 " sum=%016" PRIx64, seq, (uint64_t)XXH64(value.ptr, value.len, 0));
+    int n = snprintf(buf, size, "v1 seq=%" PRId64 " sum=%016" PRIx64, seq,
+                     (uint64_t)XXH64(value.ptr, value.len, 0));
     AQ_ASSERT(n > 0 && (size_t)n < size);
 }
 
@@ -265,13 +277,14 @@ int kc_metadata_check(const char *metadata, int64_t seq, struct aq_slice value, 
     char expected[KC_METADATA_MAX];
     kc_metadata_format(seq, value, expected, sizeof(expected));
     if (strcmp(metadata, expected) == 0) return 0;
-    return aq_fail(err, AQ_E_CORRUPT, "the committed pointer says '%s' but the record it points to is '%s'", metadata,
-                   expected);
+    return aq_fail(err, AQ_E_CORRUPT, "the committed pointer says '%s' but the record it points to is '%s'",
+                   metadata, expected);
 }
 
 uint64_t kc_fingerprint(struct aq_slice key, struct aq_slice value, int64_t timestamp)
 {
-    uint64_t seed = (uint64_t)timestamp ^ (key.ptr ? 0x9e3779b97f4a7c15ull : 0) ^ (value.ptr ? 0xc2b2ae3d27d4eb4full : 0);
+    uint64_t seed =
+        (uint64_t)timestamp ^ (key.ptr ? 0x9e3779b97f4a7c15ull : 0) ^ (value.ptr ? 0xc2b2ae3d27d4eb4full : 0);
     uint64_t first = key.len ? XXH64(key.ptr, key.len, seed) : seed;
     return value.len ? XXH64(value.ptr, value.len, first) : first;
 }

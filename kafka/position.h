@@ -18,7 +18,7 @@
 #include "kafka/kafka.h"
 
 #define KC_POSITION_KEY "pos"
-#define KC_ROUTE_KEY "route"
+#define KC_ROUTE_KEY    "route"
 
 struct kc_position {
     const char *topic;
@@ -50,21 +50,24 @@ struct kc_route_facts {
 struct kc_snapshot {
     struct kc_route_facts facts;
     int32_t task;
-    int64_t seq;           /* grows by one with every committed snapshot of the task */
+    int64_t seq; /* grows by one with every committed snapshot of the task */
     int64_t written_ms;
-    const char *writer;    /* transactional id (or client id) of whoever wrote it */
+    const char *writer; /* transactional id (or client id) of whoever wrote it */
     struct kc_position *list;
     size_t count;
 };
 
 struct aq_slice kc_snapshot_encode(const struct kc_snapshot *snapshot, struct aq_arena *arena);
 /* CORRUPT with the reason when it is not a snapshot we could have written. Strings live in the arena. */
-int kc_snapshot_decode(struct aq_slice value, struct aq_arena *arena, struct kc_snapshot *ret, struct aq_err *err);
+int kc_snapshot_decode(struct aq_slice value, struct aq_arena *arena, struct kc_snapshot *ret,
+                       struct aq_err *err);
 
 struct aq_slice kc_facts_encode(const struct kc_route_facts *facts, struct aq_arena *arena);
-int kc_facts_decode(struct aq_slice value, struct aq_arena *arena, struct kc_route_facts *ret, struct aq_err *err);
+int kc_facts_decode(struct aq_slice value, struct aq_arena *arena, struct kc_route_facts *ret,
+                    struct aq_err *err);
 /* STATE, naming the first difference and what to do, when `stored` is not what this process would write. */
-int kc_facts_check(const struct kc_route_facts *stored, const struct kc_route_facts *ours, struct aq_err *err);
+int kc_facts_check(const struct kc_route_facts *stored, const struct kc_route_facts *ours,
+                   struct aq_err *err);
 
 /* The pointer's metadata for a value, and its check. */
 void kc_metadata_format(int64_t seq, struct aq_slice value, char *buf, size_t size);

@@ -40,7 +40,8 @@ static int set_idempotent(rd_kafka_conf_t *rk_conf, const struct kc_producer_con
     if (!code) code = krd_conf_set_int(rk_conf, "linger.ms", conf->linger_ms, err);
     if (!code) code = krd_conf_set_int(rk_conf, "batch.size", conf->batch_bytes, err);
     if (!code)
-        code = krd_conf_set_int(rk_conf, "batch.num.messages", conf->batch_records > 0 ? conf->batch_records : 10000, err);
+        code = krd_conf_set_int(rk_conf, "batch.num.messages",
+                                conf->batch_records > 0 ? conf->batch_records : 10000, err);
     if (!code && conf->compression) code = krd_conf_set(rk_conf, "compression.type", conf->compression, err);
     /* Ours are the bounds (max_bytes, max_records): the client's would refuse for ever a record larger than its whole
      * queue. And the sink's own limit decides about size, so that its answer names the record. */

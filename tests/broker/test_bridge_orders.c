@@ -17,7 +17,8 @@ static void the_shipped_example_mirrors_every_order_once(void **state)
 {
     (void)state;
     const char *source = getenv("AQUEDUCT_SOURCE"), *sink = getenv("AQUEDUCT_SINK");
-    if (!source || !sink) fail_msg("needs two real Kafka clusters: AQUEDUCT_SOURCE or AQUEDUCT_SINK is not set");
+    if (!source || !sink)
+        fail_msg("needs two real Kafka clusters: AQUEDUCT_SOURCE or AQUEDUCT_SINK is not set");
     char topic[64], copy[80], topics[96], name[96], pair[192];
     snprintf(topic, sizeof(topic), "orders.example-%d-%lld", (int)getpid(), (long long)t_wall_ms());
     snprintf(copy, sizeof(copy), "dc1.%s", topic);
@@ -25,23 +26,36 @@ static void the_shipped_example_mirrors_every_order_once(void **state)
     snprintf(name, sizeof(name), "routes.orders.name=orders-%d", (int)getpid());
     snprintf(pair, sizeof(pair), "%s=%s", topic, copy);
 
-    const char *produce[] = {t_tool("orders_gen"), "--brokers", source, "--topic", topic, "--partitions", "6", "--records",
-                             RECORDS, "--tombstones-every", "97", NULL};
+    const char *produce[] = {t_tool("orders_gen"),
+                             "--brokers",
+                             source,
+                             "--topic",
+                             topic,
+                             "--partitions",
+                             "6",
+                             "--records",
+                             RECORDS,
+                             "--tombstones-every",
+                             "97",
+                             NULL};
     char generator[512];
     snprintf(generator, sizeof(generator), "%s", produce[0]);
     produce[0] = generator;
     assert_int_equal(t_run(produce, 60000, NULL), 0);
 
-    const char *bridge[] = {t_aqueduct(), "bridge", "-c", "conf/examples/orders.conf", "-s", topics, "-s",
-                            "routes.orders.stop_at_end=true", "-s", name, NULL};
+    const char *bridge[] = {t_aqueduct(), "bridge", "-c", "conf/examples/orders.conf",
+                            "-s",         topics,   "-s", "routes.orders.stop_at_end=true",
+                            "-s",         name,     NULL};
     assert_int_equal(t_run(bridge, 90000, NULL), 0);
 
-    const char *check[] = {t_tool("mirror_check"), "--source", source, "--sink", sink, "--topic", pair, "--orders-chain", NULL};
+    const char *check[] = {t_tool("mirror_check"), "--source", source, "--sink", sink, "--topic", pair,
+                           "--orders-chain",       NULL};
     char *said = NULL;
     int code = t_run(check, 90000, &said);
     print_message("%s", said);
     assert_int_equal(code, 0);
-    assert_non_null(strstr(said, "source=" RECORDS " sink=" RECORDS " lost=0 duplicated=0 reordered=0 different=0"));
+    assert_non_null(
+        strstr(said, "source=" RECORDS " sink=" RECORDS " lost=0 duplicated=0 reordered=0 different=0"));
     free(said);
 }
 

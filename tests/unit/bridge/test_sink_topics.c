@@ -160,7 +160,8 @@ static void a_topic_that_vanished_is_not_made_again(void **state)
     br_sink_topics_done(&topics, "a", 2, NULL, 0);
     struct kc_topic without[] = {{.name = "b", .partitions = 1}};
     see(&topics, without, 1);
-    assert_int_equal(want(&topics, "a", 2, 2, &asked), 2); /* one answer may come from a broker that lags behind */
+    assert_int_equal(want(&topics, "a", 2, 2, &asked),
+                     2); /* one answer may come from a broker that lags behind */
     see(&topics, without, 1);
     assert_int_equal(br_sink_topics_want(&topics, "a", 2, 2, NULL, &asked, &err), AQ_E_MISMATCH);
     assert_non_null(strstr(err.text, "sink topic a was deleted"));
@@ -177,7 +178,8 @@ static void a_topic_that_was_always_there_is_not_made_again_either(void **state)
     struct br_sink_topics topics;
     struct aq_err err;
     bool asked;
-    struct kc_topic with[] = {{.name = "a", .partitions = 4}}, troubled[] = {{.name = "a", .error = AQ_E_AGAIN}};
+    struct kc_topic with[] = {{.name = "a", .partitions = 4}},
+                    troubled[] = {{.name = "a", .error = AQ_E_AGAIN}};
     br_sink_topics_init(&topics);
     see(&topics, with, 1);
     assert_int_equal(want(&topics, "a", 2, 2, &asked), 4);
