@@ -18,6 +18,8 @@
 #include "base/log.h"
 #include "bridge/worker.h"
 
+#define PAUSE_US (2 * AQ_SEC)
+
 /* Bounds: at any of them nothing is polled, and the client's own small queue fills up. */
 static bool may_read(struct br_worker *worker, int64_t now)
 {
@@ -60,21 +62,42 @@ static uint32_t skip_known(struct br_partition *p, struct aq_batch *batch)
     return fresh;
 }
 
+static void suspect_all(struct br_worker *worker)
+{
+    for (int32_t t = 0; t < worker->n_tasks; t++)
+        for (size_t i = 0; i < worker->tasks[t].count; i++)
+            worker->tasks[t].partitions[i]->suspect =
+                worker->tasks[t].partitions[i]->state == BR_PARTITION_READING;
+    worker->suspects = true;
+}
+
+/* A process that stood still (stopped, its machine suspended) has not seen what happened to the source meanwhile: a
+ * topic can have been deleted, recreated and filled past our position between two of its fetches. */
+static void notice_pause(struct br_worker *worker)
+{
+    int64_t now = aq_mono_us();
+    if (worker->awake_us && now - worker->awake_us > PAUSE_US) suspect_all(worker);
+    worker->awake_us = now;
+}
+
 struct aq_batch *br_intake_poll(struct br_worker *worker, int64_t now)
 {
     bool allowed = may_read(worker, now);
     if (!allowed) {
         /* What we wait for (the group, a commit, an allowance) wakes nobody up: look again in a moment. */
         if (worker->in_flight == 0 || kc_cycle_owns_producer(&worker->cycle)) aq_sleep_ms(1);
+        notice_pause(worker);
         return NULL;
     }
     /* Nothing to do elsewhere: wait here, where new records arrive. */
     bool busy = worker->queue.head || worker->in_flight || !kc_cycle_is_idle(&worker->cycle);
     struct aq_batch *batch = worker->ops->consumer_poll(worker->consumer, now, busy ? 1 : 20);
+    notice_pause(worker);
     if (!batch) return NULL;
     struct br_partition *p = batch->owner;
     AQ_ASSERT(p != NULL && batch->n > 0);
-    bool wanted = p->state == BR_PARTITION_READING && p->reset_to < 0;
+    /* Of a suspect only what is read again from its last record counts. */
+    bool wanted = p->state == BR_PARTITION_READING && p->reset_to < 0 && !p->suspect;
     if (wanted && p->verify) wanted = verify_first(worker, p, batch);
     uint32_t fresh = wanted ? skip_known(p, batch) : 0;
     if (fresh == 0) {
@@ -119,15 +142,6 @@ static void suspect(struct br_worker *worker, struct br_partition *p, const stru
     }
     if (event->code == AQ_E_UNKNOWN_TOPIC) br_catalog_poke(worker->catalog);
     p->suspect = true;
-    worker->suspects = true;
-}
-
-static void suspect_all(struct br_worker *worker)
-{
-    for (int32_t t = 0; t < worker->n_tasks; t++)
-        for (size_t i = 0; i < worker->tasks[t].count; i++)
-            worker->tasks[t].partitions[i]->suspect =
-                worker->tasks[t].partitions[i]->state == BR_PARTITION_READING;
     worker->suspects = true;
 }
 

@@ -136,7 +136,8 @@ static int note_end(struct br_worker *worker, struct br_partition *p, struct aq_
     int rc = worker->ops->admin_watermarks(br_catalog_source(worker->catalog), p->topic->text, p->partition,
                                            ADMIN_TIMEOUT_MS, &low, &high, err);
     if (rc != 0) return rc;
-    p->stop_at = high;
+    /* A log that ends before our position is an anomaly to be heard of first. */
+    p->stop_at = p->read.next > high ? INT64_MAX : high;
     int64_t from = p->read.next >= 0 && p->read.next > low ? p->read.next : low;
     worker->end_total += high > from ? high - from : 0;
     return 0;

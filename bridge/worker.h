@@ -103,6 +103,7 @@ struct br_worker {
     bool suspects; /* some partition must be read again from its last record */
     bool resets;   /* some partition waits to jump (anomaly policy report) */
     int64_t recheck_us;
+    int64_t awake_us;     /* when intake last looked at the clock: a long gap is a process that stood still */
     int64_t intake_pause_us;        /* nothing is read before: backing off after aborts */
     int64_t end_total;              /* stop_at_end: records there were to mirror */
     struct kc_member_event pending; /* the event being answered */

@@ -183,11 +183,12 @@ static double lost_by(const struct scene *s, const char *reason)
     return value;
 }
 
-/* Frozen while 300 more arrive and the first 250 of them go; what the client had fetched may still come through. */
+/* Frozen while 300 more arrive and the first 250 of them go. The first ten answer the fetch that is under way. */
 static void freeze_and_cut(const struct scene *s, struct t_process *bridge)
 {
     t_signal(bridge, SIGSTOP);
-    t_produce_some(pair.source, s->topic.text, 1, MIRRORED, 300);
+    t_produce_some(pair.source, s->topic.text, 1, MIRRORED, 10);
+    t_produce_some(pair.source, s->topic.text, 1, MIRRORED + 10, 290);
     t_delete_records(pair.src, s->topic.text, 0, MIRRORED + 250);
     t_signal(bridge, SIGCONT);
 }
