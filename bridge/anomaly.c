@@ -208,6 +208,7 @@ void br_anomaly_apply_resets(struct br_worker *worker)
             p->committed = committed; /* until the jump itself is committed */
             if (br_ownership_read_from_mark(worker, p, false, &err) != 0) continue;
             p->reset_to = -1;
+            p->settled_next = 0; /* a topic made anew has other records at the same offsets */
             worker->tasks[t].write_first = true;
         }
     }

@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "bridge/worker.h"
 
-#define PAUSE_US (2 * AQ_SEC)
+#define PAUSE_US (500 * AQ_MS)
 
 /* Bounds: at any of them nothing is polled, and the client's own small queue fills up. */
 static bool may_read(struct br_worker *worker, int64_t now)

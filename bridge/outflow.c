@@ -124,31 +124,38 @@ static void fail_route(struct br_worker *worker, const struct aq_record *rec)
     br_worker_fail(worker, &err);
 }
 
-/* What the policy makes of one failed record; false when the route must stop. */
-static bool settle_record(struct br_worker *worker, struct aq_record *rec)
+/* What the policy makes of one failed record; false when the route must stop. Said and counted the first time only: after
+ * an abort the record comes by again. */
+static bool settle_record(struct br_worker *worker, struct aq_record *rec, bool first)
 {
     switch (worker->route->tolerance) {
     case BR_ERRORS_SKIP:
+        rec->flags |= AQ_REC_DROPPED;
+        if (!first) return true;
         aq_log(AQ_WARN, "bad record skipped", aq_fs("route", worker->route->name),
                aq_fs("topic", rec->batch->topic->text), aq_fi("partition", rec->batch->partition),
                aq_fi("offset", rec->offset), aq_fs("stage", rec->fail_step),
                aq_fs("reason", rec->fail_reason));
-        rec->flags |= AQ_REC_DROPPED;
         aq_counter_add(&worker->counters.skipped, 1);
         return true;
     case BR_ERRORS_DEAD_LETTER:
         to_dead_letter(worker, rec);
-        aq_counter_add(&worker->counters.dead, 1);
+        if (first) aq_counter_add(&worker->counters.dead, 1);
         return true;
     default: fail_route(worker, rec); return false;
     }
 }
 
-static void mark_poison(const struct br_partition *p, struct aq_record *rec)
+/* A record the sink has refused before fails here. True unless it was counted already. */
+static bool mark_poison(const struct br_partition *p, struct aq_record *rec)
 {
-    if (rec->offset != p->poison_offset || (rec->flags & (AQ_REC_DROPPED | AQ_REC_FAILED))) return;
-    if (p->poison_code == AQ_E_TOO_LARGE) rec->flags |= AQ_REC_TOO_LARGE;
-    aq_record_fail(rec, "sink", "%s", aq_code_text(p->poison_code));
+    struct br_poison *poison = br_partition_find_poison(p, rec->offset);
+    if (!poison || (rec->flags & (AQ_REC_DROPPED | AQ_REC_FAILED | AQ_REC_SKIP))) return false;
+    if (poison->code == AQ_E_TOO_LARGE) rec->flags |= AQ_REC_TOO_LARGE;
+    aq_record_fail(rec, "sink", "%s", aq_code_text(poison->code));
+    bool first = !poison->counted;
+    poison->counted = true;
+    return first;
 }
 
 void br_outflow_settle_errors(struct br_worker *worker, struct aq_batch *batch)
@@ -157,10 +164,13 @@ void br_outflow_settle_errors(struct br_worker *worker, struct aq_batch *batch)
     uint64_t dropped = 0;
     for (uint32_t i = 0; i < batch->n; i++) {
         struct aq_record *rec = &batch->records[i];
-        if (p->poison_offset >= 0) mark_poison(p, rec);
-        if (rec->flags & AQ_REC_FAILED && !settle_record(worker, rec)) return;
-        dropped += (rec->flags & (AQ_REC_DROPPED | AQ_REC_FAILED | AQ_REC_SKIP)) == AQ_REC_DROPPED;
+        bool first = rec->offset >= p->settled_next;
+        if (p->poison_count > 0 && mark_poison(p, rec)) first = true;
+        if (rec->flags & AQ_REC_FAILED && !settle_record(worker, rec, first)) return;
+        dropped += first && (rec->flags & (AQ_REC_DROPPED | AQ_REC_FAILED | AQ_REC_SKIP)) == AQ_REC_DROPPED;
     }
+    int64_t next = batch->records[batch->n - 1].offset + 1;
+    if (next > p->settled_next) p->settled_next = next;
     aq_counter_add(&worker->counters.dropped, dropped);
 }
 
@@ -262,8 +272,14 @@ static bool refused(struct br_worker *worker, struct aq_batch *batch, int code, 
         if (code == AQ_E_TOO_LARGE) rec->flags |= AQ_REC_TOO_LARGE;
         if (rec->flags & AQ_REC_DEAD_LETTER) break; /* refused twice: nothing is left to do with it */
         aq_record_fail(rec, "sink", "%s", err->text);
-        return settle_record(worker, rec) &&
+        return settle_record(worker, rec, true) &&
                ((rec->flags & AQ_REC_DROPPED) || route_record(worker, rec, err) == 0);
+    case AQ_CLASS_ABORT:
+    case AQ_CLASS_FENCED:
+        /* The transaction failed under records sent before; which, and why, their reports tell. */
+        worker->cycle.err = *err;
+        kc_cycle_abort(&worker->cycle, now);
+        return false;
     default: break;
     }
     if (code == AQ_E_UNKNOWN_TOPIC) {
@@ -383,13 +399,12 @@ static void note_failure(struct br_worker *worker)
 {
     const struct kc_failure *failure = worker->ops->producer_failure(worker->producer);
     if (failure->code == 0 || worker->failure_noted) return;
-    worker->failure_noted = true;
     if (!failure->rec || aq_code_class(failure->code) != AQ_CLASS_INPUT) return;
+    worker->failure_noted = true;
     const struct aq_record *rec = failure->rec;
     struct br_partition *p = rec->batch->owner;
     if (worker->careful == rec->batch) {
-        p->poison_offset = rec->offset;
-        p->poison_code = failure->code;
+        br_partition_poison(p, rec->offset, failure->code);
         aq_log(AQ_WARN, "the sink refuses a record", aq_fs("route", worker->route->name),
                aq_fs("topic", p->topic->text), aq_fi("partition", p->partition), aq_fi("offset", rec->offset),
                aq_fs("reason", failure->text));
@@ -404,7 +419,11 @@ static void note_failure(struct br_worker *worker)
 static void finish_batch(struct br_worker *worker, struct aq_batch *batch)
 {
     struct br_partition *p = batch->owner;
-    br_partition_acked(p, batch);
+    bool placed = p->sink_offset >= 0;
+    /* The first record known to stand on the sink is worth a position of its own: the one just written was made before
+     * its report came, and a sink topic deleted before the next would be a hole that nobody hears of. */
+    if (br_partition_acked(p, batch) || (!placed && p->sink_offset >= 0))
+        worker->tasks[p->task].write_first = true;
     if (!worker->cycle.conf.exactly_once) kc_cycle_touch(&worker->cycle, p->task);
     br_show_sample(worker, batch);
     give_back(worker, batch);
@@ -501,6 +520,8 @@ void br_outflow_rewind(struct br_worker *worker, int64_t now)
     }
     worker->failure_noted = false;
     worker->careful = NULL;
+    worker->known_count = 0; /* a sink topic may be gone: the catalog knows */
+    worker->last_sink = (struct br_known_sink){0};
     worker->sample_count = 0;
     worker->blocked_us = 0;
     release_queue(worker);

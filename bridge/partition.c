@@ -34,8 +34,8 @@ void br_partition_init(struct br_partition *p, const struct aq_name *topic, int3
     p->end = -1;
     p->stop_at = -1;
     p->careful_until = -1;
-    p->poison_offset = -1;
     p->reset_to = -1;
+    p->end_ahead = -1;
     p->sink_offset = -1;
     br_partition_set(p, &earliest);
 }
@@ -44,12 +44,14 @@ void br_partition_finish(struct br_partition *p)
 {
     AQ_ASSERT(p->count == 0);
     free(p->flights);
+    free(p->poison);
 }
 
 void br_partition_set(struct br_partition *p, const struct br_mark *mark)
 {
     AQ_ASSERT(p->count == 0);
     p->under_way = 0;
+    p->end_ahead = -1;
     p->read = p->sent = p->acked = p->writing = p->committed = *mark;
 }
 
@@ -117,7 +119,16 @@ bool br_partition_sent_part(struct br_partition *p, const struct aq_batch *batch
     return true;
 }
 
-void br_partition_acked(struct br_partition *p, const struct aq_batch *batch)
+/* Only when nothing is between: then the positions may step over what has no records (control records, compacted ones),
+ * and the lag of an idle partition becomes zero. */
+static bool step_to_end(struct br_partition *p)
+{
+    if (p->count > 0 || p->end_ahead <= p->read.next) return false;
+    p->read.next = p->sent.next = p->acked.next = p->end_ahead;
+    return true;
+}
+
+bool br_partition_acked(struct br_partition *p, const struct aq_batch *batch)
 {
     struct br_flight *flight = find_flight(p, batch);
     AQ_ASSERT(flight != NULL && flight->after.next <= p->sent.next && p->under_way > 0);
@@ -134,6 +145,7 @@ void br_partition_acked(struct br_partition *p, const struct aq_batch *batch)
         p->head = (p->head + 1) % p->cap;
         p->count--;
     }
+    return step_to_end(p);
 }
 
 void br_partition_rewind(struct br_partition *p)
@@ -149,16 +161,42 @@ void br_partition_at_end(struct br_partition *p, int64_t offset)
 {
     p->end = offset > p->end ? offset : p->end;
     p->reached_end = true;
-    /* Only when nothing is between: then the positions may step over what has no records (control records,
-     * compacted ones), and the lag of an idle partition becomes zero. */
-    if (p->count > 0 || offset <= p->read.next) return;
-    p->read.next = p->sent.next = p->acked.next = offset;
+    p->end_ahead = offset;
+    step_to_end(p);
+}
+
+void br_partition_poison(struct br_partition *p, int64_t offset, int code)
+{
+    AQ_ASSERT(code != 0);
+    if (br_partition_find_poison(p, offset)) return;
+    if (p->poison_count == p->poison_cap) {
+        p->poison_cap = p->poison_cap ? p->poison_cap * 2 : 4;
+        p->poison = aq_realloc(p->poison, p->poison_cap * sizeof(*p->poison));
+    }
+    p->poison[p->poison_count++] = (struct br_poison){.offset = offset, .code = code};
+}
+
+struct br_poison *br_partition_find_poison(const struct br_partition *p, int64_t offset)
+{
+    for (uint32_t i = 0; i < p->poison_count; i++)
+        if (p->poison[i].offset == offset) return &p->poison[i];
+    return NULL;
+}
+
+void br_partition_forget_poison(struct br_partition *p, int64_t next)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < p->poison_count; i++)
+        if (p->poison[i].offset >= next) p->poison[kept++] = p->poison[i];
+    p->poison_count = kept;
 }
 
 int64_t br_partition_lag(const struct br_partition *p)
 {
-    if (p->end < 0 || p->committed.next < 0) return -1;
-    return p->end > p->committed.next ? p->end - p->committed.next : 0;
+    /* Without a single record to mirror (an empty partition, everything aborted) no position is ever written. */
+    int64_t from = p->committed.next < 0 && p->acked.last_offset < 0 ? p->acked.next : p->committed.next;
+    if (p->end < 0 || from < 0) return -1;
+    return p->end > from ? p->end - from : 0;
 }
 
 void br_mark_to_position(const struct br_partition *p, const struct br_mark *mark, struct kc_position *ret)

@@ -34,6 +34,13 @@ struct br_flight {
     bool done;
 };
 
+/* A record the sink has refused, and why. */
+struct br_poison {
+    int64_t offset;
+    int code;
+    bool counted; /* by the error policy */
+};
+
 struct br_partition {
     const struct aq_name *topic;
     int32_t partition;
@@ -47,15 +54,17 @@ struct br_partition {
     struct br_mark committed; /* durable */
     bool has_position;        /* committed means something */
     bool verify;              /* the next record read must be the one `read` remembers */
-    bool suspect;     /* something happened to it: read again from the last record, to prove it the same */
-    int64_t reset_to; /* an anomaly was reported: reading goes on from here; -1 none */
-    bool reached_end; /* an end-of-partition event came since it was assigned */
-    int64_t end;      /* newest known end; -1 unknown */
-    int64_t stop_at;  /* stop_at_end: the high watermark at the start; -1 not asked */
+    bool suspect;      /* something happened to it: read again from the last record, to prove it the same */
+    int64_t reset_to;  /* an anomaly was reported: reading goes on from here; -1 none */
+    bool reached_end;  /* an end-of-partition event came since it was assigned */
+    int64_t end_ahead; /* the latest such event's offset, to step to when nothing is in flight; -1 none */
+    int64_t end;       /* newest known end; -1 unknown */
+    int64_t stop_at;   /* stop_at_end: the high watermark at the start; -1 not asked */
     int64_t
         careful_until; /* below this offset records are sent one by one, to find the one the sink refuses */
-    int64_t poison_offset; /* the record found; -1 none */
-    int poison_code;
+    struct br_poison *poison; /* the records found, until a position behind them is committed */
+    uint32_t poison_count, poison_cap;
+    int64_t settled_next; /* offsets below were counted by the error policy: reading them again counts nothing */
     /* Where one of its records is known to stand on the sink; sink_offset -1: nowhere yet. */
     const struct aq_name *sink_topic;
     int32_t sink_partition;
@@ -81,13 +90,22 @@ void br_partition_sent(struct br_partition *p, const struct aq_batch *batch);
 /* Records [0, batch->produced) of it were handed over, the rest will follow: sent stands before the rest. True when it
  * moved. Exactly_once must touch the task then, so that no commit leaves these records without a position. */
 bool br_partition_sent_part(struct br_partition *p, const struct aq_batch *batch);
-/* All its records are acknowledged or needed no delivery; advances p->acked over the finished prefix. */
-void br_partition_acked(struct br_partition *p, const struct aq_batch *batch);
+/* All its records are acknowledged or needed no delivery; advances p->acked over the finished prefix. True when that was
+ * the last one in flight and the marks stepped on to an end heard of before: worth a position of its own. */
+bool br_partition_acked(struct br_partition *p, const struct aq_batch *batch);
 /* Everything not committed is forgotten; reading goes on from the committed position. */
 void br_partition_rewind(struct br_partition *p);
 
-/* The end of the log was seen at `offset`: moves read over control records and compacted gaps. */
+/* The end of the log was seen at `offset`: moves read over control records and compacted gaps, now or when the last
+ * batch in flight is acknowledged (the event does not come again). */
 void br_partition_at_end(struct br_partition *p, int64_t offset);
+
+/* Several records can be bad before the first of them is behind a committed position. */
+void br_partition_poison(struct br_partition *p, int64_t offset, int code);
+/* NULL: the sink is not known to refuse the record. */
+struct br_poison *br_partition_find_poison(const struct br_partition *p, int64_t offset);
+/* Those below `next` will not be read again. */
+void br_partition_forget_poison(struct br_partition *p, int64_t next);
 
 /* Records between the committed position and the known end; -1 unknown. */
 int64_t br_partition_lag(const struct br_partition *p);

@@ -71,7 +71,7 @@ static void task_committed(void *ctx, int32_t index)
         p->committed = p->writing;
         p->has_position = true;
         if (p->committed.next > p->careful_until) p->careful_until = -1;
-        if (p->committed.next > p->poison_offset) p->poison_offset = -1;
+        br_partition_forget_poison(p, p->committed.next);
     }
 }
 
@@ -293,6 +293,7 @@ static bool partition_is_done(const struct br_partition *p)
     if (p->state != BR_PARTITION_READING) return true;
     if (p->reset_to >= 0) return false;
     /* Reading from a last record not seen again yet proves nothing: the topic may be another one. */
+    if (p->acked.next != p->read.next) return false; /* a cycle that is being given up counts for nothing */
     return p->reached_end || (!p->verify && p->stop_at >= 0 && p->acked.next >= p->stop_at);
 }
 

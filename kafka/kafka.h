@@ -146,7 +146,8 @@ struct kc_ack {
     int64_t offset; /* where it stands */
 };
 
-/* First delivery failure since the last begin; sticky until kc_txn_begin or kc_producer_forget_failure. */
+/* First delivery failure since the last begin (a record thrown away only because another one failed gives way to that
+ * one); sticky until kc_txn_begin or kc_producer_forget_failure. */
 struct kc_failure {
     int code; /* 0: none. TOO_LARGE, BAD_TIMESTAMP, UNKNOWN_TOPIC, DENIED, DELIVERY, FENCED, FATAL */
     struct aq_record *rec; /* the record, still whole until its batch is taken back; NULL for an own record */

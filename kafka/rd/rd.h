@@ -249,6 +249,7 @@ struct kc_producer {
     uint64_t acked_records;
     uint64_t acked_bytes;
     struct kc_failure failure;
+    bool failure_is_echo; /* a record thrown away after another had failed; that other one may still be reported */
     bool purging;        /* an abort or the close is throwing records away: their reports are no failures */
     struct krd_txn *txn; /* NULL: idempotent only */
 };

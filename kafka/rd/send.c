@@ -274,8 +274,13 @@ int krd_producer_send_own(struct kc_producer *producer, const char *topic, int32
 static void note_failure(struct kc_producer *producer, const rd_kafka_message_t *message,
                          struct aq_record *rec)
 {
-    if (producer->purging || producer->failure.code) return;
     struct kc_failure *failure = &producer->failure;
+    /* A transaction that fails throws away what is queued, and those reports come first: the reason comes behind them. */
+    bool purged =
+        message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+    if (purged && producer->purging) return;
+    if (failure->code && (purged || !producer->failure_is_echo)) return;
+    producer->failure_is_echo = purged;
     failure->code = krd_code(message->err, AQ_E_DELIVERY);
     /* A report's own time-out means the record was not delivered; retrying it is not for the caller to decide. */
     if (aq_code_class(failure->code) == AQ_CLASS_RETRY) failure->code = AQ_E_DELIVERY;

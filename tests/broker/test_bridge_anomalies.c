@@ -298,17 +298,30 @@ static void test_made_anew_and_empty_while_stopped(void **state)
     anew_while_stopped(0);
 }
 
-/* Frozen or not, the running bridge holds the old position when the new topic appears. */
-static void anew_while_running(int n, bool frozen, const char *policy)
+enum how { AWAKE, FROZEN, NOTICED };
+
+/* AWAKE: fetching goes on all the while. FROZEN: the process sees nothing of it, for long enough to know that it stood
+ * still. NOTICED: it has noticed that the topic is gone before the new one appears. */
+static void make_anew_under(const struct scene *s, struct t_process *bridge, int n, enum how how)
+{
+    int64_t since = t_now_ms();
+    if (how == FROZEN) t_signal(bridge, SIGSTOP);
+    t_topic_delete(pair.src, s->topic.text);
+    if (how == NOTICED) t_wait_words(bridge, "source topic is gone", END_MS);
+    t_topic_create(pair.src, s->topic.text, 1, NULL);
+    t_produce_some(pair.source, s->topic.text, 1, 5000, n);
+    if (how == FROZEN) (void)T_WAIT(1000, t_now_ms() - since >= 1000);
+    if (how == FROZEN) t_signal(bridge, SIGCONT);
+}
+
+static void anew_while_running(int n, enum how how, const char *policy)
 {
     t_pair_open(&pair);
     struct scene s = make_scene(policy, 1);
     t_produce_some(pair.source, s.topic.text, 1, 0, MIRRORED);
     struct t_process *bridge = start_and_mirror(&s, 1, MIRRORED);
     struct t_log *before = t_read(pair.sink, s.topic.text, 0, true);
-    if (frozen) t_signal(bridge, SIGSTOP);
-    make_anew(&s, n);
-    if (frozen) t_signal(bridge, SIGCONT);
+    make_anew_under(&s, bridge, n, how);
     if (strcmp(policy, "fail") == 0) {
         char *words = t_end_words(bridge, 1, END_MS);
         char *place = t_printf("%s[0]", s.topic.text);
@@ -329,15 +342,15 @@ static void anew_while_running(int n, bool frozen, const char *policy)
 static void test_made_anew_with_fewer_while_running(void **state)
 {
     (void)state;
-    anew_while_running(MIRRORED / 2, false, "report");
-    anew_while_running(MIRRORED / 2, true, "fail");
+    anew_while_running(MIRRORED / 2, AWAKE, "report");
+    anew_while_running(MIRRORED / 2, FROZEN, "fail");
 }
 
 static void test_made_anew_with_more_while_running(void **state)
 {
     (void)state;
-    anew_while_running(MIRRORED * 3, true, "report");
-    anew_while_running(MIRRORED * 3, false, "fail");
+    anew_while_running(MIRRORED * 3, FROZEN, "report");
+    anew_while_running(MIRRORED * 3, NOTICED, "fail");
 }
 
 /* ---- not anomalies ------------------------------------------------------------------------------------------------- */

@@ -223,15 +223,14 @@ static void the_end_is_stepped_to_only_when_nothing_is_between(void **state)
     struct fixture f;
     start(&f);
     struct aq_batch *a = take(&f, 0, 0, 4, 1);
-    br_partition_at_end(&f.p, 6); /* two control records follow */
+    br_partition_at_end(&f.p, 6); /* two control records follow; the client says so once */
     assert_true(f.p.reached_end);
     assert_int_equal(f.p.end, 6);
     check_marks(&f.p, 4, BR_NEXT_EARLIEST, BR_NEXT_EARLIEST, BR_NEXT_EARLIEST);
     br_partition_sent(&f.p, a);
-    br_partition_acked(&f.p, a);
-    f.p.committed = f.p.acked;
+    f.p.committed = f.p.sent;
     assert_int_equal(br_partition_lag(&f.p), 2);
-    br_partition_at_end(&f.p, 6);
+    assert_true(br_partition_acked(&f.p, a));
     check_marks(&f.p, 6, 6, 6, 4);
     assert_int_equal(f.p.read.last_offset, 3); /* the record to be recognised stays the same */
     f.p.committed = f.p.acked;
@@ -239,6 +238,39 @@ static void the_end_is_stepped_to_only_when_nothing_is_between(void **state)
     br_partition_at_end(&f.p, 5); /* an older answer */
     assert_int_equal(f.p.end, 6);
     check_marks(&f.p, 6, 6, 6, 6);
+    stop(&f);
+}
+
+static void an_end_is_forgotten_with_what_was_read_before_it(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f);
+    f.p.committed.next = 0;
+    take(&f, 0, 0, 4, 1);
+    br_partition_at_end(&f.p, 6);
+    br_partition_rewind(&f.p);
+    struct aq_batch *first = take(&f, 1, 0, 2, 1); /* read again, in smaller pieces */
+    br_partition_sent(&f.p, first);
+    assert_false(br_partition_acked(&f.p, first));
+    check_marks(&f.p, 2, 2, 2, 0);
+    stop(&f);
+}
+
+static void a_partition_without_a_record_has_no_lag(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f);
+    br_partition_at_end(&f.p, 3); /* aborted ones and a control record */
+    check_marks(&f.p, 3, 3, 3, BR_NEXT_EARLIEST);
+    assert_int_equal(br_partition_lag(&f.p), 0);
+    f.p.end = 5;
+    assert_int_equal(br_partition_lag(&f.p), 2);
+    struct aq_batch *a = take(&f, 0, 3, 2, 1);
+    br_partition_sent(&f.p, a);
+    br_partition_acked(&f.p, a);
+    assert_int_equal(br_partition_lag(&f.p), -1); /* now there is something to commit */
     stop(&f);
 }
 
@@ -282,6 +314,8 @@ int main(void)
         cmocka_unit_test(rewinding_forgets_everything_not_committed),
         cmocka_unit_test(the_place_on_the_sink_is_remembered),
         cmocka_unit_test(the_end_is_stepped_to_only_when_nothing_is_between),
+        cmocka_unit_test(an_end_is_forgotten_with_what_was_read_before_it),
+        cmocka_unit_test(a_partition_without_a_record_has_no_lag),
         cmocka_unit_test(positions_and_marks_are_the_same_thing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
