@@ -80,7 +80,8 @@ struct aq_batch {
     const struct aq_name *sink_topic;
     int32_t sink_partition;
     int64_t sink_offset;
-    int64_t read_us;       /* monotonic time it was polled */
+    int64_t
+        alone_us; /* monotonic time it was handed over with nothing of its partition before it; 0: not so */
     struct aq_batch *next; /* free list, in-flight ring */
 };
 

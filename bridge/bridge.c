@@ -104,7 +104,7 @@ static void end_run(struct br_run *run)
         struct br_worker *worker = run->workers[i];
         if (worker->thread_running)
             pthread_join(worker->thread, NULL);
-        else if (worker->member || worker->producer)
+        else if (worker->member || worker->lanes[0].producer)
             br_worker_close(worker);
         worker->thread_running = false;
     }

@@ -26,7 +26,7 @@ static bool may_read(struct br_worker *worker, int64_t now)
     if (worker->state != BR_WORKER_RUNNING || worker->rewind_due) return false;
     if (!br_ownership_is_settled(worker)) return false;
     if (worker->in_flight >= (uint64_t)worker->route->in_flight_bytes) return false;
-    if (worker->cycle.state == KC_CYCLE_BROKEN && worker->queue.head) return false;
+    if (worker->lane->cycle.state == KC_CYCLE_BROKEN && worker->queue.head) return false;
     if (now < worker->intake_pause_us) return false;
     return br_throttle_allows(&worker->throttle, now);
 }
@@ -85,12 +85,12 @@ struct aq_batch *br_intake_poll(struct br_worker *worker, int64_t now)
     bool allowed = may_read(worker, now);
     if (!allowed) {
         /* What we wait for (the group, a commit, an allowance) wakes nobody up: look again in a moment. */
-        if (worker->in_flight == 0 || kc_cycle_owns_producer(&worker->cycle)) aq_sleep_ms(1);
+        if (worker->in_flight == 0 || kc_cycle_owns_producer(&worker->lane->cycle)) aq_sleep_ms(1);
         notice_pause(worker);
         return NULL;
     }
     /* Nothing to do elsewhere: wait here, where new records arrive. */
-    bool busy = worker->queue.head || worker->in_flight || !kc_cycle_is_idle(&worker->cycle);
+    bool busy = worker->queue.head || worker->in_flight || !br_lanes_idle(worker);
     struct aq_batch *batch = worker->ops->consumer_poll(worker->consumer, now, busy ? 1 : 20);
     notice_pause(worker);
     if (!batch) return NULL;
@@ -106,7 +106,6 @@ struct aq_batch *br_intake_poll(struct br_worker *worker, int64_t now)
     }
     struct br_mark after = br_mark_after(batch);
     br_partition_took(p, batch, &after);
-    batch->read_us = now;
     worker->in_flight += batch->bytes;
     br_throttle_took(&worker->throttle, fresh, batch->bytes);
     aq_counter_add(&worker->counters.records_read, fresh);

@@ -11,7 +11,8 @@
  * partition under way whatever is queued, and its broker thread spins for as long as more is queued than it may send
  * (rd_kafka_msgq_allow_wakeup_at() wakes it for a batch that is ready, rd_kafka_toppar_producer_serve() then finds five
  * messages in flight and leaves). With everything queued at once, on two busy cores, that took the flow from 400,000 to
- * 140,000 records/s and tripled the CPU time; with one batch at a time the wire stands still between two (250,000).
+ * 140,000 records/s and tripled the CPU time. When the sink answers slowly the spinning would be long and the second batch
+ * gains little, so then it is one.
  *
  * A failing pass: the sink refuses a record (too large, a timestamp it does not take). The broker refuses the whole
  * message set it travelled in and the report does not say which record it was, so the cycle is aborted, the partition is
@@ -34,8 +35,8 @@
 #include "base/mem.h"
 #include "bridge/worker.h"
 
-#define BLOCKED_LIMIT   (60 * AQ_SEC)
-#define UNDER_WAY_LIMIT 2
+#define BLOCKED_LIMIT (60 * AQ_SEC)
+#define QUICK_ANSWER  (6 * AQ_MS)
 
 /* ---- the queue ---------------------------------------------------------------------------------------------------- */
 
@@ -277,8 +278,8 @@ static bool refused(struct br_worker *worker, struct aq_batch *batch, int code, 
     case AQ_CLASS_ABORT:
     case AQ_CLASS_FENCED:
         /* The transaction failed under records sent before; which, and why, their reports tell. */
-        worker->cycle.err = *err;
-        kc_cycle_abort(&worker->cycle, now);
+        worker->lane->cycle.err = *err;
+        br_lanes_abort(worker, now);
         return false;
     default: break;
     }
@@ -309,11 +310,12 @@ static bool send_batch(struct br_worker *worker, struct aq_batch *before, struct
     struct br_partition *p = batch->owner;
     struct aq_err err = {0};
     if (worker->careful) return false;
-    if (is_careful(p, batch) && worker->ops->producer_in_flight(worker->producer, NULL) > 0) return false;
+    if (is_careful(p, batch) && worker->ops->producer_in_flight(worker->lane->producer, NULL) > 0)
+        return false;
     int rc = route_batch(worker, batch, &err);
     if (rc == 0) {
         uint32_t n = narrow(worker, batch);
-        rc = worker->ops->producer_send(worker->producer, batch, &err);
+        rc = worker->ops->producer_send(worker->lane->producer, batch, &err);
         if (rc != 0) {
             batch->n = n;
             worker->careful = NULL;
@@ -329,8 +331,9 @@ static bool send_batch(struct br_worker *worker, struct aq_batch *before, struct
     worker->blocked_us = 0;
     take_out(&worker->queue, before, batch);
     if (worker->careful && batch->produced < worker->careful_n) return true; /* note_part() moves the mark */
+    if (p->under_way == 0) batch->alone_us = now;
     br_partition_sent(p, batch);
-    if (worker->cycle.conf.exactly_once) kc_cycle_touch(&worker->cycle, p->task);
+    if (br_lanes_exactly_once(worker)) kc_cycle_touch(&worker->lane->cycle, p->task);
     return true;
 }
 
@@ -344,13 +347,13 @@ static void note_part(struct br_worker *worker, struct aq_batch *batch, uint32_t
     batch->n = whole;
     bool moved = br_partition_sent_part(p, batch);
     batch->n = part;
-    if (moved && worker->cycle.conf.exactly_once) kc_cycle_touch(&worker->cycle, p->task);
+    if (moved && br_lanes_exactly_once(worker)) kc_cycle_touch(&worker->lane->cycle, p->task);
 }
 
 /* True while enough of this partition is under way. */
-static bool is_busy(const struct br_partition *p, const struct aq_batch *batch)
+static bool is_busy(const struct br_partition *p, const struct aq_batch *batch, uint32_t limit)
 {
-    return batch->produced == 0 && p->under_way >= UNDER_WAY_LIMIT;
+    return batch->produced == 0 && p->under_way >= limit;
 }
 
 /* The oldest batches of every partition that may have more under way. What cannot go ends the round, so that the order
@@ -358,9 +361,10 @@ static bool is_busy(const struct br_partition *p, const struct aq_batch *batch)
 static void send_queue(struct br_worker *worker, int64_t now)
 {
     struct aq_batch *before = NULL;
+    uint32_t limit = worker->answer_us > QUICK_ANSWER ? 1 : 2;
     for (struct aq_batch *next, *batch = worker->queue.head; batch && worker->err.code == 0; batch = next) {
         next = batch->next;
-        if (is_busy(batch->owner, batch)) {
+        if (is_busy(batch->owner, batch, limit)) {
             before = batch;
             continue;
         }
@@ -395,12 +399,12 @@ static bool careful_is_through(struct br_worker *worker, struct aq_batch *batch)
 }
 
 /* Remembers what the sink refused, before the batch goes: either the very record, or the stretch to go through slowly. */
-static void note_failure(struct br_worker *worker)
+static void note_failure(struct br_worker *worker, struct br_lane *lane)
 {
-    const struct kc_failure *failure = worker->ops->producer_failure(worker->producer);
-    if (failure->code == 0 || worker->failure_noted) return;
+    const struct kc_failure *failure = worker->ops->producer_failure(lane->producer);
+    if (failure->code == 0 || lane->failure_noted) return;
     if (!failure->rec || aq_code_class(failure->code) != AQ_CLASS_INPUT) return;
-    worker->failure_noted = true;
+    lane->failure_noted = true;
     const struct aq_record *rec = failure->rec;
     struct br_partition *p = rec->batch->owner;
     if (worker->careful == rec->batch) {
@@ -420,28 +424,30 @@ static void finish_batch(struct br_worker *worker, struct aq_batch *batch)
 {
     struct br_partition *p = batch->owner;
     bool placed = p->sink_offset >= 0;
+    /* How long the sink takes for one request, averaged over the last ones. */
+    if (batch->alone_us) worker->answer_us += (aq_mono_us() - batch->alone_us - worker->answer_us) / 16;
     /* The first record known to stand on the sink is worth a position of its own: the one just written was made before
      * its report came, and a sink topic deleted before the next would be a hole that nobody hears of. */
     if (br_partition_acked(p, batch) || (!placed && p->sink_offset >= 0))
         worker->tasks[p->task].write_first = true;
-    if (!worker->cycle.conf.exactly_once) kc_cycle_touch(&worker->cycle, p->task);
+    if (!br_lanes_exactly_once(worker)) kc_cycle_touch(&worker->lane->cycle, p->task);
     br_show_sample(worker, batch);
     give_back(worker, batch);
 }
 
-void br_outflow_drain(struct br_worker *worker, int64_t now)
+static void drain_lane(struct br_worker *worker, struct br_lane *lane, int64_t now)
 {
-    if (!worker->producer || kc_cycle_owns_producer(&worker->cycle)) return;
-    bool must_wait = worker->cycle.state == KC_CYCLE_DRAINING ||
+    if (!lane->producer || kc_cycle_owns_producer(&lane->cycle)) return;
+    bool must_wait = lane->cycle.state == KC_CYCLE_DRAINING ||
                      worker->in_flight >= (uint64_t)worker->route->in_flight_bytes;
     struct kc_drained drained = {0};
-    worker->ops->producer_drain(worker->producer, must_wait ? 1 : 0, &drained);
-    note_failure(worker);
+    worker->ops->producer_drain(lane->producer, must_wait && lane == worker->lane ? 1 : 0, &drained);
+    note_failure(worker, lane);
     if (drained.records > 0 && aq_counter_get(&worker->counters.first_record_us) == 0)
         aq_counter_set(&worker->counters.first_record_us, (uint64_t)now);
     aq_counter_add(&worker->counters.records_written, drained.records);
     aq_counter_add(&worker->counters.bytes_written, drained.bytes);
-    if (worker->ops->producer_failure(worker->producer)->code != 0) {
+    if (worker->ops->producer_failure(lane->producer)->code != 0) {
         /* The cycle will abort; what came back is neither acknowledged nor lost: it will be read again. */
         for (struct aq_batch *next, *batch = drained.done; batch; batch = next) {
             next = batch->next;
@@ -459,6 +465,11 @@ void br_outflow_drain(struct br_worker *worker, int64_t now)
         if (batch == worker->careful && !careful_is_through(worker, batch)) continue;
         finish_batch(worker, batch);
     }
+}
+
+void br_outflow_drain(struct br_worker *worker, int64_t now)
+{
+    for (int i = 0; i < worker->n_lanes; i++) drain_lane(worker, &worker->lanes[i], now);
 }
 
 /* ---- the way back ------------------------------------------------------------------------------------------------- */
@@ -507,22 +518,27 @@ static void rewind_partition(struct br_worker *worker, struct br_partition *p)
     p->suspect = worker->suspects = true;
 }
 
+static void take_back_lane(struct br_worker *worker, struct br_lane *lane)
+{
+    if (lane->producer && !kc_cycle_owns_producer(&lane->cycle)) {
+        struct kc_drained drained = {0};
+        note_failure(worker, lane);
+        worker->ops->producer_drain(lane->producer, 0, &drained);
+        note_failure(worker, lane);
+        br_outflow_take_back(worker, drained.done);
+        worker->ops->producer_forget_failure(lane->producer);
+    }
+    lane->failure_noted = false;
+}
+
 void br_outflow_rewind(struct br_worker *worker, int64_t now)
 {
     (void)now;
-    if (worker->producer && !kc_cycle_owns_producer(&worker->cycle)) {
-        struct kc_drained drained = {0};
-        note_failure(worker);
-        worker->ops->producer_drain(worker->producer, 0, &drained);
-        note_failure(worker);
-        br_outflow_take_back(worker, drained.done);
-        worker->ops->producer_forget_failure(worker->producer);
-    }
-    worker->failure_noted = false;
+    for (int i = 0; i < worker->n_lanes; i++) take_back_lane(worker, &worker->lanes[i]);
     worker->careful = NULL;
     worker->known_count = 0; /* a sink topic may be gone: the catalog knows */
     worker->last_sink = (struct br_known_sink){0};
-    worker->sample_count = 0;
+    worker->sample_count = worker->samples_committing = 0;
     worker->blocked_us = 0;
     release_queue(worker);
     if (worker->in_flight > 0) {

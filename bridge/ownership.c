@@ -277,18 +277,18 @@ static void begin_revocation(struct br_worker *worker, const struct kc_member_ev
     worker->lost = event->kind == KC_MEMBER_LOST;
     worker->revoking_since_us = now;
     if (worker->lost)
-        kc_cycle_abort(&worker->cycle, now);
+        br_lanes_abort(worker, now);
     else
-        kc_cycle_request(&worker->cycle);
+        br_lanes_request(worker);
 }
 
 static void continue_revocation(struct br_worker *worker, int64_t now)
 {
-    if (kc_cycle_is_idle(&worker->cycle) && !worker->rewind_due) {
+    if (br_lanes_idle(worker) && !worker->rewind_due) {
         give_up_tasks(worker);
         return;
     }
-    if (now - worker->revoking_since_us > REVOKE_PATIENCE) kc_cycle_abort(&worker->cycle, now);
+    if (now - worker->revoking_since_us > REVOKE_PATIENCE) br_lanes_abort(worker, now);
 }
 
 static void hear_error(struct br_worker *worker, const struct kc_member_event *event)

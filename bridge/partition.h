@@ -64,7 +64,8 @@ struct br_partition {
         careful_until; /* below this offset records are sent one by one, to find the one the sink refuses */
     struct br_poison *poison; /* the records found, until a position behind them is committed */
     uint32_t poison_count, poison_cap;
-    int64_t settled_next; /* offsets below were counted by the error policy: reading them again counts nothing */
+    int64_t
+        settled_next; /* offsets below were counted by the error policy: reading them again counts nothing */
     /* Where one of its records is known to stand on the sink; sink_offset -1: nowhere yet. */
     const struct aq_name *sink_topic;
     int32_t sink_partition;

@@ -48,8 +48,8 @@ static void refuse(struct br_worker *worker, const char *why)
 
 static int open_producer(struct br_worker *worker, struct aq_err *err)
 {
-    char id[sizeof(worker->transactional_id) + 16];
-    snprintf(id, sizeof(id), "%s.selftest", worker->transactional_id);
+    char id[sizeof(worker->lanes[0].transactional_id) + 16];
+    snprintf(id, sizeof(id), "%s.selftest", worker->lanes[0].transactional_id);
     const struct kc_producer_conf conf = {.client_id = worker->instance,
                                           .transactional_id = id,
                                           .transaction_timeout_ms = worker->route->transaction_timeout_ms,
@@ -150,7 +150,7 @@ void br_selftest_turn(struct br_worker *worker, int64_t now)
     bool over = worker->self_tested && worker->selftest == BR_SELFTEST_IDLE;
     if (over || worker->err.code) return;
     struct aq_err err = {0};
-    if (!worker->cycle.conf.exactly_once) {
+    if (!br_lanes_exactly_once(worker)) {
         worker->self_tested = true;
         return;
     }

@@ -28,17 +28,25 @@ void br_show_sample(struct br_worker *worker, const struct aq_batch *batch)
 
 /* Half of a batch's records are counted as old as its first, half as its last: records of one batch arrive together, and
  * looking at each one's timestamp again would cost more than it tells. */
+void br_show_committing(struct br_worker *worker)
+{
+    worker->samples_committing = worker->sample_count;
+}
+
 void br_show_committed(struct br_worker *worker, int64_t now, int64_t cycle_us)
 {
     int64_t wall_ms = aq_wall_ms();
-    for (uint32_t i = 0; i < worker->sample_count; i++) {
+    uint32_t n = worker->samples_committing ? worker->samples_committing : worker->sample_count;
+    for (uint32_t i = 0; i < n; i++) {
         const struct br_sample *sample = &worker->samples[i];
         uint32_t half = sample->records / 2;
         int64_t old = (wall_ms - sample->oldest_ms) * AQ_MS, young = (wall_ms - sample->newest_ms) * AQ_MS;
         aq_histogram_add_us(&worker->counters.latency, old > 0 ? old : 0, half);
         aq_histogram_add_us(&worker->counters.latency, young > 0 ? young : 0, sample->records - half);
     }
-    worker->sample_count = 0;
+    worker->sample_count -= n;
+    memmove(worker->samples, worker->samples + n, worker->sample_count * sizeof(*worker->samples));
+    worker->samples_committing = 0;
     aq_histogram_add_us(&worker->counters.cycle, cycle_us > 0 ? cycle_us : 0, 1);
     aq_counter_add(&worker->counters.committed, 1);
     aq_counter_set(&worker->counters.last_commit_us, (uint64_t)now);
@@ -87,7 +95,7 @@ static void show_readiness(struct br_worker *worker)
         reason = "is taking over tasks";
     else if (!worker->view)
         reason = "source topics are not known yet";
-    else if (worker->cycle.state == KC_CYCLE_BROKEN)
+    else if (worker->lane->cycle.state == KC_CYCLE_BROKEN)
         reason = "the producer is being replaced";
     worker->shown_ready = reason[0] == 0;
     snprintf(worker->shown_reason, sizeof(worker->shown_reason), "%.*s",

@@ -46,11 +46,11 @@ static struct aq_slice encode_task(void *ctx, int32_t index, int64_t *ret_seq, s
                                    .task = index,
                                    .seq = task->seq + 1,
                                    .written_ms = aq_wall_ms(),
-                                   .writer = worker->transactional_id};
+                                   .writer = worker->lane->transactional_id};
     snapshot.list = aq_arena_alloc(arena, task->count * sizeof(*snapshot.list));
     for (size_t i = 0; i < task->count; i++) {
         struct br_partition *p = task->partitions[i];
-        p->writing = worker->cycle.conf.exactly_once ? p->sent : p->acked;
+        p->writing = br_lanes_exactly_once(worker) ? p->sent : p->acked;
         if (p->writing.next >= 0) br_mark_to_position(p, &p->writing, &snapshot.list[snapshot.count++]);
     }
     task->writing_seq = snapshot.seq;
@@ -86,8 +86,9 @@ static void make_identity(struct br_worker *worker)
     AQ_ASSERT(got == (ssize_t)sizeof(nonce));
     snprintf(worker->instance, sizeof(worker->instance), "aqueduct-%.30s-%d-%d", host, (int)getpid(),
              worker->index);
-    snprintf(worker->transactional_id, sizeof(worker->transactional_id), "aqueduct.%s.%.30s.%08x.%d",
-             worker->route->name, host, nonce, worker->index);
+    for (int i = 0; i < worker->n_lanes; i++)
+        snprintf(worker->lanes[i].transactional_id, sizeof(worker->lanes[i].transactional_id),
+                 "aqueduct.%s.%.30s.%08x.%d.%c", worker->route->name, host, nonce, worker->index, 'a' + i);
 }
 
 struct br_worker *br_worker_create(const struct kc_ops *ops, const struct br_route *route,
@@ -103,6 +104,8 @@ struct br_worker *br_worker_create(const struct kc_ops *ops, const struct br_rou
     worker->shown_lag = -1;
     worker->shown_end_total = -1;
     pthread_mutex_init(&worker->shown_lock, NULL);
+    worker->n_lanes = route->delivery == BR_EXACTLY_ONCE ? BR_LANES : 1;
+    worker->lane = &worker->lanes[0];
     make_identity(worker);
     aq_names_init(&worker->names);
     double share = 1.0 / (double)route->workers;
@@ -114,7 +117,7 @@ struct br_worker *br_worker_create(const struct kc_ops *ops, const struct br_rou
                                        .state_topic = route->state_topic,
                                        .tasks = worker->n_tasks};
     const struct kc_cycle_host host = {.ctx = worker, .encode = encode_task, .committed = task_committed};
-    kc_cycle_init(&worker->cycle, ops, &conf, &host);
+    for (int i = 0; i < worker->n_lanes; i++) kc_cycle_init(&worker->lanes[i].cycle, ops, &conf, &host);
     worker->run = xf_run_create(route->chain, &worker->names);
     worker->shown_run = worker->run;
     return worker;
@@ -149,8 +152,8 @@ int br_worker_open(struct br_worker *worker, struct aq_err *err)
     if (rc != 0) return rc;
     rc = worker->ops->reader_open(route->sink, worker->instance, route->group, &worker->reader, err);
     if (rc != 0) return rc;
-    kc_cycle_set_member(&worker->cycle, worker->member);
-    br_producer_turn(worker, aq_mono_us());
+    for (int i = 0; i < worker->n_lanes; i++) kc_cycle_set_member(&worker->lanes[i].cycle, worker->member);
+    br_lane_open_all(worker, aq_mono_us());
     if (worker->err.code != 0) {
         *err = worker->err;
         return err->code;
@@ -160,14 +163,17 @@ int br_worker_open(struct br_worker *worker, struct aq_err *err)
 
 void br_worker_close(struct br_worker *worker)
 {
-    struct aq_batch *batches = NULL;
     br_selftest_finish(worker);
     /* The group first: the others can go on while we tidy up. */
     if (worker->member) worker->ops->member_close(worker->member, CLOSE_MS);
     worker->member = NULL;
-    if (worker->producer) worker->ops->producer_close(worker->producer, CLOSE_MS, &batches);
-    worker->producer = NULL;
-    br_outflow_take_back(worker, batches);
+    for (int i = 0; i < worker->n_lanes; i++) {
+        struct aq_batch *batches = NULL;
+        if (worker->lanes[i].producer)
+            worker->ops->producer_close(worker->lanes[i].producer, CLOSE_MS, &batches);
+        worker->lanes[i].producer = NULL;
+        br_outflow_take_back(worker, batches);
+    }
     for (int32_t t = 0; t < worker->n_tasks; t++) {
         br_outflow_forget_task(worker, t);
         br_ownership_drop_task(worker, t);
@@ -181,7 +187,7 @@ void br_worker_close(struct br_worker *worker)
 void br_worker_destroy(struct br_worker *worker)
 {
     if (!worker) return;
-    kc_cycle_finish(&worker->cycle);
+    for (int i = 0; i < worker->n_lanes; i++) kc_cycle_finish(&worker->lanes[i].cycle);
     xf_run_destroy(worker->run);
     if (worker->view) br_catalog_view_unref(worker->view);
     aq_names_finish(&worker->names);
@@ -197,64 +203,81 @@ void br_worker_fail(struct br_worker *worker, const struct aq_err *err)
 {
     if (worker->err.code != 0) return; /* the first reason is the one to tell */
     worker->err = *err;
-    kc_cycle_abort(&worker->cycle, aq_mono_us());
+    br_lanes_abort(worker, aq_mono_us());
 }
 
 /* ---- the cycle's answers ------------------------------------------------------------------------------------------ */
 
 /* A pause that grows while cycles keep failing, so that a broken sink is not hammered. */
-static void back_off(struct br_worker *worker, int64_t now)
+static void back_off(struct br_worker *worker, const struct br_lane *lane, int64_t now)
 {
-    uint32_t aborts = worker->cycle.consecutive_aborts;
+    uint32_t aborts = lane->cycle.consecutive_aborts;
     if (aborts <= 2) return; /* two in a row are ordinary */
     int64_t pause = 50 * AQ_MS << (aborts < 9 ? aborts - 2 : 7);
     worker->intake_pause_us = now + (pause < 5 * AQ_SEC ? pause : 5 * AQ_SEC);
 }
 
-static void given_up(struct br_worker *worker, int64_t now, bool fenced)
+/* A cycle was given up, and with it whatever was sent behind it on the other lane. */
+static void given_up(struct br_worker *worker, const struct br_lane *lane, int64_t now, bool fenced)
 {
-    const struct aq_err *reason = &worker->cycle.err;
+    const struct aq_err *reason = &lane->cycle.err;
+    br_lanes_abort(worker, now);
     aq_counter_add(fenced ? &worker->counters.fenced : &worker->counters.aborted, 1);
-    aq_log(worker->cycle.consecutive_aborts > 2 ? AQ_WARN : AQ_INFO,
+    aq_log(lane->cycle.consecutive_aborts > 2 ? AQ_WARN : AQ_INFO,
            fenced ? "cycle fenced, rewinding" : "cycle aborted, rewinding",
            aq_fs("route", worker->route->name), aq_fi("worker", worker->index),
            aq_fs("reason", reason->text));
     worker->rewind_due = true;
     if (reason->code != 0 && aq_code_class(reason->code) == AQ_CLASS_CONFIG) br_worker_fail(worker, reason);
-    back_off(worker, now);
+    back_off(worker, lane, now);
 }
 
-static void answer_cycle(struct br_worker *worker, enum kc_cycle_result result, int64_t now)
+static void answer_cycle(struct br_worker *worker, struct br_lane *lane, enum kc_cycle_result result,
+                         int64_t now)
 {
     switch (result) {
     case KC_CYCLE_NOTHING: return;
     case KC_CYCLE_COMMITTED:
-        br_show_committed(worker, now, now - worker->cycle.drain_start_us);
-        worker->producer_pause_us = 0;
-        if (worker->cycle.conf.exactly_once && worker->ops->txn_tainted(worker->producer)) {
-            aq_fail(&worker->cycle.err, AQ_E_FENCED, "the end of a transaction had to be sent twice");
-            br_producer_drop(worker, now);
+        br_show_committed(worker, now, now - lane->cycle.drain_start_us);
+        lane->pause_us = 0;
+        if (br_lanes_exactly_once(worker) && worker->ops->txn_tainted(lane->producer)) {
+            aq_fail(&lane->cycle.err, AQ_E_FENCED, "the end of a transaction had to be sent twice");
+            br_lane_drop(worker, lane, now);
         }
         return;
-    case KC_CYCLE_ABORTED: given_up(worker, now, false); return;
+    case KC_CYCLE_ABORTED: given_up(worker, lane, now, false); return;
     case KC_CYCLE_FENCED:
-        given_up(worker, now, true);
+        given_up(worker, lane, now, true);
         worker->fenced = true;
         return;
     case KC_CYCLE_REPLACE:
         /* The handle may have failed while EndTxn was on its way: whether the sink committed is known to the sink only,
          * so what we remember as committed counts for nothing. */
-        given_up(worker, now, false);
+        given_up(worker, lane, now, false);
         worker->retake_due = true;
-        br_producer_drop(worker, now);
+        br_lane_drop(worker, lane, now);
         return;
     case KC_CYCLE_FATAL:
         /* The client hangs in a call that cannot be interrupted. Positions and data are safe on the sink; another
          * instance, or this one restarted, goes on from there. */
         aq_log(AQ_ERROR, "ending the process", aq_fs("route", worker->route->name),
-               aq_fs("reason", worker->cycle.err.text));
+               aq_fs("reason", lane->cycle.err.text));
         _exit(75);
     }
+}
+
+/* Every lane's cycle, the one that is being committed first, since the other stands on it. */
+static void step_cycles(struct br_worker *worker, int64_t now)
+{
+    struct br_lane *sending = worker->lane;
+    for (int i = 0; i < worker->n_lanes; i++) {
+        struct br_lane *lane = &worker->lanes[i];
+        if (lane != sending) answer_cycle(worker, lane, kc_cycle_turn(&lane->cycle, now), now);
+        if (lane != sending && lane->cycle.state == KC_CYCLE_ABORTING) kc_cycle_abort(&sending->cycle, now);
+    }
+    br_lane_hold(worker, sending);
+    answer_cycle(worker, sending, kc_cycle_turn(&sending->cycle, now), now);
+    br_lane_switch(worker);
 }
 
 bool br_worker_may_commit(const struct br_worker *worker)
@@ -266,10 +289,10 @@ bool br_worker_may_commit(const struct br_worker *worker)
 bool br_worker_cycle_accepts(struct br_worker *worker, int64_t now)
 {
     struct aq_err err;
-    if (kc_cycle_accepts(&worker->cycle, now, &err)) return true;
+    if (kc_cycle_accepts(&worker->lane->cycle, now, &err)) return true;
     /* A producer that refuses to begin (tainted, fenced) is replaced; anything else is a matter of a moment. */
     bool unusable = err.code != 0 && aq_code_class(err.code) != AQ_CLASS_RETRY;
-    if (unusable) kc_cycle_break(&worker->cycle, &err);
+    if (unusable) kc_cycle_break(&worker->lane->cycle, &err);
     return false;
 }
 
@@ -281,7 +304,7 @@ static void touch_first_writes(struct br_worker *worker, int64_t now)
         struct br_task *task = &worker->tasks[t];
         if (!task->write_first || task->state != BR_TASK_OWNED || !worker->view) continue;
         if (!br_worker_cycle_accepts(worker, now)) return;
-        kc_cycle_touch(&worker->cycle, t);
+        kc_cycle_touch(&worker->lane->cycle, t);
         task->write_first = false;
     }
 }
@@ -319,14 +342,14 @@ static void consider_end(struct br_worker *worker)
         worker->state = BR_WORKER_DRAINING;
         aq_log(AQ_DEBUG, "draining", aq_fs("route", worker->route->name), aq_fi("worker", worker->index));
     }
-    bool idle = kc_cycle_is_idle(&worker->cycle) && !worker->rewind_due;
+    bool idle = br_lanes_idle(worker) && !worker->rewind_due;
     if (worker->err.code != 0 && idle) {
         worker->state = BR_WORKER_FAILED;
         return;
     }
     if (worker->state != BR_WORKER_DRAINING) return;
-    kc_cycle_request(&worker->cycle);
-    bool stuck = worker->cycle.state == KC_CYCLE_BROKEN || worker->fenced || worker->blocked_us != 0;
+    br_lanes_request(worker);
+    bool stuck = worker->lane->cycle.state == KC_CYCLE_BROKEN || worker->fenced || worker->blocked_us != 0;
     if (idle && !worker->revoking && (!worker->queue.head || stuck)) worker->state = BR_WORKER_ENDED;
 }
 
@@ -334,7 +357,7 @@ static void consider_end(struct br_worker *worker)
 
 bool br_worker_turn(struct br_worker *worker, int64_t now)
 {
-    br_producer_turn(worker, now);
+    br_lane_open_all(worker, now);
     br_ownership_turn(worker, now);
     br_selftest_turn(worker, now);
     br_takeover_turn(worker, now);
@@ -353,9 +376,9 @@ bool br_worker_turn(struct br_worker *worker, int64_t now)
     br_outflow_send(worker, now);
     br_outflow_drain(worker, now);
     if (!batch && !worker->queue.head && worker->state == BR_WORKER_RUNNING)
-        kc_cycle_idle(&worker->cycle, now);
-    answer_cycle(worker, kc_cycle_turn(&worker->cycle, now), now);
-    if (worker->rewind_due && kc_cycle_is_idle(&worker->cycle)) br_outflow_rewind(worker, now);
+        kc_cycle_idle(&worker->lane->cycle, now);
+    step_cycles(worker, now);
+    if (worker->rewind_due && br_lanes_idle(worker)) br_outflow_rewind(worker, now);
     if (worker->retake_due) br_ownership_retake(worker, now);
 
     consider_end(worker);

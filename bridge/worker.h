@@ -67,6 +67,19 @@ struct br_sample {
     uint32_t records;
 };
 
+/* A producer with its commit cycle. The essay is on top of bridge/lane.c. */
+struct br_lane {
+    struct kc_producer *producer;
+    struct kc_cycle cycle;
+    char transactional_id[320];
+    uint32_t producers_made;
+    int64_t retry_us; /* no other producer before */
+    int64_t pause_us;
+    bool failure_noted; /* the producer's failure was looked at */
+};
+
+#define BR_LANES 2
+
 enum br_worker_state { BR_WORKER_RUNNING, BR_WORKER_DRAINING, BR_WORKER_ENDED, BR_WORKER_FAILED };
 
 struct br_worker {
@@ -83,13 +96,10 @@ struct br_worker {
     struct xf_run *run;
     struct kc_consumer *consumer;
     struct kc_member *member;
-    struct kc_producer *producer;
     struct kc_reader *reader;
-    struct kc_cycle cycle;
-    char transactional_id[320];
-    uint32_t producers_made;
-    int64_t producer_retry_us;
-    int64_t producer_pause_us;
+    struct br_lane lanes[BR_LANES];
+    int n_lanes;          /* 2 in exactly_once, else 1 */
+    struct br_lane *lane; /* the one records are sent on */
 
     struct br_task *tasks;
     int32_t n_tasks;
@@ -103,7 +113,7 @@ struct br_worker {
     bool suspects; /* some partition must be read again from its last record */
     bool resets;   /* some partition waits to jump (anomaly policy report) */
     int64_t recheck_us;
-    int64_t awake_us;     /* when intake last looked at the clock: a long gap is a process that stood still */
+    int64_t awake_us; /* when intake last looked at the clock: a long gap is a process that stood still */
     int64_t intake_pause_us;        /* nothing is read before: backing off after aborts */
     int64_t end_total;              /* stop_at_end: records there were to mirror */
     struct kc_member_event pending; /* the event being answered */
@@ -123,6 +133,7 @@ struct br_worker {
     uint64_t in_flight; /* bytes read and not yet released: queue and producer */
     struct br_throttle throttle;
     uint32_t round_robin;
+    int64_t answer_us;  /* what one produce request takes, averaged */
     int64_t blocked_us; /* since when the head of the queue cannot be sent; 0 */
 
     /* Sink topics this worker already knows: by interned name. */
@@ -135,6 +146,7 @@ struct br_worker {
 
     struct br_sample *samples;
     uint32_t sample_count, sample_cap;
+    uint32_t samples_committing; /* the first of them belong to the cycle that is being committed */
 
     struct br_counters counters;
     const struct xf_run *shown_run;
@@ -213,13 +225,22 @@ void br_outflow_take_back(struct br_worker *worker, struct aq_batch *list);
 /* After an abort: every batch back, every partition back to its committed position. */
 void br_outflow_rewind(struct br_worker *worker, int64_t now);
 
-/* bridge/producer.c: the worker's producer and its replacement. */
-void br_producer_turn(struct br_worker *worker, int64_t now);
-void br_producer_drop(struct br_worker *worker, int64_t now);
+/* bridge/lane.c: the worker's producers and their cycles. */
+void br_lane_open_all(struct br_worker *worker, int64_t now);
+void br_lane_drop(struct br_worker *worker, struct br_lane *lane, int64_t now);
+/* Sends on the other lane while this one is being committed. */
+void br_lane_switch(struct br_worker *worker);
+/* Whether the lane may commit now: not before every earlier cycle is. */
+void br_lane_hold(struct br_worker *worker, struct br_lane *lane);
+bool br_lanes_idle(const struct br_worker *worker);
+void br_lanes_request(struct br_worker *worker);
+void br_lanes_abort(struct br_worker *worker, int64_t now);
+bool br_lanes_exactly_once(const struct br_worker *worker);
 
 /* bridge/show.c: what others may see, and the metrics. */
 void br_show_publish(struct br_worker *worker, int64_t now);
 void br_show_sample(struct br_worker *worker, const struct aq_batch *batch);
+void br_show_committing(struct br_worker *worker);
 void br_show_committed(struct br_worker *worker, int64_t now, int64_t cycle_us);
 int64_t br_worker_lag(const struct br_worker *worker);
 

@@ -150,6 +150,11 @@ void kc_cycle_request(struct kc_cycle *cycle)
     if (cycle->state != KC_CYCLE_IDLE && cycle->state != KC_CYCLE_BROKEN) cycle->requested = true;
 }
 
+void kc_cycle_hold(struct kc_cycle *cycle, bool hold)
+{
+    cycle->hold = hold;
+}
+
 void kc_cycle_idle(struct kc_cycle *cycle, int64_t now)
 {
     if (cycle->state != KC_CYCLE_OPEN) return;
@@ -256,7 +261,7 @@ static bool any_writing(const struct kc_cycle *cycle)
 static enum kc_cycle_result turn_open(struct kc_cycle *cycle, int64_t now)
 {
     bool due = cycle->requested || now - cycle->opened_us >= cycle->conf.interval_us;
-    if (!due) return KC_CYCLE_NOTHING;
+    if (!due || cycle->hold) return KC_CYCLE_NOTHING;
     if (cycle->n_dirty == 0) {
         /* at_least_once: nothing was acknowledged yet; when nothing is under way either, the cycle is over. */
         uint64_t in_flight = cycle->ops->producer_in_flight(cycle->producer, NULL);

@@ -57,6 +57,7 @@ struct kc_cycle {
     enum kc_cycle_state state;
     enum kc_cycle_result after_abort; /* what to answer when the abort is through */
     bool pointer_pending;             /* at_least_once: a pointer commit is under way */
+    bool hold;                        /* no commit may start now */
     bool requested;                   /* commit without waiting for the interval */
     int64_t opened_us;                /* when the open cycle began */
     int64_t last_start_us;            /* when the last commit began */
@@ -93,6 +94,10 @@ void kc_cycle_touch(struct kc_cycle *cycle, int32_t task);
 
 /* Commit now rather than at the interval: a revocation, a stop. */
 void kc_cycle_request(struct kc_cycle *cycle);
+
+/* While `hold` no commit starts: an earlier cycle of the same worker is still being committed, and this one's positions
+ * stand on its. */
+void kc_cycle_hold(struct kc_cycle *cycle, bool hold);
 
 /* Nothing more is coming at the moment: a cycle that is open need not wait for the rest of its interval, as long as
  * commits stay an interval apart. */

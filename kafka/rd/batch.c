@@ -94,7 +94,7 @@ void krd_record_put_headers(struct aq_record *rec, rd_kafka_headers_t *headers)
     rd_kafka_message_set_headers(rec->origin, headers);
 }
 
-struct aq_batch *krd_batch_take(struct kc_consumer *consumer, const struct krd_part *part, int64_t now)
+struct aq_batch *krd_batch_take(struct kc_consumer *consumer, const struct krd_part *part)
 {
     struct aq_batch *batch = consumer->free;
     if (batch) {
@@ -113,7 +113,7 @@ struct aq_batch *krd_batch_take(struct kc_consumer *consumer, const struct krd_p
     batch->topic = part->topic;
     batch->partition = part->partition;
     batch->owner = part->owner;
-    batch->read_us = now;
+    batch->alone_us = 0;
     batch->sink_topic = NULL;
     batch->sink_offset = -1;
     return batch;

@@ -255,7 +255,7 @@ static void refill(struct kc_consumer *consumer, int64_t now, int wait_ms)
 
 /* The run at the front of the array: same topic handle and partition, no error. Comparing handles is sound only among
  * messages that are held, which keep their topics alive. */
-static struct aq_batch *next_run(struct kc_consumer *consumer, int64_t now)
+static struct aq_batch *next_run(struct kc_consumer *consumer)
 {
     rd_kafka_message_t *first = consumer->messages[consumer->next_message];
     const struct aq_name *topic =
@@ -272,7 +272,7 @@ static struct aq_batch *next_run(struct kc_consumer *consumer, int64_t now)
             rd_kafka_message_destroy(message);
             continue;
         }
-        if (!batch) batch = krd_batch_take(consumer, part, now);
+        if (!batch) batch = krd_batch_take(consumer, part);
         part->next = message->offset + 1;
         krd_batch_append(batch, message);
         if (batch->bytes >= consumer->batch_bytes) break;
@@ -299,7 +299,7 @@ struct aq_batch *krd_consumer_poll(struct kc_consumer *consumer, int64_t now, in
             rd_kafka_message_destroy(message);
             continue;
         }
-        struct aq_batch *batch = next_run(consumer, now);
+        struct aq_batch *batch = next_run(consumer);
         if (batch) return batch;
     }
 }

@@ -181,7 +181,7 @@ void krd_wake(struct krd_client *client);
 /* Keeps the fetcher awake; at most every 2 ms, except before the owner waits for an empty queue. */
 void krd_consumer_nudge(struct kc_consumer *consumer, int64_t now, bool going_to_wait);
 
-struct aq_batch *krd_batch_take(struct kc_consumer *consumer, const struct krd_part *part, int64_t now);
+struct aq_batch *krd_batch_take(struct kc_consumer *consumer, const struct krd_part *part);
 void krd_batch_append(struct aq_batch *batch, rd_kafka_message_t *message);
 void krd_batches_finish(struct kc_consumer *consumer);
 /* Gives headers that were moved to a producer message back to the record they came from. */
@@ -249,7 +249,8 @@ struct kc_producer {
     uint64_t acked_records;
     uint64_t acked_bytes;
     struct kc_failure failure;
-    bool failure_is_echo; /* a record thrown away after another had failed; that other one may still be reported */
+    bool
+        failure_is_echo; /* a record thrown away after another had failed; that other one may still be reported */
     bool purging;        /* an abort or the close is throwing records away: their reports are no failures */
     struct krd_txn *txn; /* NULL: idempotent only */
 };
