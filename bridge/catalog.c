@@ -244,11 +244,15 @@ static void serve_sink_topics(struct br_catalog *catalog)
         struct aq_err err = {0};
         int32_t partitions = br_sink_topic_provide(catalog->ops, catalog->route, catalog->source,
                                                    catalog->sink, &wanted, &err);
+        /* Another instance was faster: the next round, at once, sees what it made. */
+        bool soon = partitions == AQ_E_AGAIN;
         if (partitions <= 0)
-            aq_log(AQ_ERROR, "sink topic cannot be provided", aq_fs("route", catalog->route->name),
-                   aq_fs("topic", wanted.name), aq_fs("reason", err.text));
+            aq_log(soon ? AQ_INFO : AQ_ERROR, "sink topic cannot be provided",
+                   aq_fs("route", catalog->route->name), aq_fs("topic", wanted.name),
+                   aq_fs("reason", err.text));
         br_sink_topics_done(&catalog->sink_topics, wanted.name, partitions, &err,
                             aq_mono_us() + catalog->route->refresh_interval_ms * AQ_MS);
+        if (soon) br_catalog_poke(catalog);
     }
 }
 

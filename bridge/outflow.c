@@ -66,14 +66,14 @@ static struct aq_batch *pop(struct br_queue *queue)
     return batch;
 }
 
-static void take_out(struct br_queue *queue, struct aq_batch *before, struct aq_batch *batch)
+static void take_out(struct br_queue *queue, struct aq_batch *before, const struct aq_batch *batch,
+                     struct aq_batch *next)
 {
     if (before)
-        before->next = batch->next;
+        before->next = next;
     else
-        queue->head = batch->next;
+        queue->head = next;
     if (queue->tail == batch) queue->tail = before;
-    batch->next = NULL;
 }
 
 static void give_back(struct br_worker *worker, struct aq_batch *batch)
@@ -95,7 +95,9 @@ static void to_dead_letter(struct br_worker *worker, struct aq_record *rec)
 {
     struct aq_arena *arena = &rec->batch->arena;
     const char *stage = rec->fail_step, *reason = rec->fail_reason;
-    bool too_large = (rec->flags & AQ_REC_TOO_LARGE) != 0;
+    const struct br_poison *poison = br_partition_find_poison(rec->batch->owner, rec->offset);
+    int code = poison ? poison->code : 0;
+    bool too_large = (rec->flags & AQ_REC_TOO_LARGE) != 0 || code == AQ_E_TOO_LARGE;
     aq_record_restore(rec);
     rec->flags = (uint16_t)((rec->flags & ~(unsigned)AQ_REC_FAILED) | AQ_REC_DEAD_LETTER);
     rec->topic = aq_names_intern(&worker->names, aq_slice_str(worker->route->dead_letter_topic));
@@ -107,6 +109,12 @@ static void to_dead_letter(struct br_worker *worker, struct aq_record *rec)
     add_text_header(rec, AQ_LIT("aqueduct.source.partition"),
                     aq_arena_printf(arena, "%d", rec->batch->partition));
     add_text_header(rec, AQ_LIT("aqueduct.source.offset"), aq_arena_printf(arena, "%" PRId64, rec->offset));
+    if (code == AQ_E_BAD_TIMESTAMP) {
+        /* It would be refused there as well: the time goes into a header. */
+        add_text_header(rec, AQ_LIT("aqueduct.source.timestamp"),
+                        aq_arena_printf(arena, "%" PRId64, rec->timestamp));
+        rec->time_type = AQ_TIME_NONE;
+    }
     if (!too_large) return;
     /* It would not fit there either. Its place on the source is what can be kept. */
     add_text_header(rec, AQ_LIT("aqueduct.error.omitted_bytes"),
@@ -313,6 +321,8 @@ static bool send_batch(struct br_worker *worker, struct aq_batch *before, struct
     if (is_careful(p, batch) && worker->ops->producer_in_flight(worker->lane->producer, NULL) > 0)
         return false;
     int rc = route_batch(worker, batch, &err);
+    /* A batch with nothing to deliver is among the finished ones before the call returns, and linked there. */
+    struct aq_batch *next = batch->next;
     if (rc == 0) {
         uint32_t n = narrow(worker, batch);
         rc = worker->ops->producer_send(worker->lane->producer, batch, &err);
@@ -329,7 +339,7 @@ static bool send_batch(struct br_worker *worker, struct aq_batch *before, struct
     }
     if (rc != 0) return refused(worker, batch, rc, &err, now);
     worker->blocked_us = 0;
-    take_out(&worker->queue, before, batch);
+    take_out(&worker->queue, before, batch, next);
     if (worker->careful && batch->produced < worker->careful_n) return true; /* note_part() moves the mark */
     if (p->under_way == 0) batch->alone_us = now;
     br_partition_sent(p, batch);
@@ -398,6 +408,16 @@ static bool careful_is_through(struct br_worker *worker, struct aq_batch *batch)
     return true;
 }
 
+/* The policy has dealt with the record, and still it is refused. */
+static void fail_dead_letter(struct br_worker *worker, const struct aq_record *rec,
+                             const struct kc_failure *failure)
+{
+    struct aq_err err;
+    aq_fail(&err, failure->code, "%s[%d]@%" PRId64 ": topic %s refuses it, too: %s", rec->batch->topic->text,
+            rec->batch->partition, rec->offset, rec->topic->text, failure->text);
+    br_worker_fail(worker, &err);
+}
+
 /* Remembers what the sink refused, before the batch goes: either the very record, or the stretch to go through slowly. */
 static void note_failure(struct br_worker *worker, struct br_lane *lane)
 {
@@ -407,6 +427,10 @@ static void note_failure(struct br_worker *worker, struct br_lane *lane)
     lane->failure_noted = true;
     const struct aq_record *rec = failure->rec;
     struct br_partition *p = rec->batch->owner;
+    if (worker->careful == rec->batch && br_partition_find_poison(p, rec->offset)) {
+        fail_dead_letter(worker, rec, failure);
+        return;
+    }
     if (worker->careful == rec->batch) {
         br_partition_poison(p, rec->offset, failure->code);
         aq_log(AQ_WARN, "the sink refuses a record", aq_fs("route", worker->route->name),

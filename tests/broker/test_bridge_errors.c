@@ -349,13 +349,54 @@ static void test_dead_letters_come_once_though_it_is_killed(void **state)
     t_pair_close(&pair);
 }
 
+/* ---- dropped by the batch ------------------------------------------------------------------------------------------ */
+
+#define SIFTED 24000
+
+/* Batches of which a filter leaves nothing stand among batches that are sent, and must not take those with them. */
+static void test_batches_dropped_as_a_whole(void **state)
+{
+    (void)state;
+    t_pair_open(&pair);
+    struct t_name stem = t_unique("filter"), route = t_unique("filter-route");
+    char *kept = t_printf("%s.kept", stem.text), *dropped = t_printf("%s.dropped", stem.text);
+    t_topic_create(pair.src, kept, 3, NULL);
+    t_topic_create(pair.src, dropped, 3, NULL);
+    fill_large();
+    struct t_producer *producer = t_producer_open(pair.source, NULL, NULL);
+    for (int i = 0; i < SIFTED; i++) {
+        struct t_record record = {.value = aq_slice_of(large + i % 5000, 1000), .partition = i % 3};
+        t_send(producer, kept, &record);
+        t_send(producer, dropped, &record);
+    }
+    t_flush(producer);
+    t_producer_close(producer);
+    char *config = t_config(
+        pair.source, pair.sink,
+        "predicates = { unwanted = { type = \"TopicNameMatches\"; pattern = \".*[.]dropped\"; }; };\n"
+        "transforms = { sieve = { type = \"Filter\"; predicate = \"unwanted\"; }; };\n",
+        "name = \"%s\"; topics = [\"^%s.*\"]; chain = [\"sieve\"]; stop_at_end = true;", route.text,
+        stem.text);
+    char *words = t_bridge_words(config, 0, END_MS);
+    t_expect_words(words, "\n  dropped                24,000  ", NULL);
+    t_expect_mirror(&pair, kept);
+    T_CHECK(t_count(pair.sink, dropped) == 0, "dropped records arrived");
+    free(words);
+    free(config);
+    free(kept);
+    free(dropped);
+    t_pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_value_that_is_not_json),
         cmocka_unit_test(test_a_record_too_large_for_the_sink),
         cmocka_unit_test(test_a_timestamp_the_sink_refuses),
+        cmocka_unit_test(test_batches_dropped_as_a_whole),
         cmocka_unit_test(test_dead_letters_come_once_though_it_is_killed),
     };
+    if (getenv("AQUEDUCT_TEST_FILTER")) cmocka_set_test_filter(getenv("AQUEDUCT_TEST_FILTER"));
     return cmocka_run_group_tests_name("bridge: bad records", tests, NULL, NULL);
 }

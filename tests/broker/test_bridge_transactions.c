@@ -25,34 +25,47 @@ static struct t_pair pair;
 
 /* ---- writing -------------------------------------------------------------------------------------------------------- */
 
+static struct t_producer *plain, *writers[WRITERS];
+
 struct scene {
     struct t_name topic;
     struct t_name route;
-    struct t_producer *plain;
-    struct t_producer *writers[WRITERS];
     int serial;
     int64_t good; /* records that must be copied */
     int64_t bad;
 };
 
-static void open_scene(struct scene *s, int partitions)
+static int set_up(void **state)
 {
-    *s = (struct scene){.topic = t_unique("txn"), .route = t_unique("txn-route")};
+    (void)state;
     t_pair_open(&pair);
-    t_topic_create(pair.src, s->topic.text, partitions, NULL);
-    s->plain = t_producer_open(pair.source, NULL, NULL);
-    for (int i = 0; i < WRITERS; i++) {
-        char *id = t_printf("%s.%d", s->topic.text, i);
-        s->writers[i] = t_producer_open(pair.source, id, NULL);
-        free(id);
-    }
+    plain = t_producer_open(pair.source, NULL, NULL);
+    for (int i = 0; i < WRITERS; i++)
+        writers[i] = t_producer_open(pair.source, t_unique("txn-writer").text, NULL);
+    return 0;
 }
 
-static void close_scene(struct scene *s)
+static int tear_down(void **state)
 {
-    for (int i = 0; i < WRITERS; i++) t_producer_close(s->writers[i]);
-    t_producer_close(s->plain);
+    (void)state;
+    for (int i = 0; i < WRITERS; i++) t_producer_close(writers[i]);
+    t_producer_close(plain);
     t_pair_close(&pair);
+    return 0;
+}
+
+/* A new topic. Producers meet it side by side with a first record, for each of them waits for its metadata. */
+static void open_scene(struct scene *s)
+{
+    *s = (struct scene){.topic = t_unique("txn"), .route = t_unique("txn-route"), .bad = WRITERS, .good = 1};
+    t_topic_create(pair.src, s->topic.text, PARTITIONS, NULL);
+    for (int i = 0; i < WRITERS; i++) {
+        t_begin(writers[i]);
+        t_send_text(writers[i], s->topic.text, ONLY_BAD, "first", "abort");
+    }
+    t_send_text(plain, s->topic.text, 0, "first", "commit");
+    t_flush(plain);
+    for (int i = 0; i < WRITERS; i++) t_abort(writers[i]);
 }
 
 /* One record, flushed: batches of different producers really stand between each other in the log. */
@@ -71,17 +84,17 @@ static void write_one(struct scene *s, struct t_producer *producer, int partitio
 static void write_round(struct scene *s, int round)
 {
     bool good[WRITERS] = {round % 2 == 0, round % 3 == 0, round % 3 == 1};
-    for (int i = 0; i < WRITERS; i++) t_begin(s->writers[i]);
+    for (int i = 0; i < WRITERS; i++) t_begin(writers[i]);
     for (int n = 0; n < 4; n++) {
-        for (int i = 0; i < WRITERS; i++) write_one(s, s->writers[i], (n + i) % 2, good[i]);
-        write_one(s, s->plain, n % 2, true);
+        for (int i = 0; i < WRITERS; i++) write_one(s, writers[i], (n + i) % 2, good[i]);
+        write_one(s, plain, n % 2, true);
     }
     for (int i = 0; i < WRITERS; i++) {
         int writer = (i + round) % WRITERS;
         if (good[writer])
-            t_commit(s->writers[writer]);
+            t_commit(writers[writer]);
         else
-            t_abort(s->writers[writer]);
+            t_abort(writers[writer]);
     }
 }
 
@@ -89,13 +102,13 @@ static void write_round(struct scene *s, int round)
 static void write_rounds(struct scene *s, int first, int n)
 {
     for (int round = first; round < first + n; round++) write_round(s, round);
-    t_begin(s->writers[0]);
-    for (int n_good = 0; n_good < 5; n_good++) write_one(s, s->writers[0], ONLY_GOOD, true);
-    t_commit(s->writers[0]);
-    t_begin(s->writers[1]);
+    t_begin(writers[0]);
+    for (int n_good = 0; n_good < 5; n_good++) write_one(s, writers[0], ONLY_GOOD, true);
+    t_commit(writers[0]);
+    t_begin(writers[1]);
     for (int p = 0; p < PARTITIONS; p++)
-        for (int i = 0; i < 3 && p != ONLY_GOOD; i++) write_one(s, s->writers[1], p, false);
-    t_abort(s->writers[1]);
+        for (int i = 0; i < 3 && p != ONLY_GOOD; i++) write_one(s, writers[1], p, false);
+    t_abort(writers[1]);
 }
 
 /* ---- judging -------------------------------------------------------------------------------------------------------- */
@@ -167,7 +180,7 @@ static void expect_lag_gone(const struct scene *s, int port)
 static void never_copy_aborted(const char *delivery)
 {
     struct scene s;
-    open_scene(&s, PARTITIONS);
+    open_scene(&s);
     char *once = t_printf("delivery = \"%s\"; stop_at_end = true;", delivery);
     char *follow = t_printf("delivery = \"%s\";", delivery);
     char *to_end = config_of(&s, 0, once);
@@ -175,7 +188,6 @@ static void never_copy_aborted(const char *delivery)
     char *running = config_of(&s, port, follow);
     write_rounds(&s, 0, 4);
     t_bridge_to_end(to_end, 0, END_MS);
-    expect_good_only(&s);
     expect_no_lag_stored(to_end, &s);
     /* The same while it runs, continued behind the control records. */
     struct t_process *bridge = t_bridge(running, NULL);
@@ -184,12 +196,10 @@ static void never_copy_aborted(const char *delivery)
     t_wait_mirrored(&pair, s.topic.text, PARTITIONS, s.good, END_MS);
     expect_lag_gone(&s, port);
     t_bridge_stop(bridge, END_MS);
-    expect_good_only(&s);
     expect_no_lag_stored(to_end, &s);
     /* Nothing is left to do, and that ends too. */
     t_bridge_to_end(to_end, 0, END_MS);
     expect_good_only(&s);
-    close_scene(&s);
     free(once);
     free(follow);
     free(to_end);
@@ -213,35 +223,35 @@ static void test_at_least_once_never_copies_aborted(void **state)
 static void write_open(struct scene *s)
 {
     for (int p = 0; p < PARTITIONS; p++)
-        for (int i = 0; i < 10 && p != 2; i++) write_one(s, s->plain, p, true);
-    t_begin(s->writers[0]);
-    t_begin(s->writers[1]);
-    write_one(s, s->writers[0], 0, true);
-    write_one(s, s->writers[0], 2, true);
-    write_one(s, s->writers[1], 1, false);
+        for (int i = 0; i < 10 && p != 2; i++) write_one(s, plain, p, true);
+    t_begin(writers[0]);
+    t_begin(writers[1]);
+    write_one(s, writers[0], 0, true);
+    write_one(s, writers[0], 2, true);
+    write_one(s, writers[1], 1, false);
     for (int p = 0; p < PARTITIONS; p++)
-        for (int i = 0; i < 10; i++) write_one(s, s->plain, p, true);
+        for (int i = 0; i < 10; i++) write_one(s, plain, p, true);
 }
 
 static void test_open_transaction_does_not_block_the_end(void **state)
 {
     (void)state;
     struct scene s;
-    open_scene(&s, PARTITIONS);
+    open_scene(&s);
     char *config = config_of(&s, 0, "stop_at_end = true;");
     write_open(&s);
     for (int i = 0; i < 2; i++) { /* the second time there is nothing new before the open transactions */
         t_bridge_to_end(config, 0, END_MS);
         t_expect_mirror(&pair, s.topic.text);
         int64_t n = t_count(pair.sink, s.topic.text);
-        T_CHECK(n == 10 + 10 + 0 + 20, "%" PRId64 " records: what is behind an open transaction waits", n);
+        T_CHECK(n == 1 + 10 + 10 + 0 + 20, "%" PRId64 " records: what is behind an open transaction waits",
+                n);
     }
-    t_commit(s.writers[0]);
-    t_abort(s.writers[1]);
+    t_commit(writers[0]);
+    t_abort(writers[1]);
     t_bridge_to_end(config, 0, END_MS);
     expect_good_only(&s);
     expect_no_lag_stored(config, &s);
-    close_scene(&s);
     free(config);
 }
 
@@ -249,7 +259,7 @@ static void test_read_uncommitted_copies_everything(void **state)
 {
     (void)state;
     struct scene s;
-    open_scene(&s, PARTITIONS);
+    open_scene(&s);
     char *config = config_of(&s, 0, "isolation = \"read_uncommitted\"; stop_at_end = true;");
     write_rounds(&s, 0, 2);
     write_open(&s);
@@ -263,11 +273,10 @@ static void test_read_uncommitted_copies_everything(void **state)
         t_log_free(copy);
         expect_no_lag_stored(config, &s);
         if (i > 0) break;
-        t_commit(s.writers[0]);
-        t_abort(s.writers[1]);
+        t_commit(writers[0]);
+        t_abort(writers[1]);
         write_round(&s, 7);
     }
-    close_scene(&s);
     free(config);
 }
 
@@ -279,5 +288,5 @@ int main(void)
         cmocka_unit_test(test_open_transaction_does_not_block_the_end),
         cmocka_unit_test(test_read_uncommitted_copies_everything),
     };
-    return cmocka_run_group_tests_name("bridge: transactional source", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("bridge: transactional source", tests, set_up, tear_down);
 }
