@@ -39,6 +39,7 @@ struct br_catalog {
     pthread_mutex_t lock; /* guards view, trouble, poked, stopping */
     pthread_cond_t wake;
     struct br_catalog_view *view;
+    bool shrink_seen; /* the last round's answer lacked something */
     char trouble[256];
     bool poked;
     bool stopping;
@@ -203,8 +204,25 @@ static void tell_missing(const struct br_catalog *catalog, const struct br_catal
     }
 }
 
+/* True when something the old view has is missing. */
+static bool shrinks(const struct br_catalog_view *old, const struct br_catalog_view *view)
+{
+    for (size_t i = 0; old && i < old->count; i++) {
+        const struct br_source_topic *now = br_catalog_find(view, old->topics[i].name);
+        if (!now || now->partitions < old->topics[i].partitions) return true;
+    }
+    return false;
+}
+
 static void publish(struct br_catalog *catalog, struct br_catalog_view *view)
 {
+    /* A broker that is just coming up may not know every topic yet: a loss is believed when it is told twice. */
+    bool smaller = shrinks(catalog->view, view), believed = catalog->shrink_seen;
+    catalog->shrink_seen = smaller;
+    if (smaller && !believed) {
+        br_catalog_view_unref(view);
+        return;
+    }
     pthread_mutex_lock(&catalog->lock);
     struct br_catalog_view *old = catalog->view;
     bool same = same_view(old, view);

@@ -26,6 +26,7 @@
 
 #define COMMITTED_TIMEOUT_MS 2000
 #define READ_TIMEOUT_MS      10000
+#define BELIEVE_AFTER        (5 * AQ_SEC)
 #define RETRY_US             (20 * AQ_MS)
 
 static int scan_for_snapshot(struct br_worker *worker, int32_t task, struct aq_arena *arena,
@@ -142,7 +143,10 @@ static void tell_waiting(struct br_worker *worker, int32_t index, int64_t now, c
 static void settle(struct br_worker *worker, int32_t index, int rc, struct aq_err *err, int64_t now)
 {
     if (rc == 0) return;
-    if (aq_code_class(rc) == AQ_CLASS_RETRY) {
+    /* What a broker that has just come up says of topics and ends is believed when it goes on saying so. */
+    bool passing = (rc == AQ_E_UNKNOWN_TOPIC || rc == AQ_E_MISMATCH) &&
+                   now - worker->tasks[index].taking_since_us < BELIEVE_AFTER;
+    if (aq_code_class(rc) == AQ_CLASS_RETRY || passing) {
         worker->tasks[index].retry_us = now + RETRY_US;
         tell_waiting(worker, index, now, err);
         return;

@@ -33,6 +33,7 @@
 #include "base/mem.h"
 #include "bridge/selftest.h"
 
+#define DRAIN_PATIENCE (8 * AQ_SEC)
 #define CLOSE_MS 5000
 
 /* ---- what the cycle asks ------------------------------------------------------------------------------------------ */
@@ -203,6 +204,7 @@ void br_worker_fail(struct br_worker *worker, const struct aq_err *err)
 {
     if (worker->err.code != 0) return; /* the first reason is the one to tell */
     worker->err = *err;
+    worker->failed_us = aq_mono_us();
     br_lanes_abort(worker, aq_mono_us());
 }
 
@@ -336,14 +338,27 @@ static bool reached_the_end(const struct br_worker *worker)
     return true;
 }
 
-static void consider_end(struct br_worker *worker)
+/* A stop is bounded: a sink that does not answer must not keep the process. Nothing is lost by going without the commit. */
+static void lose_patience(struct br_worker *worker, int64_t now)
+{
+    int64_t drained_for = now - worker->draining_since_us;
+    if (drained_for > DRAIN_PATIENCE) br_lanes_abort(worker, now);
+    if (drained_for <= 2 * DRAIN_PATIENCE) return;
+    aq_log(AQ_WARN, "the last cycle could not be ended in time; its records will be read again",
+           aq_fs("route", worker->route->name), aq_fi("worker", worker->index));
+    worker->state = BR_WORKER_ENDED;
+}
+
+static void consider_end(struct br_worker *worker, int64_t now)
 {
     if (worker->state == BR_WORKER_RUNNING && (atomic_load(&worker->stop) || reached_the_end(worker))) {
         worker->state = BR_WORKER_DRAINING;
+        worker->draining_since_us = now;
         aq_log(AQ_DEBUG, "draining", aq_fs("route", worker->route->name), aq_fi("worker", worker->index));
     }
     bool idle = br_lanes_idle(worker) && !worker->rewind_due;
-    if (worker->err.code != 0 && idle) {
+    bool failed_long_ago = worker->err.code != 0 && now - worker->failed_us > 2 * DRAIN_PATIENCE;
+    if (worker->err.code != 0 && (idle || failed_long_ago)) {
         worker->state = BR_WORKER_FAILED;
         return;
     }
@@ -351,6 +366,7 @@ static void consider_end(struct br_worker *worker)
     br_lanes_request(worker);
     bool stuck = worker->lane->cycle.state == KC_CYCLE_BROKEN || worker->fenced || worker->blocked_us != 0;
     if (idle && !worker->revoking && (!worker->queue.head || stuck)) worker->state = BR_WORKER_ENDED;
+    else lose_patience(worker, now);
 }
 
 /* ---- the turn ----------------------------------------------------------------------------------------------------- */
@@ -381,7 +397,7 @@ bool br_worker_turn(struct br_worker *worker, int64_t now)
     if (worker->rewind_due && br_lanes_idle(worker)) br_outflow_rewind(worker, now);
     if (worker->retake_due) br_ownership_retake(worker, now);
 
-    consider_end(worker);
+    consider_end(worker, now);
     br_show_publish(worker, now);
     return worker->state != BR_WORKER_ENDED && worker->state != BR_WORKER_FAILED;
 }

@@ -91,6 +91,7 @@ struct br_worker {
     atomic_bool stop;
     enum br_worker_state state;
     struct aq_err err; /* why it failed */
+    int64_t failed_us;
 
     struct aq_names names;
     struct xf_run *run;
@@ -123,6 +124,7 @@ struct br_worker {
     struct kc_producer *selftest_producer;
     int64_t selftest_since_us;
     bool retake_due; /* the outcome of a commit is not known: read the positions from the sink again */
+    int64_t draining_since_us;
     bool rewind_due; /* an abort is through: go back to the committed positions */
 
     struct br_queue queue; /* transformed, to be sent */

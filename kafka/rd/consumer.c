@@ -97,10 +97,10 @@ static rd_kafka_conf_t *consumer_conf(const struct kc_cluster *cluster, const st
     int64_t records = conf->queue_bytes / QUEUED_RECORD_COST;
     if (!code) code = krd_conf_set_int(rk_conf, "queued.max.messages.kbytes", kbytes, err);
     if (!code) code = krd_conf_set_int(rk_conf, "queued.min.messages", records < 1000 ? 1000 : records, err);
-    /* One answer must not be much larger than the queue it goes to. (A single larger batch is still sent.) */
-    if (!code)
-        code = krd_conf_set_int(rk_conf, "fetch.max.bytes",
-                                conf->queue_bytes < 1048576 ? 1048576 : conf->queue_bytes, err);
+    /* The queue's bound is looked at between answers, and an answer counts as it travels, while what it unpacks to is
+     * what it costs: ten times as much is nothing unusual. (A single larger batch is still sent.) */
+    int64_t answer = conf->queue_bytes / 4 < 1048576 ? 1048576 : conf->queue_bytes / 4;
+    if (!code) code = krd_conf_set_int(rk_conf, "fetch.max.bytes", answer, err);
 #if KRD_AT_LEAST(2, 2)
     /* See krd_consumer_nudge() in nudge.c for what this replaces. */
     if (!code) code = krd_conf_set(rk_conf, "fetch.queue.backoff.ms", "2", err);

@@ -198,7 +198,13 @@ static void expect_dead_letter(const struct scene *s, const struct t_record *got
     } else {
         T_CHECK(aq_slice_equal(got->value, bad->value), "another value: %zu bytes", got->value.len);
     }
-    if (s->kind != FUTURE) T_CHECK(got->timestamp == bad->timestamp, "another timestamp");
+    if (s->kind == FUTURE) {
+        char *time = t_printf("%" PRId64, bad->timestamp);
+        expect_text_header(got, "aqueduct.source.timestamp", time);
+        free(time);
+    } else {
+        T_CHECK(got->timestamp == bad->timestamp, "another timestamp");
+    }
     T_CHECK(got->n_headers >= 3 && memcmp(got->headers[0].value.ptr, "1", 1) == 0 &&
                 aq_slice_is_null(got->headers[1].value) && memcmp(got->headers[2].value.ptr, "2", 1) == 0,
             "the record's own headers are gone");
@@ -225,7 +231,8 @@ static void play_fail(enum kind kind, bool exactly_once)
     struct scene s = make_scene(kind, exactly_once);
     char *place = t_printf("%s[0]@%d", s.topic.text, BAD_AT);
     char *config = config_of(&s, "fail", "stop_at_end = true;");
-    for (int i = 0; i < 2; i++) {
+    /* Failing once is no reason to go on the next time. */
+    for (int i = 0; i < (kind == POISON ? 2 : 1); i++) {
         char *words = t_bridge_words(config, 1, END_MS);
         t_expect_words(words, place, kind == POISON ? ": hide: " : ": sink: ", "errors.tolerance", NULL);
         expect_nothing_behind(&s);
@@ -275,7 +282,7 @@ static void play(enum kind kind)
     t_pair_open(&pair);
     for (int exactly_once = 1; exactly_once >= 0; exactly_once--) {
         play_fail(kind, exactly_once);
-        play_skip(kind, exactly_once);
+        if (exactly_once) play_skip(kind, true); /* play_fail ends with it in both deliveries */
         play_dead_letter(kind, exactly_once);
     }
     t_pair_close(&pair);

@@ -302,6 +302,25 @@ static void positions_and_marks_are_the_same_thing(void **state)
     stop(&f);
 }
 
+static void several_bad_records_are_remembered_until_they_are_behind(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f);
+    for (int64_t offset = 10; offset < 20; offset++) br_partition_poison(&f.p, offset, AQ_E_TOO_LARGE);
+    br_partition_poison(&f.p, 10, AQ_E_BAD_TIMESTAMP); /* the first word counts */
+    assert_int_equal(f.p.poison_count, 10);
+    assert_int_equal(br_partition_find_poison(&f.p, 10)->code, AQ_E_TOO_LARGE);
+    assert_null(br_partition_find_poison(&f.p, 20));
+    br_partition_rewind(&f.p);
+    assert_int_equal(f.p.poison_count, 10);
+    br_partition_forget_poison(&f.p, 18);
+    assert_int_equal(f.p.poison_count, 2);
+    assert_null(br_partition_find_poison(&f.p, 17));
+    assert_non_null(br_partition_find_poison(&f.p, 18));
+    stop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +336,7 @@ int main(void)
         cmocka_unit_test(an_end_is_forgotten_with_what_was_read_before_it),
         cmocka_unit_test(a_partition_without_a_record_has_no_lag),
         cmocka_unit_test(positions_and_marks_are_the_same_thing),
+        cmocka_unit_test(several_bad_records_are_remembered_until_they_are_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
