@@ -41,7 +41,9 @@ variants=()
 [[ $only == aqueduct ]] || variants+=("mm2 at_least_once" "mm2 exactly_once")
 
 run_variant() {
-    local program=$1 delivery=$2 line command=()
+    local program=$1 delivery=$2 line load command=()
+    # What else the machine did just before: rows with much of it say little.
+    read -r load _ </proc/loadavg
     case $program in
         aqueduct)
             aqueduct_config "$delivery" "$topic" true
@@ -55,8 +57,8 @@ run_variant() {
     line=$("$TOOLS/watch_sink" --brokers "$AQUEDUCT_SINK" --topic "$topic" --partitions "$partitions" \
         --records "$records" -- "${command[@]}") || echo "FAILED: $program $delivery" >&2
     printf '%s %s %s\n' "$program" "$delivery" "$line" >>"$work/results"
-    printf '%-6s %-9s %-14s %10s %9s %8s %9s\n' "$round" "$program" "$delivery" "$(field rate "$line")" \
-        "$(field first_s "$line")" "$(field cpu_s "$line")" "$(field peak_mb "$line")"
+    printf '%-6s %-9s %-14s %10s %9s %8s %9s %6s\n' "$round" "$program" "$delivery" "$(field rate "$line")" \
+        "$(field first_s "$line")" "$(field cpu_s "$line")" "$(field peak_mb "$line")" "$load"
     # A fast copy that is not a copy would win every benchmark. MirrorMaker's at-least-once may repeat.
     if [[ $verify == 1 && $round == 1 ]]; then
         local mode=--identical
@@ -111,7 +113,7 @@ printf '%s records of %s bytes, lz4, %s partitions; %s rounds in turns\n' "$reco
 "$TOOLS/orders_gen" --brokers "$AQUEDUCT_SOURCE" --topic "$topic" --records "$records" --size "$size" \
     --partitions "$partitions" --codec lz4 | sed 's/^/source: /'
 clean "$topic"
-printf '%-6s %-9s %-14s %10s %9s %8s %9s\n' round program delivery records/s first/s CPU-s peak-MB
+printf '%-6s %-9s %-14s %10s %9s %8s %9s %6s\n' round program delivery records/s first/s CPU-s peak-MB load
 for ((round = 1; round <= rounds; round++)); do
     for variant in "${variants[@]}"; do
         # shellcheck disable=SC2086  # two words

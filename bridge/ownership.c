@@ -154,7 +154,7 @@ static int start_partition(struct br_worker *worker, struct br_task *task,
         br_anomaly_topic_id(worker, p, topic->id);
         return 0;
     }
-    memcpy(p->topic_id, topic->id, sizeof(p->topic_id));
+    if (topic->id[0]) memcpy(p->topic_id, topic->id, sizeof(p->topic_id));
     rc = note_end(worker, p, err);
     if (rc != 0) return rc;
     return br_ownership_read_from_mark(worker, p, true, err);

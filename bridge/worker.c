@@ -34,7 +34,7 @@
 #include "bridge/selftest.h"
 
 #define DRAIN_PATIENCE (8 * AQ_SEC)
-#define CLOSE_MS 5000
+#define CLOSE_MS       5000
 
 /* ---- what the cycle asks ------------------------------------------------------------------------------------------ */
 
@@ -365,8 +365,10 @@ static void consider_end(struct br_worker *worker, int64_t now)
     if (worker->state != BR_WORKER_DRAINING) return;
     br_lanes_request(worker);
     bool stuck = worker->lane->cycle.state == KC_CYCLE_BROKEN || worker->fenced || worker->blocked_us != 0;
-    if (idle && !worker->revoking && (!worker->queue.head || stuck)) worker->state = BR_WORKER_ENDED;
-    else lose_patience(worker, now);
+    if (idle && !worker->revoking && (!worker->queue.head || stuck))
+        worker->state = BR_WORKER_ENDED;
+    else
+        lose_patience(worker, now);
 }
 
 /* ---- the turn ----------------------------------------------------------------------------------------------------- */

@@ -6,8 +6,12 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "kafka/rd/rd.h"
+
+#define IDS_TIMEOUT_MS 1500
+#define IDS_PAUSE_US   (60 * AQ_SEC)
 
 static int by_name(const void *a, const void *b)
 {
@@ -58,15 +62,20 @@ static void copy_ids(const rd_kafka_DescribeTopics_result_t *result, struct kc_t
     }
 }
 
-static int add_ids(struct kc_admin *admin, int64_t timeout_ms, struct kc_topics *ret, struct aq_err *err)
+/* Ids are a help, not a need: where they cannot be had (an embedded cluster, a right that is missing, a controller that
+ * is just moving) topics go without for a minute, and fingerprints alone tell a recreated one. */
+static void add_ids(struct kc_admin *admin, int64_t timeout_ms, struct kc_topics *ret)
 {
+    int64_t now = aq_mono_us();
+    if (now < admin->no_ids_until_us) return;
     const char **names = aq_calloc(ret->count + 1, sizeof(*names));
     size_t n = 0;
     for (size_t i = 0; i < ret->count; i++) {
         if (!ret->list[i].error) names[n++] = ret->list[i].name;
     }
-    int code = 0;
     if (n > 0) {
+        struct aq_err err = {0};
+        if (timeout_ms > IDS_TIMEOUT_MS) timeout_ms = IDS_TIMEOUT_MS;
         rd_kafka_TopicCollection_t *topics = rd_kafka_TopicCollection_of_topic_names(names, n);
         rd_kafka_AdminOptions_t *options =
             krd_admin_options(admin, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout_ms);
@@ -74,23 +83,22 @@ static int add_ids(struct kc_admin *admin, int64_t timeout_ms, struct kc_topics 
         rd_kafka_AdminOptions_destroy(options);
         rd_kafka_TopicCollection_destroy(topics);
         rd_kafka_event_t *event = NULL;
-        code = krd_admin_wait(admin, RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT, timeout_ms,
-                              (struct krd_try){"describe", "Describe"}, "the topics", &event, err);
+        int code = krd_admin_wait(admin, RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT, timeout_ms,
+                                  (struct krd_try){"describe", "Describe"}, "the topics", &event, &err);
+        if (code) admin->no_ids_until_us = now + IDS_PAUSE_US;
         if (!code) {
             copy_ids(rd_kafka_event_DescribeTopics_result(event), ret);
             rd_kafka_event_destroy(event);
         }
     }
     free(names);
-    return code;
 }
 
 #else
 
-static int add_ids(struct kc_admin *admin, int64_t timeout_ms, struct kc_topics *ret, struct aq_err *err)
+static void add_ids(struct kc_admin *admin, int64_t timeout_ms, struct kc_topics *ret)
 {
-    (void)admin, (void)timeout_ms, (void)ret, (void)err;
-    return 0;
+    (void)admin, (void)timeout_ms, (void)ret;
 }
 
 #endif
@@ -102,11 +110,13 @@ int krd_admin_topics(struct kc_admin *admin, int64_t timeout_ms, struct kc_topic
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_resp_err_t error = rd_kafka_metadata(admin->client.rk, 1, NULL, &metadata, (int)timeout_ms);
     if (error) {
+        aq_arena_finish(&ret->arena);
         return krd_fail(err, &admin->client, error, NULL, (struct krd_try){"list", "Describe"}, "the topics");
     }
     copy_topics(metadata, ret);
     rd_kafka_metadata_destroy(metadata);
-    return add_ids(admin, timeout_ms, ret, err);
+    add_ids(admin, timeout_ms, ret);
+    return 0;
 }
 
 /* ---- configs -------------------------------------------------------------------------------------------------------- */

@@ -308,6 +308,7 @@ void krd_reader_seen_versions(const struct kc_reader *reader, struct kc_seen_ver
 
 struct kc_admin {
     struct krd_client client;
+    int64_t no_ids_until_us; /* topic ids could not be had: not asked for before */
     rd_kafka_queue_t *queue; /* answers of admin requests */
 };
 

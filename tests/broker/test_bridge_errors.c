@@ -15,9 +15,8 @@
 
 #define END_MS 60000
 #define GOOD   40
-#define BAD_AT \
-    25 /* offset of the first bad record in partition 0; the next, and one further on, are bad as well */
-#define BAD 3
+#define BAD_AT 25 /* offset of the first bad record in partition 0; the next is bad as well */
+#define BAD    2
 
 enum kind { POISON, TOO_LARGE, FUTURE };
 
@@ -46,7 +45,7 @@ static char *config_of(const struct scene *s, const char *tolerance, const char 
                     strcmp(tolerance, "dead_letter") == 0 ? "\";" : "");
 }
 
-static const int64_t bad_offsets[BAD] = {BAD_AT, BAD_AT + 1, BAD_AT + 5};
+static const int64_t bad_offsets[BAD] = {BAD_AT, BAD_AT + 1};
 
 static bool is_bad(int64_t offset)
 {
@@ -247,13 +246,13 @@ static void play_fail(enum kind kind, bool exactly_once)
     free(place);
 }
 
-static void play_skip(enum kind kind, bool exactly_once)
+static void play_skip(enum kind kind)
 {
-    struct scene s = make_scene(kind, exactly_once);
+    struct scene s = make_scene(kind, true);
     char *place = t_printf("topic=%s partition=0 offset=%d", s.topic.text, BAD_AT);
     char *config = config_of(&s, "skip", "stop_at_end = true;");
     char *words = t_bridge_words(config, 0, END_MS);
-    t_expect_words(words, "bad record skipped", place, "\n  skipped                     3  ", NULL);
+    t_expect_words(words, "bad record skipped", place, "\n  skipped                     2  ", NULL);
     expect_good(&s, 0, -1);
     expect_good(&s, 1, -1);
     free(words);
@@ -266,7 +265,7 @@ static void play_dead_letter(enum kind kind, bool exactly_once)
     struct scene s = make_scene(kind, exactly_once);
     char *config = config_of(&s, "dead_letter", "stop_at_end = true;");
     char *words = t_bridge_words(config, 0, END_MS);
-    t_expect_words(words, "\n  dead letters                3  ", NULL);
+    t_expect_words(words, "\n  dead letters                2  ", NULL);
     expect_good(&s, 0, -1);
     expect_good(&s, 1, -1);
     expect_dead_letters(&s);
@@ -277,14 +276,15 @@ static void play_dead_letter(enum kind kind, bool exactly_once)
     free(config);
 }
 
+/* What differs in at_least_once is the same for both kinds the sink refuses: one shows `fail`, the other dead letters. */
 static void play(enum kind kind)
 {
     t_pair_open(&pair);
-    for (int exactly_once = 1; exactly_once >= 0; exactly_once--) {
-        play_fail(kind, exactly_once);
-        if (exactly_once) play_skip(kind, true); /* play_fail ends with it in both deliveries */
-        play_dead_letter(kind, exactly_once);
-    }
+    play_fail(kind, true);
+    play_skip(kind);
+    play_dead_letter(kind, true);
+    if (kind != FUTURE) play_fail(kind, false);
+    if (kind != TOO_LARGE) play_dead_letter(kind, false);
     t_pair_close(&pair);
 }
 
