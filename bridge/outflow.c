@@ -291,8 +291,9 @@ static bool refused(struct br_worker *worker, struct aq_batch *batch, int code, 
         return false;
     default: break;
     }
-    if (code == AQ_E_UNKNOWN_TOPIC) {
-        /* Created or grown a moment ago: the client's metadata is not there yet. */
+    if (code == AQ_E_UNKNOWN_TOPIC || code == AQ_E_CONFIG) {
+        /* Created or grown a moment ago and not in the client's metadata yet, or refused by a controller that has no broker
+         * to put it on at the moment; the catalog has logged the reason and tries again. */
         blocked(worker, now, err);
         return false;
     }

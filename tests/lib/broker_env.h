@@ -87,7 +87,13 @@ static inline const char *kt_topic(struct kt_env *env, struct kc_admin *admin, c
         .configs = all,
         .n_configs = n,
     };
-    kt_check(kc_rd_ops.admin_create_topic(admin, &spec, KT_TIMEOUT_MS, &err), &err, "create topic");
+    /* A broker that was paused or restarted is "fenced" by its controller for a moment: no place for a replica. */
+    int64_t until = aq_mono_us() + KT_TIMEOUT_MS * AQ_MS;
+    int code;
+    while ((code = kc_rd_ops.admin_create_topic(admin, &spec, KT_TIMEOUT_MS, &err)) == AQ_E_CONFIG &&
+           aq_mono_us() < until)
+        aq_sleep_ms(100);
+    kt_check(code, &err, "create topic");
     return spec.name;
 }
 
