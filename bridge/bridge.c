@@ -79,12 +79,30 @@ static int start_workers(struct br_bridge *bridge, struct br_run *run, struct aq
     return 0;
 }
 
+/* First contact, state topic and topics. A broker that goes away in the middle of it is waited for like one that was never
+ * there: for connect_timeout in all. */
+static int prepare_run(struct br_bridge *bridge, struct br_run *run, struct aq_err *err)
+{
+    int64_t source_ms = run->route->source->connect_timeout_ms,
+            sink_ms = run->route->sink->connect_timeout_ms;
+    int64_t deadline = run->started_us + (source_ms > sink_ms ? source_ms : sink_ms) * AQ_MS;
+    for (;;) {
+        int rc = br_catalog_connect(run->catalog, &bridge->stopping, err);
+        if (rc == 0) rc = br_catalog_refresh(run->catalog, err);
+        bool passing = rc != 0 && rc != AQ_E_STOPPED && aq_code_class(rc) == AQ_CLASS_RETRY;
+        if (!passing || atomic_load(&bridge->stopping)) return rc;
+        if (aq_mono_us() >= deadline) return err->code = AQ_E_UNREACHABLE;
+        aq_log(AQ_WARN, "a cluster went away while the route was starting, trying again",
+               aq_fs("route", run->route->name), aq_fs("reason", err->text));
+        aq_sleep_ms(200);
+    }
+}
+
 static int start_run(struct br_bridge *bridge, struct br_run *run, struct aq_err *err)
 {
     run->started_us = aq_mono_us();
     run->catalog = br_catalog_create(bridge->ops, run->route);
-    int rc = br_catalog_connect(run->catalog, &bridge->stopping, err);
-    if (rc == 0) rc = br_catalog_refresh(run->catalog, err);
+    int rc = prepare_run(bridge, run, err);
     if (rc == 0) rc = br_catalog_start(run->catalog, err);
     if (rc == 0) rc = start_workers(bridge, run, err);
     if (rc != 0) return aq_err_in(err, "route %s", run->route->name);

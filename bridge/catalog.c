@@ -124,9 +124,12 @@ int br_catalog_connect(struct br_catalog *catalog, const atomic_bool *stop, stru
 {
     const struct br_route *route = catalog->route;
     int rc;
-    if ((rc = catalog->ops->admin_open(route->source, "aqueduct-admin", &catalog->source, err)) != 0)
+    if (!catalog->source &&
+        (rc = catalog->ops->admin_open(route->source, "aqueduct-admin", &catalog->source, err)) != 0)
         return rc;
-    if ((rc = catalog->ops->admin_open(route->sink, "aqueduct-admin", &catalog->sink, err)) != 0) return rc;
+    if (!catalog->sink &&
+        (rc = catalog->ops->admin_open(route->sink, "aqueduct-admin", &catalog->sink, err)) != 0)
+        return rc;
     catalog->facts = (struct kc_route_facts){
         .route = route->name, .tasks = (int32_t)route->tasks, .map_version = 1, .created_ms = aq_wall_ms()};
     rc = connect_cluster(catalog, route->source, catalog->source, catalog->facts.source_id, stop, err);

@@ -342,7 +342,10 @@ static bool send_batch(struct br_worker *worker, struct aq_batch *before, struct
     worker->blocked_us = 0;
     take_out(&worker->queue, before, batch, next);
     if (worker->careful && batch->produced < worker->careful_n) return true; /* note_part() moves the mark */
-    if (p->under_way == 0) batch->alone_us = now;
+    if (p->under_way == 0) {
+        batch->alone_us = now;
+        p->pass = worker->pass;
+    }
     br_partition_sent(p, batch);
     if (br_lanes_exactly_once(worker)) kc_cycle_touch(&worker->lane->cycle, p->task);
     return true;
@@ -361,10 +364,16 @@ static void note_part(struct br_worker *worker, struct aq_batch *batch, uint32_t
     if (moved && br_lanes_exactly_once(worker)) kc_cycle_touch(&worker->lane->cycle, p->task);
 }
 
-/* True while enough of this partition is under way. */
-static bool is_busy(const struct br_partition *p, const struct aq_batch *batch, uint32_t limit)
+/* True while enough of this partition is under way: two requests' worth when the sink answers quickly; else one, made of
+ * all the batches that waited for the last answer (small ones would otherwise each pay for a round trip of their own). */
+static bool is_busy(const struct br_worker *worker, const struct br_partition *p,
+                    const struct aq_batch *batch)
 {
-    return batch->produced == 0 && p->under_way >= limit;
+    if (batch->produced > 0 || p->under_way == 0) return false;
+    uint64_t limit = worker->quick ? 2 : 1;
+    bool full = p->under_way_records >= limit * BR_BATCH_RECORDS ||
+                p->under_way_bytes >= limit * (uint64_t)worker->route->batch_bytes * 15 / 16;
+    return full || (!worker->quick && p->pass != worker->pass);
 }
 
 /* The oldest batches of every partition that may have more under way. What cannot go ends the round, so that the order
@@ -372,10 +381,11 @@ static bool is_busy(const struct br_partition *p, const struct aq_batch *batch, 
 static void send_queue(struct br_worker *worker, int64_t now)
 {
     struct aq_batch *before = NULL;
-    uint32_t limit = worker->answer_us > QUICK_ANSWER ? 1 : 2;
+    worker->pass++;
+    worker->quick = worker->answer_us <= QUICK_ANSWER + worker->route->linger_ms * AQ_MS;
     for (struct aq_batch *next, *batch = worker->queue.head; batch && worker->err.code == 0; batch = next) {
         next = batch->next;
-        if (is_busy(batch->owner, batch, limit)) {
+        if (is_busy(worker, batch->owner, batch)) {
             before = batch;
             continue;
         }

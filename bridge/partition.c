@@ -51,6 +51,7 @@ void br_partition_set(struct br_partition *p, const struct br_mark *mark)
 {
     AQ_ASSERT(p->count == 0);
     p->under_way = 0;
+    p->under_way_records = p->under_way_bytes = 0;
     p->end_ahead = -1;
     p->read = p->sent = p->acked = p->writing = p->committed = *mark;
 }
@@ -106,6 +107,8 @@ void br_partition_sent(struct br_partition *p, const struct aq_batch *batch)
     AQ_ASSERT(flight != NULL && flight->after.next > p->sent.next);
     p->sent = flight->after;
     p->under_way++;
+    p->under_way_records += batch->n;
+    p->under_way_bytes += batch->bytes;
 }
 
 bool br_partition_sent_part(struct br_partition *p, const struct aq_batch *batch)
@@ -133,7 +136,10 @@ bool br_partition_acked(struct br_partition *p, const struct aq_batch *batch)
     struct br_flight *flight = find_flight(p, batch);
     AQ_ASSERT(flight != NULL && flight->after.next <= p->sent.next && p->under_way > 0);
     flight->done = true;
+    AQ_ASSERT(p->under_way_records >= batch->n && p->under_way_bytes >= batch->bytes);
     p->under_way--;
+    p->under_way_records -= batch->n;
+    p->under_way_bytes -= batch->bytes;
     if (batch->sink_topic && batch->sink_offset >= 0) {
         p->sink_topic = batch->sink_topic;
         p->sink_partition = batch->sink_partition;

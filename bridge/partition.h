@@ -70,8 +70,10 @@ struct br_partition {
     const struct aq_name *sink_topic;
     int32_t sink_partition;
     int64_t sink_offset;
-    uint32_t under_way;        /* batches handed over and not acknowledged */
-    struct br_flight *flights; /* ring, in offset order */
+    uint32_t under_way;                          /* batches handed over and not acknowledged, */
+    uint64_t under_way_records, under_way_bytes; /* and what is in them */
+    uint64_t pass;                               /* the worker's send pass that found nothing under way */
+    struct br_flight *flights;                   /* ring, in offset order */
     uint32_t head, count, cap;
 };
 

@@ -140,11 +140,14 @@ int br_state_topic_facts(const struct kc_ops *ops, const struct br_route *route,
 static int patient_watermarks(const struct kc_ops *ops, const struct br_route *route, struct kc_admin *sink,
                               int64_t *low, int64_t *high, struct aq_err *err)
 {
-    int64_t deadline = aq_mono_us() + ADMIN_TIMEOUT_MS * AQ_MS;
+    int64_t patience_ms = route->sink->connect_timeout_ms > ADMIN_TIMEOUT_MS ? route->sink->connect_timeout_ms
+                                                                             : ADMIN_TIMEOUT_MS;
+    int64_t deadline = aq_mono_us() + patience_ms * AQ_MS;
     for (;;) {
         int rc = ops->admin_watermarks(sink, route->state_topic, 0, ADMIN_TIMEOUT_MS, low, high, err);
         bool passing = rc == AQ_E_UNKNOWN_TOPIC || (rc != 0 && aq_code_class(rc) == AQ_CLASS_RETRY);
-        if (!passing || aq_mono_us() > deadline) return rc;
+        if (!passing) return rc;
+        if (aq_mono_us() > deadline) return err->code = AQ_E_UNREACHABLE;
         aq_sleep_ms(10);
     }
 }

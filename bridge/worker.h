@@ -135,6 +135,8 @@ struct br_worker {
     uint64_t in_flight; /* bytes read and not yet released: queue and producer */
     struct br_throttle throttle;
     uint32_t round_robin;
+    uint64_t pass;      /* counts rounds of sending */
+    bool quick;         /* the sink answers quickly: two requests of a partition may be under way */
     int64_t answer_us;  /* what one produce request takes, averaged */
     int64_t blocked_us; /* since when the head of the queue cannot be sent; 0 */
 
