@@ -271,6 +271,17 @@ int krd_producer_send_own(struct kc_producer *producer, const char *topic, int32
 
 /* ---- delivery reports ----------------------------------------------------------------------------------------------- */
 
+/* From 2.4 on (KIP-467) only the culprit has the broker's reason, its neighbours in the batch say so. */
+static bool failed_for_another(rd_kafka_resp_err_t error)
+{
+#if KRD_AT_LEAST(2, 4)
+    return error == RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD;
+#else
+    (void)error;
+    return false;
+#endif
+}
+
 static void note_failure(struct kc_producer *producer, const rd_kafka_message_t *message,
                          struct aq_record *rec)
 {
@@ -279,8 +290,9 @@ static void note_failure(struct kc_producer *producer, const rd_kafka_message_t 
     bool purged =
         message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
     if (purged && producer->purging) return;
-    if (failure->code && (purged || !producer->failure_is_echo)) return;
-    producer->failure_is_echo = purged;
+    bool echo = purged || failed_for_another(message->err);
+    if (failure->code && (echo || !producer->failure_is_echo)) return;
+    producer->failure_is_echo = echo;
     failure->code = krd_code(message->err, AQ_E_DELIVERY);
     /* A report's own time-out means the record was not delivered; retrying it is not for the caller to decide. */
     if (aq_code_class(failure->code) == AQ_CLASS_RETRY) failure->code = AQ_E_DELIVERY;
