@@ -99,6 +99,12 @@ struct aq_batch *br_intake_poll(struct br_worker *worker, int64_t now)
     /* Of a suspect only what is read again from its last record counts. */
     bool wanted = p->state == BR_PARTITION_READING && p->reset_to < 0 && !p->suspect;
     if (wanted && p->verify) wanted = verify_first(worker, p, batch);
+    if (!wanted && p->state == BR_PARTITION_READING) {
+        /* Records that nobody took: an end of partition heard of from now on lies behind a hole, and must not be stepped
+         * to, until the partition is read again from its mark. */
+        p->untaken = true;
+        p->suspect = worker->suspects = true;
+    }
     uint32_t fresh = wanted ? skip_known(p, batch) : 0;
     if (fresh == 0) {
         aq_batch_release(batch);
@@ -117,7 +123,9 @@ struct aq_batch *br_intake_poll(struct br_worker *worker, int64_t now)
 
 static void at_end(struct br_worker *worker, struct br_partition *p, int64_t offset)
 {
-    if (p->state != BR_PARTITION_READING || p->reset_to >= 0) return;
+    if (p->state != BR_PARTITION_READING || p->reset_to >= 0 || p->suspect || p->untaken) return;
+    p->verify =
+        false; /* the record to compare with would have come before the end: it is gone (compaction) */
     if (p->read.next >= 0 && offset < p->read.next) {
         br_anomaly_short_log(worker, p, offset);
         return;

@@ -63,6 +63,7 @@ int br_ownership_read_from_mark(struct br_worker *worker, struct br_partition *p
 {
     p->verify = verify && p->read.last_offset >= 0;
     p->reached_end = false;
+    p->untaken = false;
     p->end_ahead = -1;
     int64_t offset = p->verify ? p->read.last_offset : p->read.next;
     int rc = worker->ops->consumer_assign(worker->consumer, p->topic->text, p->partition, offset, p, err);

@@ -55,6 +55,7 @@ struct br_partition {
     bool has_position;        /* committed means something */
     bool verify;              /* the next record read must be the one `read` remembers */
     bool suspect;      /* something happened to it: read again from the last record, to prove it the same */
+    bool untaken;      /* a batch of it was thrown away since it was assigned: only reading again helps */
     int64_t reset_to;  /* an anomaly was reported: reading goes on from here; -1 none */
     bool reached_end;  /* an end-of-partition event came since it was assigned */
     int64_t end_ahead; /* the latest such event's offset, to step to when nothing is in flight; -1 none */

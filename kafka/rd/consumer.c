@@ -219,6 +219,7 @@ int krd_consumer_unassign(struct kc_consumer *consumer, const char *topic, int32
     int code = change_assignment(consumer, part, RD_KAFKA_OFFSET_INVALID, false, err);
     if (code) return code;
     part->live = false;
+    krd_events_forget(&consumer->events, part->owner);
     part->owner = NULL;
     drop_leftovers(consumer, part);
     return 0;

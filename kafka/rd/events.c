@@ -36,6 +36,14 @@ bool krd_events_take(struct krd_events *events, struct kc_event *ret)
     return true;
 }
 
+void krd_events_forget(struct krd_events *events, const void *owner)
+{
+    size_t kept = events->first;
+    for (size_t i = events->first; i < events->count; i++)
+        if (events->list[i].owner != owner) events->list[kept++] = events->list[i];
+    events->count = kept;
+}
+
 void krd_events_finish(struct krd_events *events)
 {
     free(events->list);
