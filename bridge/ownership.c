@@ -93,6 +93,15 @@ void br_ownership_drop_task(struct br_worker *worker, int32_t index)
     *task = (struct br_task){.state = BR_TASK_FOREIGN};
 }
 
+/* What the sink has of the task must be looked up from now on. */
+static void begin_taking(struct br_worker *worker, struct br_task *task, int64_t now)
+{
+    task->state = BR_TASK_TAKING;
+    task->assignment = ++worker->assignments;
+    task->taking_since_us = now;
+    task->retry_us = 0;
+}
+
 void br_ownership_retake(struct br_worker *worker, int64_t now)
 {
     AQ_ASSERT(worker->in_flight == 0);
@@ -100,8 +109,7 @@ void br_ownership_retake(struct br_worker *worker, int64_t now)
     for (int32_t t = 0; t < worker->n_tasks; t++) {
         if (worker->tasks[t].state != BR_TASK_OWNED) continue;
         br_ownership_drop_task(worker, t);
-        worker->tasks[t].state = BR_TASK_TAKING;
-        worker->tasks[t].taking_since_us = now;
+        begin_taking(worker, &worker->tasks[t], now);
     }
 }
 
@@ -243,9 +251,7 @@ static void take_tasks(struct br_worker *worker, const struct kc_member_event *e
         AQ_ASSERT(index >= 0 && index < worker->n_tasks);
         struct br_task *task = &worker->tasks[index];
         if (task->state != BR_TASK_FOREIGN) continue;
-        task->state = BR_TASK_TAKING;
-        task->taking_since_us = now;
-        task->retry_us = 0;
+        begin_taking(worker, task, now);
     }
     aq_log(AQ_INFO, "tasks assigned", aq_fs("route", worker->route->name), aq_fi("worker", worker->index),
            aq_fi("tasks", (int64_t)event->n_partitions));

@@ -31,6 +31,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bridge/lookup.h"
 #include "bridge/selftest.h"
 
 #define DRAIN_PATIENCE (8 * AQ_SEC)
@@ -153,6 +154,9 @@ int br_worker_open(struct br_worker *worker, struct aq_err *err)
     if (rc != 0) return rc;
     rc = worker->ops->reader_open(route->sink, worker->instance, route->group, &worker->reader, err);
     if (rc != 0) return rc;
+    worker->lookup = br_lookup_create(worker->ops, route, worker->catalog, worker->reader);
+    rc = br_lookup_start(worker->lookup, err);
+    if (rc != 0) return rc;
     for (int i = 0; i < worker->n_lanes; i++) kc_cycle_set_member(&worker->lanes[i].cycle, worker->member);
     br_lane_open_all(worker, aq_mono_us());
     if (worker->err.code != 0) {
@@ -179,6 +183,8 @@ void br_worker_close(struct br_worker *worker)
         br_outflow_forget_task(worker, t);
         br_ownership_drop_task(worker, t);
     }
+    br_lookup_destroy(worker->lookup);
+    worker->lookup = NULL;
     if (worker->reader) worker->ops->reader_close(worker->reader, CLOSE_MS);
     if (worker->consumer) worker->ops->consumer_close(worker->consumer, CLOSE_MS);
     worker->reader = NULL;
@@ -397,7 +403,7 @@ bool br_worker_turn(struct br_worker *worker, int64_t now)
         kc_cycle_idle(&worker->lane->cycle, now);
     step_cycles(worker, now);
     if (worker->rewind_due && br_lanes_idle(worker)) br_outflow_rewind(worker, now);
-    if (worker->retake_due) br_ownership_retake(worker, now);
+    if (worker->retake_due && !worker->rewind_due) br_ownership_retake(worker, now);
 
     consider_end(worker, now);
     br_show_publish(worker, now);

@@ -50,6 +50,8 @@ struct br_task {
     bool write_first;    /* a first snapshot must be written even without records (start = latest …) */
     int64_t retry_us;    /* take-over: not before */
     int64_t taking_since_us;
+    uint64_t assignment;       /* grows whenever the task has to be taken (again) */
+    struct kc_pointer pointer; /* as it was when the task was taken; offset -1: none */
     struct br_partition **partitions;
     size_t count, cap;
 };
@@ -82,6 +84,8 @@ struct br_lane {
 
 enum br_worker_state { BR_WORKER_RUNNING, BR_WORKER_DRAINING, BR_WORKER_ENDED, BR_WORKER_FAILED };
 
+struct br_lookup;
+
 struct br_worker {
     const struct kc_ops *ops;
     const struct br_route *route;
@@ -97,7 +101,9 @@ struct br_worker {
     struct xf_run *run;
     struct kc_consumer *consumer;
     struct kc_member *member;
-    struct kc_reader *reader;
+    struct kc_reader *reader; /* the lookup's */
+    struct br_lookup *lookup;
+    bool looking_up; /* an answer is on its way: no long waits elsewhere */
     struct br_lane lanes[BR_LANES];
     int n_lanes;          /* 2 in exactly_once, else 1 */
     struct br_lane *lane; /* the one records are sent on */
@@ -119,6 +125,7 @@ struct br_worker {
     int64_t end_total;              /* stop_at_end: records there were to mirror */
     struct kc_member_event pending; /* the event being answered */
     bool joined;                    /* assigned at least once */
+    uint64_t assignments;           /* tasks put to TAKING so far */
     bool self_tested;               /* exactly_once: the sink's coordinator was seen to fence */
     enum { BR_SELFTEST_IDLE, BR_SELFTEST_OFFERED, BR_SELFTEST_WITHDRAWING } selftest;
     struct kc_producer *selftest_producer;

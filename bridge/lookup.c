@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Looking up positions (bridge/lookup.h).
+ *
+ * An ordinary pass: ask the sink's coordinator for the committed pointer of partition t of the state topic, in the form
+ * that refuses to answer while a transaction still holds it (require_stable); read exactly the record it points to;
+ * compare its sequence and checksum with the pointer's metadata. Two requests, however long the route has run.
+ *
+ * While the former owner's last transaction is open, the answer is UNSTABLE, and the worker asks again: reading anything
+ * else instead would repeat or skip what that transaction is about to commit. It ends when its owner commits or aborts,
+ * or when transaction_timeout is over.
+ *
+ * A failing pass: no pointer, but the state partition has records: the group's offsets expired or were deleted. We are a
+ * member by now, so older owners are fenced; take the high watermark, read committed records up to it (which waits for
+ * every open transaction below it), use the newest snapshot and say so.
+ *
+ * Invariants: code 0 means a verified snapshot, or the certainty that there is none.
+ */
+#include "bridge/lookup.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "bridge/route.h"
+
+#define COMMITTED_TIMEOUT_MS 2000
+#define READ_TIMEOUT_MS      10000
+
+struct br_lookup {
+    const struct kc_ops *ops;
+    const struct br_route *route;
+    struct br_catalog *catalog;
+    struct kc_reader *reader;
+    atomic_int state;
+    struct br_found *list;
+    size_t n;
+    struct aq_arena arena;
+    pthread_t thread;
+    bool running;
+    bool stop;
+    pthread_mutex_t lock; /* guards stop; orders list and state between the threads together with `state` */
+    pthread_cond_t wake;
+};
+
+/* ---- one task ----------------------------------------------------------------------------------------------------- */
+
+static int scan_for_snapshot(struct br_lookup *lookup, int32_t task, struct kc_stored *ret,
+                             struct aq_err *err)
+{
+    const char *topic = lookup->route->state_topic;
+    int64_t low, high;
+    ret->offset = -1;
+    int rc = lookup->ops->admin_watermarks(br_catalog_sink(lookup->catalog), topic, task, READ_TIMEOUT_MS,
+                                           &low, &high, err);
+    if (rc != 0 || high <= low) return rc;
+    rc = lookup->ops->reader_scan_last(lookup->reader, topic, task, AQ_LIT(KC_POSITION_KEY), high,
+                                       READ_TIMEOUT_MS, &lookup->arena, ret, err);
+    if (rc == 0 && ret->offset >= 0)
+        aq_log(
+            AQ_WARN,
+            "no committed pointer leads to a position (expired, deleted or compacted); using the newest in the state topic",
+            aq_fs("route", lookup->route->name), aq_fs("topic", topic), aq_fi("task", task),
+            aq_fi("offset", ret->offset));
+    return rc;
+}
+
+static int check_snapshot(struct br_lookup *lookup, int32_t task, const struct kc_snapshot *snapshot,
+                          struct aq_err *err)
+{
+    int rc = kc_facts_check(&snapshot->facts, br_catalog_facts(lookup->catalog), err);
+    if (rc == 0 && snapshot->task != task)
+        rc = aq_fail(err, AQ_E_CORRUPT, "the position found belongs to task %d", snapshot->task);
+    return rc;
+}
+
+/* The sink must still have what the positions say was written: a topic deleted behind our back, or a log that lost its
+ * tail, would otherwise become a hole that nobody hears of. */
+static int check_sink(struct br_lookup *lookup, const struct kc_snapshot *snapshot, struct aq_err *err)
+{
+    struct kc_end *ends = aq_arena_zalloc(&lookup->arena, snapshot->count * sizeof(*ends));
+    size_t n = 0;
+    for (size_t i = 0; i < snapshot->count; i++)
+        if (snapshot->list[i].sink_offset >= 0)
+            ends[n++] = (struct kc_end){.topic = snapshot->list[i].sink_topic,
+                                        .partition = snapshot->list[i].sink_partition};
+    if (n == 0) return 0;
+    int rc = lookup->ops->admin_ends(br_catalog_sink(lookup->catalog), ends, n, READ_TIMEOUT_MS, err);
+    for (size_t i = 0, at = 0; rc == 0 && i < snapshot->count; i++) {
+        const struct kc_position *position = &snapshot->list[i];
+        if (position->sink_offset < 0 || ends[at++].end > position->sink_offset) continue;
+        int64_t end = ends[at - 1].end;
+        return aq_fail(
+            err, AQ_E_MISMATCH,
+            "%s[%d] was mirrored up to offset %" PRId64 ", but topic %s[%d] on cluster %s %s record %" PRId64
+            " that was written there: it was deleted, recreated or lost its tail. Restore it, or mirror again with "
+            "`aqueduct positions --reset earliest --topic %s`",
+            position->topic, position->partition, position->next, position->sink_topic,
+            position->sink_partition, lookup->route->sink->name,
+            end < 0 ? "does not exist any more, and with it" : "no longer has", position->sink_offset,
+            position->topic);
+    }
+    return rc;
+}
+
+/* One task whose pointer is known; `stored` is the record it points to, or has no value when there is no pointer. */
+static int find(struct br_lookup *lookup, struct br_found *found, struct kc_stored *stored)
+{
+    struct aq_err *err = &found->err;
+    int rc = 0;
+    if (found->pointer.offset <= 0) rc = scan_for_snapshot(lookup, found->task, stored, err);
+    if (rc != 0 || !stored->value.ptr) return rc;
+    rc = kc_snapshot_decode(stored->value, &lookup->arena, &found->snapshot, err);
+    if (rc == 0) rc = check_snapshot(lookup, found->task, &found->snapshot, err);
+    if (rc == 0) rc = check_sink(lookup, &found->snapshot, err);
+    if (rc == 0 && found->pointer.offset > 0)
+        rc = kc_metadata_check(found->pointer.metadata, found->snapshot.seq, stored->value, err);
+    found->has_snapshot = rc == 0;
+    return rc;
+}
+
+/* ---- all that were asked for -------------------------------------------------------------------------------------- */
+
+/* The records all stable pointers point to, in one request; *ret_stored is parallel to the pointers. */
+static int read_all_stored(struct br_lookup *lookup, const struct kc_pointer *pointers, size_t n,
+                           struct kc_stored *stored, struct aq_err *err)
+{
+    struct kc_stored *wanted = aq_arena_alloc(&lookup->arena, n * sizeof(*wanted));
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++) {
+        stored[i] = (struct kc_stored){.partition = pointers[i].partition, .offset = -1};
+        if (pointers[i].code == 0 && pointers[i].offset > 0)
+            wanted[m++] =
+                (struct kc_stored){.partition = pointers[i].partition, .offset = pointers[i].offset - 1};
+    }
+    if (m == 0) return 0;
+    int rc = lookup->ops->reader_read(lookup->reader, lookup->route->state_topic, wanted, m, READ_TIMEOUT_MS,
+                                      &lookup->arena, err);
+    for (size_t i = 0, at = 0; rc == 0 && i < n; i++)
+        if (pointers[i].code == 0 && pointers[i].offset > 0) stored[i] = wanted[at++];
+    return rc;
+}
+
+/* The same, but a record that is not there any more makes its task look for the newest snapshot instead: a snapshot without
+ * a pointer (at_least_once died between the two, a reset was interrupted) lets compaction take the one pointed to. */
+static int read_stored(struct br_lookup *lookup, struct kc_pointer *pointers, size_t n,
+                       struct kc_stored *stored, struct aq_err *err)
+{
+    int rc = read_all_stored(lookup, pointers, n, stored, err);
+    if (rc != AQ_E_STATE) return rc;
+    for (size_t i = 0; i < n; i++) {
+        rc = read_all_stored(lookup, &pointers[i], 1, &stored[i], err);
+        if (rc == AQ_E_STATE) {
+            pointers[i].offset = -1;
+            stored[i] = (struct kc_stored){.partition = pointers[i].partition, .offset = -1};
+        } else if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+void br_lookup_run(struct br_lookup *lookup)
+{
+    AQ_ASSERT(br_lookup_state(lookup) == BR_LOOKUP_ASKED);
+    size_t n = lookup->n;
+    struct aq_err err = {0};
+    struct kc_pointer *pointers = aq_arena_zalloc(&lookup->arena, n * sizeof(*pointers));
+    struct kc_stored *stored = aq_arena_zalloc(&lookup->arena, n * sizeof(*stored));
+    for (size_t i = 0; i < n; i++) pointers[i].partition = lookup->list[i].task;
+    int rc = lookup->ops->reader_committed(lookup->reader, lookup->route->state_topic, pointers, n,
+                                           COMMITTED_TIMEOUT_MS, &err);
+    if (rc == 0) rc = read_stored(lookup, pointers, n, stored, &err);
+    for (size_t i = 0; i < n; i++) {
+        struct br_found *found = &lookup->list[i];
+        found->pointer = pointers[i];
+        found->code = rc ? rc : pointers[i].code;
+        if (rc)
+            found->err = err;
+        else if (found->code)
+            aq_fail(&found->err, found->code, "%s", aq_code_text(found->code));
+        else
+            found->code = find(lookup, found, &stored[i]);
+    }
+    atomic_store(&lookup->state, BR_LOOKUP_ANSWERED);
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------------------- */
+
+enum br_lookup_state br_lookup_state(const struct br_lookup *lookup)
+{
+    return (enum br_lookup_state)atomic_load(&((struct br_lookup *)lookup)->state);
+}
+
+struct br_found *br_lookup_list(struct br_lookup *lookup)
+{
+    AQ_ASSERT(br_lookup_state(lookup) == BR_LOOKUP_IDLE);
+    return lookup->list;
+}
+
+void br_lookup_ask(struct br_lookup *lookup, size_t n)
+{
+    AQ_ASSERT(br_lookup_state(lookup) == BR_LOOKUP_IDLE && n > 0);
+    for (size_t i = 0; i < n; i++) {
+        struct br_found *found = &lookup->list[i];
+        *found = (struct br_found){.task = found->task, .assignment = found->assignment};
+    }
+    lookup->n = n;
+    pthread_mutex_lock(&lookup->lock);
+    atomic_store(&lookup->state, BR_LOOKUP_ASKED);
+    pthread_cond_signal(&lookup->wake);
+    pthread_mutex_unlock(&lookup->lock);
+}
+
+const struct br_found *br_lookup_answer(const struct br_lookup *lookup, size_t *ret_n)
+{
+    AQ_ASSERT(br_lookup_state(lookup) == BR_LOOKUP_ANSWERED);
+    *ret_n = lookup->n;
+    return lookup->list;
+}
+
+void br_lookup_taken(struct br_lookup *lookup)
+{
+    AQ_ASSERT(br_lookup_state(lookup) == BR_LOOKUP_ANSWERED);
+    aq_arena_reset(&lookup->arena);
+    atomic_store(&lookup->state, BR_LOOKUP_IDLE);
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------------- */
+
+struct br_lookup *br_lookup_create(const struct kc_ops *ops, const struct br_route *route,
+                                   struct br_catalog *catalog, struct kc_reader *reader)
+{
+    struct br_lookup *lookup = aq_calloc(1, sizeof(*lookup));
+    lookup->ops = ops;
+    lookup->route = route;
+    lookup->catalog = catalog;
+    lookup->reader = reader;
+    lookup->list = aq_calloc((size_t)route->tasks, sizeof(*lookup->list));
+    aq_arena_init(&lookup->arena, 8192);
+    pthread_mutex_init(&lookup->lock, NULL);
+    pthread_cond_init(&lookup->wake, NULL);
+    return lookup;
+}
+
+/* Waits for a question; false: to end. */
+static bool next_question(struct br_lookup *lookup)
+{
+    pthread_mutex_lock(&lookup->lock);
+    while (!lookup->stop && br_lookup_state(lookup) != BR_LOOKUP_ASKED)
+        pthread_cond_wait(&lookup->wake, &lookup->lock);
+    bool stop = lookup->stop;
+    pthread_mutex_unlock(&lookup->lock);
+    return !stop;
+}
+
+static void *lookup_thread(void *arg)
+{
+    struct br_lookup *lookup = arg;
+    while (next_question(lookup)) br_lookup_run(lookup);
+    return NULL;
+}
+
+int br_lookup_start(struct br_lookup *lookup, struct aq_err *err)
+{
+    if (pthread_create(&lookup->thread, NULL, lookup_thread, lookup) != 0)
+        return aq_fail(err, AQ_E_FATAL, "cannot start the thread that looks up positions");
+    lookup->running = true;
+    return 0;
+}
+
+void br_lookup_destroy(struct br_lookup *lookup)
+{
+    if (!lookup) return;
+    pthread_mutex_lock(&lookup->lock);
+    lookup->stop = true;
+    pthread_cond_signal(&lookup->wake);
+    pthread_mutex_unlock(&lookup->lock);
+    if (lookup->running) pthread_join(lookup->thread, NULL);
+    pthread_cond_destroy(&lookup->wake);
+    pthread_mutex_destroy(&lookup->lock);
+    aq_arena_finish(&lookup->arena);
+    free(lookup->list);
+    free(lookup);
+}
