@@ -391,6 +391,7 @@ static bool play_round(int number, bool exactly_once, uint64_t seed, int rounds)
     for (int i = 0; i < INSTANCES; i++) r.crash[i] = -1;
     tend_herd(&r, true);
     bool alive = catch_up(&r, produced);
+    if (!alive) t_pair_keep_evidence(&pair, r.herd.folder);
     bool ended = t_herd_stop(&r.herd, STOP_MS);
     bool right = judge(&r, exactly_once);
     int hits = 0;

@@ -45,3 +45,23 @@ void t_clusters(const char *command, const char *cluster, int node)
     if (code != 0) T_FAIL("clusters %s %s %d: exit %d\n%s", command, cluster, node, code, t_stderr(process));
     t_process_free(process);
 }
+
+/* Transactions that have not ended, each described; the log of transactions itself; the ends of the brokers' logs. */
+static const char evidence[] =
+    "tool() { \"$AQUEDUCT_CLUSTERS_CMD\" tool kafka-transactions --bootstrap-server \"$2\" \"${@:3}\"; }\n"
+    "tool x \"$2\" list >\"$1/transactions\"\n"
+    "grep -E 'Ongoing|Prepare' \"$1/transactions\" | while read -r id rest; do\n"
+    "    tool x \"$2\" describe --transactional-id \"$id\"; done >>\"$1/transactions\"\n"
+    "tool x \"$2\" find-hanging --broker-id 1 >>\"$1/transactions\"\n"
+    "cd \"$AQUEDUCT_CLUSTERS_DIR/$AQUEDUCT_CLUSTERS_NAME\" || exit\n"
+    "for log in */*/broker.log; do tail -n 20000 \"$log\" >\"$1/${log//\\//-}\"; done\n"
+    "tar czf \"$1/transaction-logs.tar.gz\" sink/*/data/__transaction_state-*\n";
+
+void t_pair_keep_evidence(const struct t_pair *pair, const char *folder)
+{
+    const char *argv[] = {"bash", "-c", evidence, "evidence", folder, pair->sink, NULL};
+    struct t_process *process = t_start(argv, NULL);
+    int code = t_wait_exit(process, CLUSTERS_MS);
+    if (code != 0) fprintf(stderr, "evidence is incomplete (%d): %s", code, t_stderr(process));
+    t_process_free(process);
+}

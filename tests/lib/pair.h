@@ -27,4 +27,8 @@ void t_clusters(const char *command, const char *cluster, int node);
 /* The same without waiting: t_wait_exit and t_process_free are the caller's. */
 struct t_process *t_clusters_start(const char *command, const char *cluster, int node);
 
+/* What the sink knows of its transactions and what the brokers logged last, into files in `folder`: for a round that
+ * failed, while the brokers still are as they were. Says what could not be had. */
+void t_pair_keep_evidence(const struct t_pair *pair, const char *folder);
+
 #endif
