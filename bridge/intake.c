@@ -124,8 +124,9 @@ struct aq_batch *br_intake_poll(struct br_worker *worker, int64_t now)
 static void at_end(struct br_worker *worker, struct br_partition *p, int64_t offset)
 {
     if (p->state != BR_PARTITION_READING || p->reset_to >= 0 || p->suspect || p->untaken) return;
-    p->verify =
-        false; /* the record to compare with would have come before the end: it is gone (compaction) */
+    /* The record to compare with would have come before an end behind it: it is gone (compaction). An end at or before
+     * its place, where read_committed stops at an open transaction, says nothing of it. */
+    if (offset > p->read.last_offset) p->verify = false;
     if (p->read.next >= 0 && offset < p->read.next) {
         br_anomaly_short_log(worker, p, offset);
         return;

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The worker's lanes against scripted producers: when records go on in the other lane, what the lane behind must not do
+ * before the one in front is through, what becomes of it when that one fails, and how a producer is replaced. Every test
+ * fails when the guard it is named after is taken out of bridge/lane.c, bridge/worker.c or kafka/cycle.c; that no record
+ * overtakes another and no two commits run at once is watched by the scripted client in all of them.
+ */
+#include "tests/unit/bridge/worker_world.h"
+
+#define NEVER_MS (1000LL * 1000 * 1000 * 1000)
+
+/* ---- steps ------------------------------------------------------------------------------------------------------------ */
+
+/* A worker that reads its partition from the start. */
+static struct br_partition *start_reading(struct world *w, const char *options)
+{
+    start(w, options);
+    assert_true(turn(w));
+    check_log(w, "assign(0@-2)");
+    return w->worker->tasks[0].partitions[0];
+}
+
+static struct kc_producer *producer_of(struct world *w, int lane)
+{
+    assert_non_null(w->worker->lanes[lane].producer);
+    return w->worker->lanes[lane].producer;
+}
+
+static int sending_lane(const struct world *w)
+{
+    return (int)(w->worker->lane - w->worker->lanes);
+}
+
+static void turns(struct world *w, int n)
+{
+    for (int i = 0; i < n; i++) assert_true(turn(w));
+}
+
+/* Records arrive and go out at once. */
+static void flow(struct world *w, struct br_partition *p, int64_t first, int n)
+{
+    arrive(w, p, first, n);
+    assert_true(turn(w));
+}
+
+/* From records to a commit under way. */
+static void run_to_commit(struct world *w, struct br_partition *p, int64_t first, int n)
+{
+    flow(w, p, first, n);
+    deliver(w);
+    assert_true(turn(w));
+    w->log[0] = '\0';
+}
+
+/* Lane a is being committed, and five records were sent behind it on lane b. */
+static struct br_partition *start_two_under_way(struct world *w)
+{
+    struct br_partition *p = start_reading(w, "");
+    run_to_commit(w, p, 0, 5);
+    flow(w, p, 5, 5);
+    check_log(w, "b:begin b:send(5-9)");
+    return p;
+}
+
+/* What is known of both lanes' states, without any client. */
+static void set_states(struct world *w, enum kc_cycle_state first, enum kc_cycle_state second)
+{
+    w->worker->lanes[0].cycle.state = first;
+    w->worker->lanes[1].cycle.state = second;
+}
+
+/* ---- two lanes take turns --------------------------------------------------------------------------------------------- */
+
+static void an_ordinary_pass(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_reading(&w, "");
+    flow(&w, p, 0, 5);
+    check_log(&w, "a:begin a:send(0-4) a:own(5)");
+    flow(&w, p, 5, 5); /* behind its positions nothing may go */
+    check_log(&w, "");
+    deliver(&w);
+    turns(&w, 1);
+    check_log(&w, "a:commit(1)");
+    turns(&w, 1);
+    check_log(&w, "b:begin b:send(5-9)");
+    end_call(producer_of(&w, 0), KC_TXN_READY, 0);
+    turns(&w, 1);
+    check_log(&w, "b:own(10)");
+    assert_int_equal(p->committed.next, 5);
+    deliver(&w);
+    turns(&w, 1);
+    check_log(&w, "b:commit(2)");
+    flow(&w, p, 10, 2);
+    check_log(&w, "a:begin a:send(10-11)");
+    end_call(producer_of(&w, 1), KC_TXN_READY, 0);
+    turns(&w, 1);
+    check_log(&w, "a:own(12)");
+    assert_int_equal(p->committed.next, 10);
+    assert_int_equal(w.worker->tasks[0].seq, 2);
+    stop(&w);
+}
+
+static void lanes_switch_only_while_one_commits_and_the_other_is_idle(void **state)
+{
+    (void)state;
+    static const enum kc_cycle_state others[] = {
+        KC_CYCLE_IDLE,       KC_CYCLE_OPEN,     KC_CYCLE_DRAINING, KC_CYCLE_WRITING,
+        KC_CYCLE_COMMITTING, KC_CYCLE_ABORTING, KC_CYCLE_BROKEN,
+    };
+    const size_t n = sizeof(others) / sizeof(others[0]);
+    struct world w;
+    start(&w, "");
+    for (size_t i = 0; i < n * n; i++) {
+        enum kc_cycle_state sending = others[i / n], other = others[i % n];
+        set_states(&w, sending, other);
+        w.worker->lane = &w.worker->lanes[0];
+        br_lane_switch(w.worker);
+        int expected = sending == KC_CYCLE_COMMITTING && other == KC_CYCLE_IDLE;
+        T_CHECK(sending_lane(&w) == expected, "states %d and %d: lane %d", sending, other, sending_lane(&w));
+    }
+    set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_COMMITTING);
+    w.worker->lane = &w.worker->lanes[1];
+    br_lane_switch(w.worker);
+    assert_int_equal(sending_lane(&w), 0);
+    set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_IDLE);
+    stop(&w);
+}
+
+static void a_lane_without_a_producer_is_not_switched_to(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, "");
+    br_lane_drop(w.worker, &w.worker->lanes[1], aq_mono_us());
+    set_states(&w, KC_CYCLE_COMMITTING, KC_CYCLE_IDLE);
+    br_lane_switch(w.worker);
+    assert_int_equal(sending_lane(&w), 0);
+    set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_BROKEN);
+    stop(&w);
+}
+
+static void the_lane_behind_waits_with_its_positions(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_two_under_way(&w);
+    deliver(&w); /* all of it is in the sink's logs, the interval is over, a stop asks for it: and still */
+    br_lanes_request(w.worker);
+    turns(&w, 5);
+    check_log(&w, "");
+    assert_int_equal(w.worker->lanes[1].cycle.state, KC_CYCLE_OPEN);
+    assert_int_equal(p->committed.next, BR_NEXT_EARLIEST);
+    end_call(producer_of(&w, 0), KC_TXN_READY, 0);
+    turns(&w, 1);
+    check_log(&w, "b:own(10)");
+    assert_int_equal(p->committed.next, 5); /* what the first one wrote, no more */
+    stop(&w);
+}
+
+static void only_the_sending_lane_is_held_and_only_by_one_under_way(void **state)
+{
+    (void)state;
+    static const enum kc_cycle_state under_way[] = {KC_CYCLE_OPEN, KC_CYCLE_DRAINING, KC_CYCLE_WRITING,
+                                                    KC_CYCLE_COMMITTING, KC_CYCLE_ABORTING};
+    struct world w;
+    start(&w, "");
+    struct br_lane *first = &w.worker->lanes[0], *second = &w.worker->lanes[1];
+    w.worker->lane = second;
+    for (size_t i = 0; i < sizeof(under_way) / sizeof(under_way[0]); i++) {
+        set_states(&w, under_way[i], KC_CYCLE_OPEN);
+        br_lane_hold(w.worker, second);
+        assert_true(second->cycle.hold);
+        br_lane_hold(w.worker, first);
+        assert_false(first->cycle.hold); /* or each would wait for the other */
+        set_states(&w, i % 2 ? KC_CYCLE_IDLE : KC_CYCLE_BROKEN, KC_CYCLE_OPEN);
+        br_lane_hold(w.worker, second);
+        assert_false(second->cycle.hold);
+    }
+    set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_IDLE);
+    stop(&w);
+}
+
+static void a_stop_asks_whichever_lane_is_open(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_reading(&w, "");
+    for (int i = 0; i < BR_LANES; i++) w.worker->lanes[i].cycle.conf.interval_us = NEVER_MS * AQ_MS;
+    flow(&w, p, 0, 5);
+    check_log(&w, "a:begin a:send(0-4)");
+    br_lanes_request(w.worker);
+    turns(&w, 1);
+    check_log(&w, "a:own(5)");
+    deliver(&w);
+    turns(&w, 1);
+    check_log(&w, "a:commit(1)");
+    flow(&w, p, 5, 5);
+    end_call(producer_of(&w, 0), KC_TXN_READY, 0);
+    deliver(&w);
+    turns(&w, 3);
+    check_log(&w, "b:begin b:send(5-9)");
+    br_lanes_request(w.worker);
+    turns(&w, 1);
+    check_log(&w, "b:own(10)");
+    stop(&w);
+}
+
+static void the_worker_is_idle_when_both_lanes_are(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, "");
+    assert_true(br_lanes_idle(w.worker));
+    set_states(&w, KC_CYCLE_COMMITTING, KC_CYCLE_IDLE);
+    assert_false(br_lanes_idle(w.worker));
+    set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_ABORTING);
+    assert_false(br_lanes_idle(w.worker));
+    set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_BROKEN);
+    assert_true(br_lanes_idle(w.worker));
+    set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_IDLE);
+    stop(&w);
+}
+
+/* ---- when the lane in front fails ------------------------------------------------------------------------------------- */
+
+static void a_commit_that_fails_takes_the_lane_behind_with_it(void **state)
+{
+    (void)state;
+    static const int codes[] = {AQ_E_TXN_ABORT, AQ_E_FENCED};
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        struct world w;
+        struct br_partition *p = start_two_under_way(&w);
+        end_call(producer_of(&w, 0), KC_TXN_OPEN, codes[i]);
+        turns(&w, 1);
+        check_log(&w, "a:abort b:abort"); /* at once, not when the first abort is through */
+        end_call(producer_of(&w, 1), KC_TXN_READY, 0);
+        turns(&w, 2);
+        check_log(&w, ""); /* nothing is read again while one of them is under way */
+        end_call(producer_of(&w, 0), KC_TXN_READY, 0);
+        turns(&w, 1);
+        check_log(&w, "assign(0@-2)");
+        assert_int_equal(p->read.next, BR_NEXT_EARLIEST);
+        assert_int_equal(w.worker->in_flight, 0);
+        assert_int_equal(w.worker->fenced, codes[i] == AQ_E_FENCED);
+        stop(&w);
+    }
+}
+
+static void records_of_both_are_sent_again(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_two_under_way(&w);
+    end_call(producer_of(&w, 0), KC_TXN_OPEN, AQ_E_TXN_ABORT);
+    turns(&w, 1);
+    end_call(producer_of(&w, 1), KC_TXN_READY, 0);
+    end_call(producer_of(&w, 0), KC_TXN_READY, 0);
+    turns(&w, 1);
+    check_log(&w, "a:abort b:abort assign(0@-2)");
+    flow(&w, p, 0, 8);
+    check_log(&w, "b:begin b:send(0-7) b:own(8)");
+    deliver(&w);
+    turns(&w, 1);
+    check_log(&w, "b:commit(2)");
+    end_call(producer_of(&w, 1), KC_TXN_READY, 0);
+    turns(&w, 1);
+    assert_int_equal(p->committed.next, 8);
+    assert_int_equal(w.worker->tasks[0].seq, 1);
+    stop(&w);
+}
+
+static void a_failure_behind_leaves_the_commit_in_front_alone(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_two_under_way(&w);
+    producer_of(&w, 1)->failure.code = AQ_E_DELIVERY;
+    turns(&w, 1);
+    check_log(&w, "b:abort");
+    end_call(producer_of(&w, 1), KC_TXN_READY, 0);
+    turns(&w, 2);
+    check_log(&w, ""); /* where to go back to is known when the first commit is through */
+    end_call(producer_of(&w, 0), KC_TXN_READY, 0);
+    turns(&w, 1);
+    check_log(&w, "assign(0@4)");
+    assert_int_equal(p->committed.next, 5);
+    assert_int_equal(p->read.next, 5);
+    stop(&w);
+}
+
+static void a_producer_that_fails_takes_the_lane_behind_with_it(void **state)
+{
+    (void)state;
+    struct world w;
+    start_two_under_way(&w);
+    struct kc_producer *lost = producer_of(&w, 0);
+    end_call(lost, KC_TXN_FAILED, AQ_E_FATAL);
+    turns(&w, 1);
+    check_log(&w, "b:abort a:close");
+    assert_null(w.worker->lanes[0].producer);
+    assert_true(w.worker->retake_due);
+    /* The records behind are still with the other producer: nothing is taken again before they are back. */
+    br_lane_open_all(w.worker, aq_mono_us());
+    check_log(&w, "a:open");
+    turns(&w, 2);
+    check_log(&w, "");
+    assert_int_equal(w.worker->tasks[0].state, BR_TASK_OWNED);
+    end_call(producer_of(&w, 1), KC_TXN_READY, 0);
+    turns(&w, 1);
+    check_log(&w, "assign(0@-2) unassign(0)");
+    assert_int_equal(w.worker->tasks[0].state, BR_TASK_TAKING); /* the sink alone knows what is committed */
+    assert_int_equal(w.worker->in_flight, 0);
+    stop(&w);
+}
+
+static void a_lane_that_cannot_begin_behind_a_commit_waits_for_it(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_reading(&w, "");
+    run_to_commit(&w, p, 0, 5);
+    producer_of(&w, 1)->begin_rc = AQ_E_FATAL; /* tainted by an abort of earlier */
+    flow(&w, p, 5, 5);
+    check_log(&w, "b:begin b:close");
+    br_lane_open_all(w.worker, aq_mono_us());
+    check_log(&w, "b:open");
+    turns(&w, 2);
+    check_log(&w, "");
+    end_call(producer_of(&w, 0), KC_TXN_READY, 0);
+    turns(&w, 1);
+    check_log(&w, "assign(0@4) unassign(0)");
+    assert_int_equal(aq_counter_get(&w.worker->counters.committed), 1);
+    assert_int_equal(w.worker->tasks[0].state, BR_TASK_TAKING);
+    stop(&w);
+}
+
+/* ---- replacing a producer --------------------------------------------------------------------------------------------- */
+
+static void a_tainted_producer_is_replaced_while_records_go_on(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_two_under_way(&w);
+    producer_of(&w, 0)->tainted = true;
+    end_call(producer_of(&w, 0), KC_TXN_READY, 0);
+    turns(&w, 1);
+    check_log(&w, "a:close b:own(10)");
+    assert_int_equal(p->committed.next, 5);
+    assert_int_equal(w.worker->lanes[0].cycle.state, KC_CYCLE_BROKEN);
+    turns(&w, 1);
+    check_log(&w, "a:open");
+    deliver(&w);
+    turns(&w, 1);
+    check_log(&w, "b:commit(2)");
+    flow(&w, p, 10, 1);
+    check_log(&w, "a:begin a:send(10-10)");
+    stop(&w);
+}
+
+static void the_pause_doubles_up_to_five_seconds(void **state)
+{
+    (void)state;
+    static const int pauses_ms[] = {0, 50, 100, 200, 400, 800, 1600, 3200, 5000, 5000};
+    struct world w;
+    start(&w, "");
+    struct br_lane *lane = &w.worker->lanes[1];
+    int64_t now = 7 * AQ_SEC;
+    for (size_t i = 0; i < sizeof(pauses_ms) / sizeof(pauses_ms[0]); i++) {
+        br_lane_drop(w.worker, lane, now);
+        check_log(&w, "b:close");
+        assert_int_equal(lane->cycle.state, KC_CYCLE_BROKEN);
+        int64_t due = now + pauses_ms[i] * AQ_MS;
+        br_lane_open_all(w.worker, due - 1);
+        T_CHECK(lane->producer == NULL, "opened before %d ms", pauses_ms[i]);
+        check_log(&w, "");
+        br_lane_open_all(w.worker, due);
+        T_CHECK(lane->producer != NULL, "not opened after %d ms", pauses_ms[i]);
+        check_log(&w, "b:open");
+        assert_int_equal(lane->cycle.state, KC_CYCLE_IDLE);
+        now = due + AQ_SEC;
+    }
+    stop(&w);
+}
+
+static void a_commit_ends_the_pauses(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_reading(&w, "");
+    w.worker->lanes[0].pause_us = w.worker->lanes[1].pause_us = AQ_SEC;
+    run_to_commit(&w, p, 0, 5);
+    assert_int_equal(w.worker->lanes[0].pause_us, AQ_SEC);
+    end_call(producer_of(&w, 0), KC_TXN_READY, 0);
+    turns(&w, 1);
+    assert_int_equal(w.worker->lanes[0].pause_us, 0);
+    assert_int_equal(w.worker->lanes[1].pause_us, AQ_SEC);
+    stop(&w);
+}
+
+static void a_producer_gives_back_what_it_had(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_reading(&w, "");
+    flow(&w, p, 0, 5);
+    assert_int_equal(w.worker->in_flight, 5 * RECORD_BYTES);
+    w.worker->lanes[0].cycle.state = KC_CYCLE_BROKEN;
+    br_lane_drop(w.worker, &w.worker->lanes[0], aq_mono_us());
+    assert_int_equal(w.worker->in_flight, 0);
+    assert_int_equal(w.consumer.released, 1);
+    stop(&w);
+}
+
+static void the_first_producer_that_cannot_be_opened_stops_the_route(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, "");
+    struct br_lane *lane = &w.worker->lanes[0];
+    br_lane_drop(w.worker, lane, 0);
+    lane->producers_made = 0;
+    w.open_rc = AQ_E_UNREACHABLE;
+    br_lane_open_all(w.worker, AQ_SEC);
+    assert_int_equal(w.worker->err.code, AQ_E_UNREACHABLE);
+    stop(&w);
+}
+
+static void a_later_one_is_tried_again(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, "");
+    br_lane_drop(w.worker, &w.worker->lanes[0], 0);
+    w.log[0] = '\0';
+    w.open_rc = AQ_E_UNREACHABLE;
+    br_lane_open_all(w.worker, AQ_SEC);
+    check_log(&w, "a:open");
+    assert_int_equal(w.worker->err.code, 0);
+    br_lane_open_all(w.worker, 6 * AQ_SEC - 1);
+    check_log(&w, "");
+    w.open_rc = 0;
+    br_lane_open_all(w.worker, 6 * AQ_SEC);
+    check_log(&w, "a:open");
+    assert_int_equal(w.worker->lanes[0].cycle.state, KC_CYCLE_IDLE);
+    stop(&w);
+}
+
+static void unless_waiting_does_not_mend_it(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, "");
+    br_lane_drop(w.worker, &w.worker->lanes[0], 0);
+    w.open_rc = AQ_E_AUTH;
+    br_lane_open_all(w.worker, AQ_SEC);
+    assert_int_equal(w.worker->err.code, AQ_E_AUTH);
+    stop(&w);
+}
+
+/* ---- at_least_once ---------------------------------------------------------------------------------------------------- */
+
+static void at_least_once_has_one_lane_that_never_switches(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_reading(&w, "delivery = \"at_least_once\";");
+    assert_int_equal(w.n_producers, 1);
+    flow(&w, p, 0, 5);
+    check_log(&w, "p:send(0-4)");
+    deliver(&w);
+    turns(&w, 1);
+    check_log(&w, "p:own(5)");
+    deliver(&w);
+    turns(&w, 1);
+    check_log(&w, "pointers(1)");
+    assert_int_equal(w.worker->lane->cycle.state, KC_CYCLE_COMMITTING);
+    flow(&w, p, 5, 5);
+    check_log(&w, "p:send(5-9)");
+    assert_int_equal(sending_lane(&w), 0);
+    w.member.commit_over = true;
+    turns(&w, 1);
+    assert_int_equal(p->committed.next, 5);
+    stop(&w);
+}
+
+/* Not even to a second one that would be ready. */
+static void the_second_lane_does_not_exist_for_it(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, "delivery = \"at_least_once\";");
+    struct br_lane *first = &w.worker->lanes[0], *second = &w.worker->lanes[1];
+    second->producer = first->producer;
+    set_states(&w, KC_CYCLE_COMMITTING, KC_CYCLE_IDLE);
+    br_lane_switch(w.worker);
+    assert_int_equal(sending_lane(&w), 0);
+    set_states(&w, KC_CYCLE_OPEN, KC_CYCLE_COMMITTING);
+    br_lane_hold(w.worker, first);
+    assert_false(first->cycle.hold);
+    set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_COMMITTING);
+    assert_true(br_lanes_idle(w.worker));
+    second->producer = NULL;
+    stop(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_ordinary_pass),
+        cmocka_unit_test(lanes_switch_only_while_one_commits_and_the_other_is_idle),
+        cmocka_unit_test(a_lane_without_a_producer_is_not_switched_to),
+        cmocka_unit_test(the_lane_behind_waits_with_its_positions),
+        cmocka_unit_test(only_the_sending_lane_is_held_and_only_by_one_under_way),
+        cmocka_unit_test(a_stop_asks_whichever_lane_is_open),
+        cmocka_unit_test(the_worker_is_idle_when_both_lanes_are),
+        cmocka_unit_test(a_commit_that_fails_takes_the_lane_behind_with_it),
+        cmocka_unit_test(records_of_both_are_sent_again),
+        cmocka_unit_test(a_failure_behind_leaves_the_commit_in_front_alone),
+        cmocka_unit_test(a_producer_that_fails_takes_the_lane_behind_with_it),
+        cmocka_unit_test(a_lane_that_cannot_begin_behind_a_commit_waits_for_it),
+        cmocka_unit_test(a_tainted_producer_is_replaced_while_records_go_on),
+        cmocka_unit_test(the_pause_doubles_up_to_five_seconds),
+        cmocka_unit_test(a_commit_ends_the_pauses),
+        cmocka_unit_test(a_producer_gives_back_what_it_had),
+        cmocka_unit_test(the_first_producer_that_cannot_be_opened_stops_the_route),
+        cmocka_unit_test(a_later_one_is_tried_again),
+        cmocka_unit_test(unless_waiting_does_not_mend_it),
+        cmocka_unit_test(at_least_once_has_one_lane_that_never_switches),
+        cmocka_unit_test(the_second_lane_does_not_exist_for_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Taking over tasks: what is asked for and when, which answers count, and what goes on meanwhile. The lookup's work is
+ * done by the test's own call instead of its thread, so that a test decides what happens between question and answer.
+ */
+#include "base/mem.h"
+#include "bridge/lookup.h"
+#include "tests/unit/bridge/worker_world.h"
+
+/* ---- a reader that answers what the test says ------------------------------------------------------------------------- */
+
+static int answers[MOST]; /* code of each task's pointer */
+static int committed_calls, asked[MOST];
+static int committed_rc;
+
+static int scripted_committed(struct kc_reader *reader, const char *topic, struct kc_pointer *list, size_t n,
+                              int64_t timeout_ms, struct aq_err *err)
+{
+    (void)reader, (void)topic, (void)timeout_ms;
+    committed_calls++;
+    memset(asked, 0, sizeof(asked));
+    for (size_t i = 0; i < n; i++) {
+        list[i].offset = -1;
+        list[i].code = answers[list[i].partition];
+        asked[list[i].partition] = 1;
+    }
+    return committed_rc ? aq_fail(err, committed_rc, "scripted") : 0;
+}
+
+static struct kc_ops ops;
+
+/* A worker with `tasks` tasks, all of them to be taken; its lookup has no thread. */
+static void begin(struct world *w, int tasks)
+{
+    start(w, "");
+    memset(answers, 0, sizeof(answers));
+    committed_calls = committed_rc = 0;
+    ops = fake_ops;
+    ops.reader_committed = scripted_committed;
+    br_lookup_destroy(w->worker->lookup);
+    w->route.tasks = tasks;
+    w->worker->n_tasks = tasks;
+    free(w->worker->tasks);
+    w->worker->tasks = aq_calloc((size_t)tasks, sizeof(*w->worker->tasks));
+    w->worker->lookup = br_lookup_create(&ops, &w->route, w->catalog, &w->reader);
+    for (int i = 0; i < tasks; i++)
+        w->worker->tasks[i] = (struct br_task){
+            .state = BR_TASK_TAKING, .assignment = ++w->worker->assignments, .taking_since_us = w->now};
+}
+
+static void take(struct world *w)
+{
+    br_takeover_turn(w->worker, w->now);
+}
+
+static void look_up(struct world *w)
+{
+    assert_int_equal(br_lookup_state(w->worker->lookup), BR_LOOKUP_ASKED);
+    br_lookup_run(w->worker->lookup);
+}
+
+static void check_states(struct world *w, enum br_task_state first, enum br_task_state second)
+{
+    assert_int_equal(w->worker->tasks[0].state, first);
+    assert_int_equal(w->worker->tasks[1].state, second);
+}
+
+static void end(struct world *w)
+{
+    w->worker->n_tasks = 1; /* as the route began, for the cycle's lists */
+    stop(w);
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------------------------ */
+
+static void an_ordinary_take_over(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, 2);
+    take(&w);
+    assert_true(w.worker->looking_up);
+    take(&w); /* the question is under way: no second one */
+    look_up(&w);
+    assert_int_equal(committed_calls, 1);
+    check_states(&w, BR_TASK_TAKING, BR_TASK_TAKING);
+    take(&w);
+    check_states(&w, BR_TASK_OWNED, BR_TASK_OWNED);
+    assert_false(w.worker->looking_up);
+    assert_int_equal(w.worker->tasks[1].pointer.partition, 1);
+    assert_int_equal(w.worker->tasks[1].pointer.offset, -1);
+    take(&w);
+    assert_int_equal(committed_calls, 1);
+    end(&w);
+}
+
+static void one_open_transaction_holds_up_one_task(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, 2);
+    answers[0] = AQ_E_UNSTABLE;
+    take(&w);
+    look_up(&w);
+    take(&w);
+    check_states(&w, BR_TASK_TAKING, BR_TASK_OWNED);
+    assert_int_equal(br_lookup_state(w.worker->lookup), BR_LOOKUP_IDLE); /* not again at once */
+    w.now += 100 * AQ_MS;
+    take(&w);
+    look_up(&w);
+    assert_true(asked[0] && !asked[1]);
+    answers[0] = 0;
+    w.now += 100 * AQ_MS;
+    take(&w); /* hears that it is still held, … */
+    w.now += 100 * AQ_MS;
+    take(&w); /* … and asks again */
+    look_up(&w);
+    take(&w);
+    check_states(&w, BR_TASK_OWNED, BR_TASK_OWNED);
+    assert_int_equal(w.worker->err.code, 0);
+    end(&w);
+}
+
+static void an_answer_to_an_older_assignment_counts_for_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, 2);
+    take(&w);
+    look_up(&w);
+    /* Meanwhile task 0 was given up, another owner committed, and it came back. */
+    br_ownership_drop_task(w.worker, 0);
+    w.worker->tasks[0].state = BR_TASK_TAKING;
+    w.worker->tasks[0].assignment = ++w.worker->assignments;
+    take(&w);
+    check_states(&w, BR_TASK_TAKING, BR_TASK_OWNED);
+    look_up(&w);
+    assert_true(asked[0] && !asked[1]);
+    take(&w);
+    check_states(&w, BR_TASK_OWNED, BR_TASK_OWNED);
+    end(&w);
+}
+
+static void an_answer_about_a_task_given_up_counts_for_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, 2);
+    take(&w);
+    look_up(&w);
+    br_ownership_drop_task(w.worker, 0);
+    take(&w);
+    check_states(&w, BR_TASK_FOREIGN, BR_TASK_OWNED);
+    end(&w);
+}
+
+static void brokers_that_do_not_answer_are_asked_again(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, 2);
+    committed_rc = AQ_E_TIMEOUT;
+    take(&w);
+    look_up(&w);
+    take(&w);
+    check_states(&w, BR_TASK_TAKING, BR_TASK_TAKING);
+    assert_int_equal(w.worker->err.code, 0);
+    committed_rc = 0;
+    w.now += AQ_SEC;
+    take(&w);
+    look_up(&w);
+    take(&w);
+    check_states(&w, BR_TASK_OWNED, BR_TASK_OWNED);
+    end(&w);
+}
+
+static void without_the_right_to_read_positions_the_route_stops(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, 2);
+    committed_rc = AQ_E_DENIED;
+    take(&w);
+    look_up(&w);
+    take(&w);
+    assert_int_equal(w.worker->err.code, AQ_E_DENIED);
+    assert_non_null(strstr(w.worker->err.text, "state topic aqueduct.r.state, task 0"));
+    end(&w);
+}
+
+static void nothing_is_asked_while_the_group_settles(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, 2);
+    w.worker->joined = false;
+    take(&w);
+    assert_int_equal(br_lookup_state(w.worker->lookup), BR_LOOKUP_IDLE);
+    w.worker->joined = true;
+    take(&w);
+    assert_int_equal(br_lookup_state(w.worker->lookup), BR_LOOKUP_ASKED);
+    end(&w);
+}
+
+/* A commit of unknown outcome sends the tasks back to the sink for their positions, but not while the other lane still
+ * has their records. */
+static void tasks_are_taken_again_when_nothing_of_them_is_under_way(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, "");
+    struct br_partition *p = mirrored(&w, 0, 10);
+    turn(&w);
+    arrive(&w, p, 10, 3);
+    turn(&w); /* sent on lane a, with its position */
+    deliver(&w);
+    turn(&w);
+    turn(&w);
+    arrive(&w, p, 13, 3);
+    turn(&w); /* sent on lane b */
+    T_CHECK(w.producers[0].state == KC_TXN_COMMITTING && w.producers[1].n_sent == 1, "%s", w.log);
+
+    end_call(&w.producers[0], KC_TXN_FAILED, AQ_E_FATAL);
+    turn(&w);
+    assert_int_equal(w.producers[1].state, KC_TXN_ABORTING);
+    turn(&w);
+    assert_int_equal(w.worker->tasks[0].state, BR_TASK_OWNED);
+    end_call(&w.producers[1], KC_TXN_READY, 0);
+    turn(&w);
+    assert_int_equal(w.worker->tasks[0].state, BR_TASK_TAKING);
+    assert_int_equal(w.worker->in_flight, 0);
+    stop(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_ordinary_take_over),
+        cmocka_unit_test(one_open_transaction_holds_up_one_task),
+        cmocka_unit_test(an_answer_to_an_older_assignment_counts_for_nothing),
+        cmocka_unit_test(an_answer_about_a_task_given_up_counts_for_nothing),
+        cmocka_unit_test(brokers_that_do_not_answer_are_asked_again),
+        cmocka_unit_test(without_the_right_to_read_positions_the_route_stops),
+        cmocka_unit_test(nothing_is_asked_while_the_group_settles),
+        cmocka_unit_test(tasks_are_taken_again_when_nothing_of_them_is_under_way),
+    };
+    return cmocka_run_group_tests_name("take-over", tests, NULL, NULL);
+}
