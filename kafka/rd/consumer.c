@@ -8,6 +8,9 @@
  * that is unassigned or moved has its leftover messages thrown away here; what is still in the client's queue is
  * outdated for the client itself, because unassign has bumped the partition's version before it returns.
  *
+ * Assignments wait for the next poll, which makes all of them in one call: the leaders of topics that are new are asked
+ * for in one request before, and the client's own work for an assignment grows with what is assigned already.
+ *
  * Why so: consume_batch on 2.0.2 may lose or misdeliver messages when seek, pause, resume or assign run beside it, so
  * only the owner's thread assigns, and never pauses or seeks; pausing for back-pressure would also purge and refetch.
  * The client's own stored offsets are never used (they move on EOF up to 2.13): `next` is ours.
@@ -75,7 +78,6 @@ static struct krd_part *part_get(struct kc_consumer *consumer, const char *topic
     *part = (struct krd_part){.topic = name, .partition = partition};
     consumer->parts[slot] = part;
     consumer->n_parts++;
-    consumer->unknown_leaders = true;
     return part;
 }
 
@@ -178,18 +180,15 @@ static void drop_leftovers(struct kc_consumer *consumer, const struct krd_part *
     consumer->n_messages = kept;
 }
 
-static int change_assignment(struct kc_consumer *consumer, const struct krd_part *part, int64_t offset,
-                             bool add, struct aq_err *err)
+static int unassign(struct kc_consumer *consumer, const struct krd_part *part, struct aq_err *err)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, part->topic->text, part->partition)->offset = offset;
-    rd_kafka_error_t *error = add ? rd_kafka_incremental_assign(consumer->client.rk, list)
-                                  : rd_kafka_incremental_unassign(consumer->client.rk, list);
+    rd_kafka_topic_partition_list_add(list, part->topic->text, part->partition);
+    rd_kafka_error_t *error = rd_kafka_incremental_unassign(consumer->client.rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (!error) return 0;
-    return krd_fail_error(err, &consumer->client, error,
-                          (struct krd_try){add ? "assign" : "unassign", "Read"}, "%s[%d]", part->topic->text,
-                          part->partition);
+    return krd_fail_error(err, &consumer->client, error, (struct krd_try){"unassign", "Read"}, "%s[%d]",
+                          part->topic->text, part->partition);
 }
 
 int krd_consumer_assign(struct kc_consumer *consumer, const char *topic, int32_t partition, int64_t offset,
@@ -202,12 +201,11 @@ int krd_consumer_assign(struct kc_consumer *consumer, const char *topic, int32_t
         int code = krd_consumer_unassign(consumer, topic, partition, err);
         if (code) return code;
     }
-    int code = change_assignment(consumer, part, offset, true, err);
-    if (code) return code;
-    consumer->assigned_us = aq_mono_us();
-    part->live = true;
+    part->live = part->pending = true;
+    part->pending_offset = offset;
     part->next = offset >= 0 ? offset : 0;
     part->owner = owner;
+    consumer->n_pending++;
     return 0;
 }
 
@@ -216,13 +214,66 @@ int krd_consumer_unassign(struct kc_consumer *consumer, const char *topic, int32
 {
     struct krd_part *part = part_get(consumer, topic, partition);
     if (!part->live) return 0;
-    int code = change_assignment(consumer, part, RD_KAFKA_OFFSET_INVALID, false, err);
+    int code = part->pending ? 0 : unassign(consumer, part, err);
     if (code) return code;
-    part->live = false;
+    consumer->n_pending -= part->pending;
+    part->live = part->pending = false;
     krd_events_forget(&consumer->events, part->owner);
     part->owner = NULL;
     drop_leftovers(consumer, part);
     return 0;
+}
+
+static void tell_owner(struct kc_consumer *consumer, const struct krd_part *part, int code, const char *what)
+{
+    struct kc_event event = {.kind = KC_EVENT_PARTITION, .owner = part->owner, .code = code, .offset = -1};
+    snprintf(event.text, sizeof(event.text), "%s[%d] of cluster %s: %s", part->topic->text, part->partition,
+             consumer->client.cluster, what);
+    krd_events_add(&consumer->events, &event);
+}
+
+static void tell_missing(struct kc_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
+{
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *one = &list->elems[i];
+        if (!one->err) continue;
+        const struct aq_name *topic = aq_names_intern(consumer->names, aq_slice_str(one->topic));
+        tell_owner(consumer, krd_part_find(consumer, topic, one->partition), AQ_E_UNKNOWN_TOPIC,
+                   rd_kafka_err2str(one->err));
+    }
+}
+
+/* Tells the client of every assignment made since the last poll. */
+static void assign_pending(struct kc_consumer *consumer)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)consumer->n_pending);
+    rd_kafka_topic_partition_list_t *unknown = rd_kafka_topic_partition_list_new(1);
+    for (size_t i = 0; i <= consumer->part_mask; i++) {
+        struct krd_part *part = consumer->parts[i];
+        if (!part || !part->pending) continue;
+        rd_kafka_topic_partition_list_add(list, part->topic->text, part->partition)->offset =
+            part->pending_offset;
+        if (!part->known) rd_kafka_topic_partition_list_add(unknown, part->topic->text, part->partition);
+        part->known = true;
+    }
+    if (unknown->cnt) krd_learn_leaders(&consumer->client, unknown, LEADERS_TIMEOUT_MS);
+    tell_missing(consumer, unknown);
+    rd_kafka_error_t *error = rd_kafka_incremental_assign(consumer->client.rk, list);
+    for (size_t i = 0; i <= consumer->part_mask; i++) {
+        struct krd_part *part = consumer->parts[i];
+        if (!part || !part->pending) continue;
+        part->pending = false;
+        if (!error) continue;
+        /* The client took none of them: their owners hear of it and may assign them again. */
+        tell_owner(consumer, part, krd_code(rd_kafka_error_code(error), AQ_E_AGAIN),
+                   rd_kafka_error_string(error));
+        part->live = false;
+    }
+    if (error) rd_kafka_error_destroy(error);
+    consumer->n_pending = 0;
+    consumer->assigned_us = aq_mono_us();
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_topic_partition_list_destroy(unknown);
 }
 
 /* ---- polling -------------------------------------------------------------------------------------------------------- */
@@ -238,10 +289,6 @@ static void refill(struct kc_consumer *consumer, int64_t now, int wait_ms)
     AQ_ASSERT(consumer->next_message == consumer->n_messages);
     consumer->next_message = 0;
     consumer->n_messages = take_messages(consumer, 0, consumer->batch_records, 0);
-    if (consumer->n_messages == 0 && consumer->unknown_leaders) {
-        consumer->unknown_leaders = false;
-        krd_learn_leaders(&consumer->client, LEADERS_TIMEOUT_MS);
-    }
     if (consumer->n_messages == 0 && wait_ms > 0) {
         krd_consumer_nudge(consumer, now, true);
         /* The call waits until the array is full or the time is over, so wait for one message only and then take
@@ -284,6 +331,7 @@ static struct aq_batch *next_run(struct kc_consumer *consumer)
 struct aq_batch *krd_consumer_poll(struct kc_consumer *consumer, int64_t now, int wait_ms)
 {
     bool waited = false;
+    if (consumer->n_pending) assign_pending(consumer);
     for (;;) {
         if (consumer->next_message == consumer->n_messages) {
             if (waited) return NULL;

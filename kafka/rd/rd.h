@@ -119,8 +119,11 @@ int krd_fail_error(struct aq_err *err, const struct krd_client *client, rd_kafka
 struct krd_part {
     const struct aq_name *topic;
     int32_t partition;
-    bool live;
-    int64_t next; /* lowest offset that may still be handed out */
+    bool live;              /* assigned, or about to be */
+    bool pending;           /* the client is told at the next poll, … */
+    int64_t pending_offset; /* … to read from here */
+    bool known;             /* its topic's leaders were asked for */
+    int64_t next;           /* lowest offset that may still be handed out */
     void *owner;
 };
 
@@ -155,8 +158,8 @@ struct kc_consumer {
     int64_t nudged_us; /* see krd_consumer_nudge() */
     bool drained_some;
     uint64_t batch_bytes;
-    bool unknown_leaders; /* a topic was assigned for the first time */
-    int64_t assigned_us;  /* last assignment: its fetches must be woken, too */
+    size_t n_pending;    /* assignments the client is not told of yet */
+    int64_t assigned_us; /* last assignment: its fetches must be woken, too */
 };
 
 int krd_consumer_open(const struct kc_cluster *cluster, const struct kc_consumer_conf *conf,
@@ -174,8 +177,9 @@ int64_t krd_consumer_known_end(struct kc_consumer *consumer, const char *topic, 
 struct krd_part *krd_part_find(const struct kc_consumer *consumer, const struct aq_name *topic,
                                int32_t partition);
 
-/* nudge.c: asks for the metadata of all topics this handle knows; waits for the answer, a round trip. */
-void krd_learn_leaders(struct krd_client *client, int timeout_ms);
+/* nudge.c: learns who leads the partitions of these topics before they are assigned; waits for the answer, a round trip.
+ * A partition that its topic does not have gets the err UNKNOWN_PARTITION in the list. */
+void krd_learn_leaders(struct krd_client *client, rd_kafka_topic_partition_list_t *list, int timeout_ms);
 /* Wakes the handle's broker threads; nothing goes over the network. */
 void krd_wake(struct krd_client *client);
 /* Keeps the fetcher awake; at most every 2 ms, except before the owner waits for an empty queue. */

@@ -175,14 +175,14 @@ static int start_reading(struct kc_reader *reader, const char *topic, const stru
     rd_kafka_topic_partition_list_t *wanted = rd_kafka_topic_partition_list_new((int)n);
     for (size_t i = 0; i < n; i++)
         rd_kafka_topic_partition_list_add(wanted, topic, list[i].partition)->offset = list[i].offset;
+    if (!reader->leaders_known) krd_learn_leaders(&reader->client, wanted, LEADERS_TIMEOUT_MS);
+    reader->leaders_known = true;
     rd_kafka_resp_err_t error = rd_kafka_assign(reader->client.rk, wanted);
     rd_kafka_topic_partition_list_destroy(wanted);
     if (error) {
         return krd_fail(err, &reader->client, error, NULL, (struct krd_try){"read", "Read"}, "%s[%d]", topic,
                         list[0].partition);
     }
-    if (!reader->leaders_known) krd_learn_leaders(&reader->client, LEADERS_TIMEOUT_MS);
-    reader->leaders_known = true;
     return 0;
 }
 
