@@ -33,14 +33,14 @@ stop_mirror() {
 finish() {
     stop_mirror
     clean bench.latency. || true
-    "$TOOLS/topics" delete "$AQUEDUCT_SOURCE" bench.latency. || true
+    "$AQUEDUCT_TOOLS/topics" delete "$AQUEDUCT_SOURCE" bench.latency. || true
     rm -rf "$work"
 }
 trap finish EXIT
 
 probe() { # PROGRAM DELIVERY RATE SINK
     local line
-    line=$("$TOOLS/latency_probe" --source "$AQUEDUCT_SOURCE" --sink "$4" --topic "$topic" --rate "$3" \
+    line=$("$AQUEDUCT_TOOLS/latency_probe" --source "$AQUEDUCT_SOURCE" --sink "$4" --topic "$topic" --rate "$3" \
         --seconds "$seconds") || echo "FAILED: $1 $2 at $3/s: $line" >&2
     printf '%s %s %s %s\n' "$1" "$2" "$3" "$line" >>"$work/results"
     printf '%-9s %-14s %7s %9s %9s %9s %9s %8s\n' "$1" "$2" "$3" "$(field p50_ms "$line")" "$(field p99_ms "$line")" \
@@ -51,7 +51,7 @@ measure() { # PROGRAM DELIVERY RATE
     local command=()
     topic=bench.latency.$$.$1.$2.$3
     # The topic is there first: MirrorMaker would look for new topics only every ten minutes.
-    "$TOOLS/orders_gen" --brokers "$AQUEDUCT_SOURCE" --topic "$topic" --records 1 --partitions 4 >/dev/null
+    "$AQUEDUCT_TOOLS/orders_gen" --brokers "$AQUEDUCT_SOURCE" --topic "$topic" --records 1 --partitions 4 >/dev/null
     case $1 in
         aqueduct)
             aqueduct_config "$2" "$topic" false

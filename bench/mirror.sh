@@ -30,7 +30,7 @@ done
 topic=bench.orders.$$
 finish() {
     clean "$topic" || true
-    "$TOOLS/topics" delete "$AQUEDUCT_SOURCE" "$topic" || true
+    "$AQUEDUCT_TOOLS/topics" delete "$AQUEDUCT_SOURCE" "$topic" || true
     rm -rf "$work"
 }
 trap finish EXIT
@@ -54,7 +54,7 @@ run_variant() {
             command=("${mm2_command[@]}")
             ;;
     esac
-    line=$("$TOOLS/watch_sink" --brokers "$AQUEDUCT_SINK" --topic "$topic" --partitions "$partitions" \
+    line=$("$AQUEDUCT_TOOLS/watch_sink" --brokers "$AQUEDUCT_SINK" --topic "$topic" --partitions "$partitions" \
         --records "$records" -- "${command[@]}") || echo "FAILED: $program $delivery" >&2
     printf '%s %s %s\n' "$program" "$delivery" "$line" >>"$work/results"
     printf '%-6s %-9s %-14s %10s %9s %8s %9s %6s\n' "$round" "$program" "$delivery" "$(field rate "$line")" \
@@ -63,7 +63,7 @@ run_variant() {
     if [[ $verify == 1 && $round == 1 ]]; then
         local mode=--identical
         [[ $delivery == exactly_once ]] || mode=--at-least-once
-        "$TOOLS/mirror_check" --source "$AQUEDUCT_SOURCE" --sink "$AQUEDUCT_SINK" --topic "$topic" "$mode" --quiet \
+        "$AQUEDUCT_TOOLS/mirror_check" --source "$AQUEDUCT_SOURCE" --sink "$AQUEDUCT_SINK" --topic "$topic" "$mode" --quiet \
             | sed 's/^/       verified: /' || echo "       NOT A TRUE COPY"
     fi
     clean "$topic"
@@ -110,7 +110,7 @@ summary() {
 
 machine
 printf '%s records of %s bytes, lz4, %s partitions; %s rounds in turns\n' "$records" "$size" "$partitions" "$rounds"
-"$TOOLS/orders_gen" --brokers "$AQUEDUCT_SOURCE" --topic "$topic" --records "$records" --size "$size" \
+"$AQUEDUCT_TOOLS/orders_gen" --brokers "$AQUEDUCT_SOURCE" --topic "$topic" --records "$records" --size "$size" \
     --partitions "$partitions" --codec lz4 | sed 's/^/source: /'
 clean "$topic"
 printf '%-6s %-9s %-14s %10s %9s %8s %9s %6s\n' round program delivery records/s first/s CPU-s peak-MB load

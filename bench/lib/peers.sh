@@ -1,10 +1,9 @@
 # Both mirrors, set up for the same work: their configuration files, their commands, and clean clusters between runs.
-# Sourced by the benchmarks; scripts/bench.sh has put AQUEDUCT, AQUEDUCT_SOURCE, AQUEDUCT_SINK and AQUEDUCT_JARS into
-# the environment.
+# Sourced by the benchmarks; scripts/bench.sh has put AQUEDUCT_BIN, AQUEDUCT_TOOLS, AQUEDUCT_SOURCE, AQUEDUCT_SINK and
+# AQUEDUCT_JARS into the environment.
 # shellcheck shell=bash
 
-: "${AQUEDUCT:?run it by ./dev bench}" "${AQUEDUCT_SOURCE:?}" "${AQUEDUCT_SINK:?}" "${AQUEDUCT_JARS:?}"
-TOOLS=$(dirname "$AQUEDUCT")/tests
+: "${AQUEDUCT_BIN:?run it by ./dev bench}" "${AQUEDUCT_TOOLS:?}" "${AQUEDUCT_SOURCE:?}" "${AQUEDUCT_SINK:?}" "${AQUEDUCT_JARS:?}"
 work=$(mktemp -d)
 run_number=0
 
@@ -61,12 +60,12 @@ CONF
 mm2_command=(java -Xms256M -Xmx2G -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35
     -XX:+ExplicitGCInvokesConcurrent -Djava.awt.headless=true -Dorg.slf4j.simpleLogger.defaultLogLevel=warn
     -cp "$AQUEDUCT_JARS/*" org.apache.kafka.connect.mirror.MirrorMaker "$work/mm2.properties")
-aqueduct_command=("$AQUEDUCT" bridge -c "$work/aqueduct.conf")
+aqueduct_command=("$AQUEDUCT_BIN" bridge -c "$work/aqueduct.conf")
 
 # clean TOPIC: the sink's copy, both mirrors' own topics.
 clean() {
-    "$TOOLS/topics" delete "$AQUEDUCT_SINK" "$1" mm2- aqueduct.bench- heartbeats src.checkpoints
-    "$TOOLS/topics" delete "$AQUEDUCT_SOURCE" mm2- heartbeats
+    "$AQUEDUCT_TOOLS/topics" delete "$AQUEDUCT_SINK" "$1" mm2- aqueduct.bench- heartbeats src.checkpoints
+    "$AQUEDUCT_TOOLS/topics" delete "$AQUEDUCT_SOURCE" mm2- heartbeats
 }
 
 # field NAME LINE: the value of NAME=value.
@@ -79,5 +78,5 @@ machine() {
     printf '%s, %s cores; Kafka %s, brokers on the same machine; aqueduct %s\n' \
         "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" \
         "$(basename "$(find "$AQUEDUCT_JARS" -name 'kafka-clients-*.jar' | head -n 1)" .jar | sed 's/kafka-clients-//')" \
-        "$("$AQUEDUCT" version 2>/dev/null | head -n 1)"
+        "$("$AQUEDUCT_BIN" version 2>/dev/null | head -n 1)"
 }
