@@ -30,7 +30,7 @@
 #include "bridge/route.h"
 
 #define COMMITTED_TIMEOUT_MS 2000
-#define READ_TIMEOUT_MS      10000
+#define READ_TIMEOUT_MS      5000
 
 struct br_lookup {
     const struct kc_ops *ops;
@@ -124,7 +124,8 @@ static int find(struct br_lookup *lookup, struct br_found *found, struct kc_stor
 
 /* ---- all that were asked for -------------------------------------------------------------------------------------- */
 
-/* The records all stable pointers point to, in one request; *ret_stored is parallel to the pointers. */
+/* The records all stable pointers point to, in one request; *ret_stored is parallel to the pointers. TIMEOUT: some of them
+ * have no value. */
 static int read_all_stored(struct br_lookup *lookup, const struct kc_pointer *pointers, size_t n,
                            struct kc_stored *stored, struct aq_err *err)
 {
@@ -139,9 +140,20 @@ static int read_all_stored(struct br_lookup *lookup, const struct kc_pointer *po
     if (m == 0) return 0;
     int rc = lookup->ops->reader_read(lookup->reader, lookup->route->state_topic, wanted, m, READ_TIMEOUT_MS,
                                       &lookup->arena, err);
-    for (size_t i = 0, at = 0; rc == 0 && i < n; i++)
+    bool some = rc == 0 || rc == AQ_E_TIMEOUT;
+    for (size_t i = 0, at = 0; some && i < n; i++)
         if (pointers[i].code == 0 && pointers[i].offset > 0) stored[i] = wanted[at++];
     return rc;
+}
+
+/* One record that does not come (its partition has no leader, an open transaction is in front of it) holds up its own
+ * task, not the others. */
+static int put_off_unread(struct kc_pointer *pointers, size_t n, const struct kc_stored *stored)
+{
+    for (size_t i = 0; i < n; i++)
+        if (pointers[i].code == 0 && pointers[i].offset > 0 && !stored[i].value.ptr)
+            pointers[i].code = AQ_E_TIMEOUT;
+    return 0;
 }
 
 /* The same, but a record that is not there any more makes its task look for the newest snapshot instead: a snapshot without
@@ -150,6 +162,7 @@ static int read_stored(struct br_lookup *lookup, struct kc_pointer *pointers, si
                        struct kc_stored *stored, struct aq_err *err)
 {
     int rc = read_all_stored(lookup, pointers, n, stored, err);
+    if (rc == AQ_E_TIMEOUT) return put_off_unread(pointers, n, stored);
     if (rc != AQ_E_STATE) return rc;
     for (size_t i = 0; i < n; i++) {
         rc = read_all_stored(lookup, &pointers[i], 1, &stored[i], err);
@@ -199,6 +212,9 @@ void br_lookup_run(struct br_lookup *lookup)
         found->code = rc ? rc : pointers[i].code;
         if (rc)
             found->err = err;
+        else if (found->code == AQ_E_TIMEOUT)
+            aq_fail(&found->err, found->code, "its position record cannot be read: %s",
+                    err.code ? err.text : aq_code_text(found->code));
         else if (found->code)
             aq_fail(&found->err, found->code, "%s", aq_code_text(found->code));
         else

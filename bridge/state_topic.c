@@ -14,7 +14,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define ADMIN_TIMEOUT_MS 15000
+#define ADMIN_TIMEOUT_MS 5000
+#define SETTLE_US        (2 * AQ_SEC)
 #define CLOSE_MS         3000
 
 /* ---- the state topic ---------------------------------------------------------------------------------------------- */
@@ -136,18 +137,16 @@ int br_state_topic_facts(const struct kc_ops *ops, const struct br_route *route,
     return *ret_found ? kc_facts_decode(stored.value, arena, ret, err) : rc;
 }
 
-/* Leaders of a topic that was created a moment ago are still settling. */
-static int patient_watermarks(const struct kc_ops *ops, const struct br_route *route, struct kc_admin *sink,
+/* Leaders of a topic that was created a moment ago are still settling: not an answer yet, and the start is tried again as
+ * long as a cluster may take to answer. */
+static int settled_watermarks(const struct kc_ops *ops, const struct br_route *route, struct kc_admin *sink,
                               int64_t *low, int64_t *high, struct aq_err *err)
 {
-    int64_t patience_ms = route->sink->connect_timeout_ms > ADMIN_TIMEOUT_MS ? route->sink->connect_timeout_ms
-                                                                             : ADMIN_TIMEOUT_MS;
-    int64_t deadline = aq_mono_us() + patience_ms * AQ_MS;
+    int64_t deadline = aq_mono_us() + SETTLE_US;
     for (;;) {
         int rc = ops->admin_watermarks(sink, route->state_topic, 0, ADMIN_TIMEOUT_MS, low, high, err);
-        bool passing = rc == AQ_E_UNKNOWN_TOPIC || (rc != 0 && aq_code_class(rc) == AQ_CLASS_RETRY);
-        if (!passing) return rc;
-        if (aq_mono_us() > deadline) return err->code = AQ_E_UNREACHABLE;
+        if (rc != AQ_E_UNKNOWN_TOPIC && (rc == 0 || aq_code_class(rc) != AQ_CLASS_RETRY)) return rc;
+        if (aq_mono_us() > deadline) return err->code = AQ_E_AGAIN;
         aq_sleep_ms(10);
     }
 }
@@ -158,7 +157,7 @@ int br_state_topic_prepare(const struct kc_ops *ops, const struct br_route *rout
     int rc = ensure_state_topic(ops, route, sink, err);
     if (rc != 0) return rc;
     int64_t low = 0, high = 0;
-    rc = patient_watermarks(ops, route, sink, &low, &high, err);
+    rc = settled_watermarks(ops, route, sink, &low, &high, err);
     if (rc != 0) return rc;
     if (high == 0) return write_facts(ops, route, facts, err);
     struct aq_arena arena;

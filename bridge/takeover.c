@@ -55,7 +55,7 @@ static void tell_waiting(struct br_worker *worker, int32_t index, int64_t now, c
                 "transaction: doc/operations.md, A transaction that does not end");
     aq_log(too_long ? AQ_WARN : AQ_DEBUG, "waiting to take over a task", aq_fs("route", worker->route->name),
            aq_fi("task", index), aq_fi("waited_ms", waited_ms), aq_fs("reason", err->text),
-           too_long && err->code == AQ_E_UNSTABLE ? hint : none);
+           too_long && (err->code == AQ_E_UNSTABLE || err->code == AQ_E_TIMEOUT) ? hint : none);
 }
 
 /* What could not be found: to be asked again, or the end of the route. */

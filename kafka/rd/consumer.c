@@ -320,7 +320,10 @@ static struct aq_batch *next_run(struct kc_consumer *consumer)
             rd_kafka_message_destroy(message);
             continue;
         }
-        if (!batch) batch = krd_batch_take(consumer, part);
+        if (!batch) {
+            krd_events_forget_end(&consumer->events, part->owner);
+            batch = krd_batch_take(consumer, part);
+        }
         part->next = message->offset + 1;
         krd_batch_append(batch, message);
         if (batch->bytes >= consumer->batch_bytes) break;

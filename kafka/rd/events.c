@@ -6,6 +6,8 @@
  * Ordinary pass: poll meets an error message, krd_events_from_message() turns it into one event for its partition (or
  * one for each assigned partition of its topic), the owner takes it after the poll. Events keep their place: a poll
  * that has records before an error message returns the records first.
+ * An end of partition that waits while records from behind it are handed out is not told any more: it would look like a
+ * log that ends before what was read, which is worth a question to the brokers.
  * Failing pass: a partition that is no longer assigned gets no event.
  *
  * Threads: the consumer's owner.
@@ -41,6 +43,16 @@ void krd_events_forget(struct krd_events *events, const void *owner)
     size_t kept = events->first;
     for (size_t i = events->first; i < events->count; i++)
         if (events->list[i].owner != owner) events->list[kept++] = events->list[i];
+    events->count = kept;
+}
+
+void krd_events_forget_end(struct krd_events *events, const void *owner)
+{
+    size_t kept = events->first;
+    for (size_t i = events->first; i < events->count; i++) {
+        const struct kc_event *event = &events->list[i];
+        if (event->owner != owner || event->kind != KC_EVENT_EOF) events->list[kept++] = *event;
+    }
     events->count = kept;
 }
 

@@ -195,6 +195,8 @@ void krd_events_add(struct krd_events *events, const struct kc_event *event);
 bool krd_events_take(struct krd_events *events, struct kc_event *ret);
 /* What was heard of a partition before it was assigned anew says nothing about it any more. */
 void krd_events_forget(struct krd_events *events, const void *owner);
+/* Records from behind it are being handed out: the end that was heard of is none any more. */
+void krd_events_forget_end(struct krd_events *events, const void *owner);
 void krd_events_finish(struct krd_events *events);
 /* Turns an error message of the consumer queue into events; does not destroy it. */
 void krd_events_from_message(struct kc_consumer *consumer, const rd_kafka_message_t *message);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "tests/lib/broker_env.h"
+#include "tests/lib/check.h"
 
 static struct kt_env env;
 static const struct kc_ops *ops = &kc_rd_ops;
@@ -393,6 +394,37 @@ static void end_of_partition(void **state)
     ops->consumer_close(consumer, 5000);
 }
 
+/* The owner was away while records came and the end, and more records and another end. */
+static void an_end_that_is_none_any_more_is_not_told(void **state)
+{
+    (void)state;
+    const char *topic = kt_topic(&env, env.source_admin, "kt-ends", 1, NULL, 0);
+    struct kc_consumer *consumer = kt_consumer(&env, &env.source, true);
+    int owner;
+    assign(consumer, topic, 0, 0, &owner);
+    assert_int_equal(poll_event(consumer, KC_EVENT_EOF).offset, 0);
+    int64_t read = 0, ends = 0;
+    for (int round = 0; round < 5; round++) {
+        send_numbers(topic, 1);
+        aq_sleep_ms(100); /* in the client's queue by now: the record, and the end behind it */
+    }
+    for (int64_t until = aq_mono_us() + 10 * AQ_SEC; ends < 5 && aq_mono_us() < until;) {
+        struct aq_batch *batch = ops->consumer_poll(consumer, aq_mono_us(), 10);
+        if (batch) read = batch->records[batch->n - 1].offset + 1;
+        if (batch) aq_batch_release(batch);
+        struct kc_event event;
+        while (ops->consumer_event(consumer, &event)) {
+            assert_int_equal(event.kind, KC_EVENT_EOF);
+            T_CHECK(event.offset >= read, "end %lld after record %lld", (long long)event.offset,
+                    (long long)read - 1);
+            ends = event.offset;
+        }
+    }
+    assert_int_equal(read, 5);
+    assert_int_equal(ends, 5);
+    ops->consumer_close(consumer, 5000);
+}
+
 static void out_of_range(void **state)
 {
     (void)state;
@@ -518,6 +550,7 @@ int main(void)
         cmocka_unit_test(future_timestamp_is_told_apart),
         cmocka_unit_test(full_queue_takes_the_rest_later),
         cmocka_unit_test(end_of_partition),
+        cmocka_unit_test(an_end_that_is_none_any_more_is_not_told),
         cmocka_unit_test(out_of_range),
         cmocka_unit_test(unknown_partition),
         cmocka_unit_test(moving_back_and_forth),
