@@ -4,15 +4,15 @@
 
 acquired=''
 
-# Starts the pair if need be and puts its addresses into the environment.
+# clusters_acquire NAME [BROKERS]: starts the pair if need be and puts its addresses into the environment.
 clusters_acquire() {
-    local name=$1 lines
+    local name=$1 brokers=${2:-1} lines
     export AQUEDUCT_CLUSTERS_NAME=$name
     local options=()
     if ! "$ROOT/scripts/clusters.sh" status 2>/dev/null | grep -qE ' (up|paused|starting) '; then
         # Noted before the start, so that a half-started pair is also taken down.
         acquired=$name
-        options=(--brokers "${AQUEDUCT_TEST_BROKERS:-1}")
+        options=(--brokers "${AQUEDUCT_TEST_BROKERS:-$brokers}")
     fi
     "$ROOT/scripts/clusters.sh" up ${options[@]+"${options[@]}"} >&2 || return 1
     lines=$("$ROOT/scripts/clusters.sh" env) || return 1

@@ -93,29 +93,25 @@ build() {
     tail -n 1 "$logs/build"
 }
 
-needs_kafka() {
-    local label
-    for label in "$@"; do
-        [[ $label == broker || $label == fault ]] && return 0
-    done
-    return 1
-}
-
 # Everything that real brokers need, one after the other; what is missing is said by the step that misses it.
 jars_ready() {
     "$here/install.sh" test kafka || return 1
     AQUEDUCT_JARS=$("$here/kafka_jars.sh") || return 1
     export AQUEDUCT_JARS
 }
+# The fault tests restart brokers under load and need three a cluster; everything else is quicker with one.
 kafka_ready() {
     jars_ready || return 1
-    clusters_acquire "${AQUEDUCT_CLUSTERS_NAME:-test}"
+    case $1 in
+        fault) clusters_acquire "${AQUEDUCT_CLUSTERS_NAME:-fault}" 3 ;;
+        *) clusters_acquire "${AQUEDUCT_CLUSTERS_NAME:-test}" 1 ;;
+    esac
 }
 
 run_with_kafka() {
-    local preset=$1
+    local preset=$1 given=${AQUEDUCT_CLUSTERS_NAME:-}
     shift
-    if ! kafka_ready; then
+    if ! kafka_ready "$1"; then
         cat >&2 <<'EOF'
 
 ********************************************************************************
@@ -131,18 +127,23 @@ EOF
     fi
     # One at a time: fault tests stop the brokers that all share.
     run_ctest "$preset" 1 "$@"
+    clusters_release
+    AQUEDUCT_CLUSTERS_NAME=$given
 }
 
 run_labels() {
     local preset=$1 label plain=() kafka=()
     shift
     for label in "$@"; do
-        if needs_kafka "$label"; then kafka+=("$label"); else plain+=("$label"); fi
+        case $label in
+            broker | fault) kafka+=("$label") ;;
+            *) plain+=("$label") ;;
+        esac
     done
     build "$preset"
     [[ " $* " != *' cli '* ]] || "$here/install.sh" test || warn "the cli tests may miss a program"
     [[ ${#plain[@]} -eq 0 ]] || run_ctest "$preset" "$(jobs_count)" "${plain[@]}"
-    [[ ${#kafka[@]} -eq 0 ]] || run_with_kafka "$preset" "${kafka[@]}"
+    for label in ${kafka[@]+"${kafka[@]}"}; do run_with_kafka "$preset" "$label"; done
 }
 
 run_all() {

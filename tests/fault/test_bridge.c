@@ -10,6 +10,10 @@
  * logs of every life of every instance, and prints the seed that replays the plan (the machine's timing it cannot
  * replay).
  *
+ * Three brokers a cluster are needed: a partition whose only broker restarts has no leader for a moment, and a broker of
+ * Kafka 4.3 takes such a partition for deleted and leaves out the end of a transaction there for good ("Couldn't find
+ * leader endpoint for partitions", doc/operations.md), which no client can make up for.
+ *
  *   AQUEDUCT_FAULT_ROUNDS   exactly_once rounds (3); a third as many follow in at_least_once
  *   AQUEDUCT_FAULT_RECORDS  records a round (100000)     AQUEDUCT_FAULT_RATE  records/s (3000)
  *   AQUEDUCT_FAULT_SEED     replays a plan
@@ -103,8 +107,8 @@ static void make_plan(struct round *r, int rounds)
     add_blows(plan, BLOW_FREEZE, 2);
     add_blows(plan, BLOW_SINK, 1);
     add_blows(plan, BLOW_SOURCE, 1);
-    add_blows(plan, BLOW_MOVE_SINK, pair.brokers > 1);
-    add_blows(plan, BLOW_MOVE_SOURCE, pair.brokers > 1);
+    add_blows(plan, BLOW_MOVE_SINK, 1);
+    add_blows(plan, BLOW_MOVE_SOURCE, 1);
 #ifdef AQ_CRASH_POINTS
     int crashes = r->exactly_once ? (AQ_CRASH_COUNT + rounds - 1) / rounds : 3;
     add_blows(plan, BLOW_CRASH, crashes < 3 ? 3 : crashes);
@@ -166,8 +170,7 @@ static bool hurt_brokers(struct round *r, enum blow kind)
     const char *cluster = kind == BLOW_SINK || kind == BLOW_MOVE_SINK ? "sink" : "source";
     if (r->clusters || r->node_down) return false;
     if (kind == BLOW_SINK || kind == BLOW_SOURCE) {
-        r->clusters = t_clusters_start("restart", cluster,
-                                       pair.brokers > 1 ? 1 + (int)below(r, (uint64_t)pair.brokers) : 0);
+        r->clusters = t_clusters_start("restart", cluster, 1 + (int)below(r, (uint64_t)pair.brokers));
         return true;
     }
     r->node_down = 1 + (int)below(r, (uint64_t)pair.brokers);
@@ -421,6 +424,7 @@ static bool play_round(int number, bool exactly_once, uint64_t seed, int rounds)
 static void play(bool exactly_once, int rounds)
 {
     t_pair_open(&pair);
+    T_CHECK(pair.brokers >= 3, "three brokers a cluster are needed, here is %d", pair.brokers);
     uint64_t seed = (uint64_t)setting("AQUEDUCT_FAULT_SEED", (int64_t)time(NULL) % 1000000);
     int failed = 0;
     print_header();
