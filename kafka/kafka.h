@@ -244,8 +244,9 @@ struct kc_ops {
     /* Never blocks longer than deadline_ms: the client's close may hang; then the handle is left behind. All batches
      * must have been released. */
     void (*consumer_close)(struct kc_consumer *consumer, int64_t deadline_ms);
-    /* Reads `topic` `partition` from `offset` (or KC_OFFSET_EARLIEST); assigning an assigned partition again moves it there. owner comes back
-     * in batches and events. */
+    /* Reads `topic` `partition` from `offset` (or KC_OFFSET_EARLIEST) from the next poll on; assigning an assigned
+     * partition again moves it there. owner comes back in batches and events. A partition that the client refuses, or
+     * that its topic does not have, is told by a KC_EVENT_PARTITION. */
     int (*consumer_assign)(struct kc_consumer *consumer, const char *topic, int32_t partition, int64_t offset,
                            void *owner, struct aq_err *err);
     int (*consumer_unassign)(struct kc_consumer *consumer, const char *topic, int32_t partition,
