@@ -10,6 +10,7 @@
 /* ---- a reader that answers what the test says ------------------------------------------------------------------------- */
 
 static int answers[MOST]; /* code of each task's pointer */
+static int64_t pointers[MOST];
 static int committed_calls, asked[MOST];
 static int committed_rc;
 
@@ -20,11 +21,20 @@ static int scripted_committed(struct kc_reader *reader, const char *topic, struc
     committed_calls++;
     memset(asked, 0, sizeof(asked));
     for (size_t i = 0; i < n; i++) {
-        list[i].offset = -1;
+        list[i].offset = pointers[list[i].partition];
         list[i].code = answers[list[i].partition];
         asked[list[i].partition] = 1;
     }
     return committed_rc ? aq_fail(err, committed_rc, "scripted") : 0;
+}
+
+/* No record comes in time. */
+static int scripted_read(struct kc_reader *reader, const char *topic, struct kc_stored *list, size_t n,
+                         int64_t timeout_ms, struct aq_arena *arena, struct aq_err *err)
+{
+    (void)reader, (void)topic, (void)timeout_ms, (void)arena;
+    for (size_t i = 0; i < n; i++) list[i].key = list[i].value = AQ_NULL_SLICE;
+    return aq_fail(err, AQ_E_TIMEOUT, "scripted");
 }
 
 static struct kc_ops ops;
@@ -37,6 +47,8 @@ static void begin(struct world *w, int tasks)
     committed_calls = committed_rc = 0;
     ops = fake_ops;
     ops.reader_committed = scripted_committed;
+    ops.reader_read = scripted_read;
+    for (int i = 0; i < MOST; i++) pointers[i] = -1;
     br_lookup_destroy(w->worker->lookup);
     w->route.tasks = tasks;
     w->worker->n_tasks = tasks;
@@ -118,6 +130,24 @@ static void one_open_transaction_holds_up_one_task(void **state)
     take(&w);
     check_states(&w, BR_TASK_OWNED, BR_TASK_OWNED);
     assert_int_equal(w.worker->err.code, 0);
+    end(&w);
+}
+
+static void a_position_that_cannot_be_read_holds_up_one_task(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, 2);
+    pointers[0] = 7;
+    take(&w);
+    look_up(&w);
+    take(&w);
+    check_states(&w, BR_TASK_TAKING, BR_TASK_OWNED);
+    assert_int_equal(w.worker->err.code, 0);
+    w.now += 100 * AQ_MS;
+    take(&w);
+    look_up(&w);
+    assert_true(asked[0] && !asked[1]);
     end(&w);
 }
 
@@ -237,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_ordinary_take_over),
         cmocka_unit_test(one_open_transaction_holds_up_one_task),
+        cmocka_unit_test(a_position_that_cannot_be_read_holds_up_one_task),
         cmocka_unit_test(an_answer_to_an_older_assignment_counts_for_nothing),
         cmocka_unit_test(an_answer_about_a_task_given_up_counts_for_nothing),
         cmocka_unit_test(brokers_that_do_not_answer_are_asked_again),
