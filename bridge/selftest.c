@@ -127,7 +127,7 @@ static void judge(struct br_worker *worker)
            aq_fi("worker", worker->index));
 }
 
-static void hear_answer(struct br_worker *worker, int code, struct aq_err *err)
+static void hear_answer(struct br_worker *worker, enum kc_txn_state state, int code, struct aq_err *err)
 {
     if (code == 0) {
         refuse(
@@ -135,7 +135,9 @@ static void hear_answer(struct br_worker *worker, int code, struct aq_err *err)
             "it committed offsets for a group generation that does not exist, so a stale instance would not be fenced");
         return;
     }
-    if (code != AQ_E_FENCED || worker->ops->txn_abort(worker->selftest_producer, err) != 0) {
+    /* A handle that has failed was fenced as a producer (its transaction timed out): that says nothing of generations. */
+    bool refused = code == AQ_E_FENCED && state == KC_TXN_OPEN;
+    if (!refused || worker->ops->txn_abort(worker->selftest_producer, err) != 0) {
         start_again(worker, err->text);
         return;
     }
@@ -166,7 +168,7 @@ void br_selftest_turn(struct br_worker *worker, int64_t now)
             start_again(worker, err.text);
         return;
     case BR_SELFTEST_OFFERED:
-        if (state != KC_TXN_COMMITTING) hear_answer(worker, code, &err);
+        if (state != KC_TXN_COMMITTING) hear_answer(worker, state, code, &err);
         return;
     case BR_SELFTEST_WITHDRAWING:
         if (state != KC_TXN_ABORTING) br_selftest_finish(worker);

@@ -22,20 +22,6 @@ static bool ask_again(struct kc_admin *admin, rd_kafka_resp_err_t error)
     return true;
 }
 
-int krd_admin_watermarks(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timeout_ms,
-                         int64_t *ret_low, int64_t *ret_high, struct aq_err *err)
-{
-    AQ_ASSERT(topic && partition >= 0);
-    rd_kafka_t *rk = admin->client.rk;
-    rd_kafka_resp_err_t error =
-        rd_kafka_query_watermark_offsets(rk, topic, partition, ret_low, ret_high, (int)timeout_ms);
-    if (ask_again(admin, error))
-        error = rd_kafka_query_watermark_offsets(rk, topic, partition, ret_low, ret_high, (int)timeout_ms);
-    if (!error) return 0;
-    return krd_fail(err, &admin->client, error, NULL, (struct krd_try){"read the offsets of", "Describe"},
-                    "topic %s[%d]", topic, partition);
-}
-
 /* ListOffsets for the whole list; the first error in it, or of the call. What is asked for is put back in before a
  * second try: answers take its place. */
 static rd_kafka_resp_err_t list_offsets(struct kc_admin *admin, rd_kafka_topic_partition_list_t *list,
@@ -52,6 +38,31 @@ static rd_kafka_resp_err_t list_offsets(struct kc_admin *admin, rd_kafka_topic_p
         if (round == 0 && !ask_again(admin, error)) break;
     }
     return error;
+}
+
+static rd_kafka_resp_err_t list_offset(struct kc_admin *admin, const char *topic, int32_t partition,
+                                       int64_t time, int64_t timeout_ms, int64_t *ret)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, partition);
+    rd_kafka_resp_err_t error = list_offsets(admin, list, time, timeout_ms);
+    *ret = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return error;
+}
+
+/* Not rd_kafka_query_watermark_offsets(): up to 2.0.2 at least it takes no notice of its timeout while the leader is
+ * away, and would hold its caller for a minute. */
+int krd_admin_watermarks(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timeout_ms,
+                         int64_t *ret_low, int64_t *ret_high, struct aq_err *err)
+{
+    AQ_ASSERT(topic && partition >= 0);
+    rd_kafka_resp_err_t error =
+        list_offset(admin, topic, partition, RD_KAFKA_OFFSET_BEGINNING, timeout_ms, ret_low);
+    if (!error) error = list_offset(admin, topic, partition, RD_KAFKA_OFFSET_END, timeout_ms, ret_high);
+    if (!error) return 0;
+    return krd_fail(err, &admin->client, error, NULL, (struct krd_try){"read the offsets of", "Describe"},
+                    "topic %s[%d]", topic, partition);
 }
 
 int krd_admin_ends(struct kc_admin *admin, struct kc_end *list, size_t n, int64_t timeout_ms,
@@ -87,11 +98,8 @@ int krd_admin_offset_for_time(struct kc_admin *admin, const char *topic, int32_t
                               struct aq_err *err)
 {
     AQ_ASSERT(topic && partition >= 0);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, topic, partition);
-    rd_kafka_resp_err_t error = list_offsets(admin, list, timestamp_ms, timeout_ms);
-    int64_t offset = list->elems[0].offset;
-    rd_kafka_topic_partition_list_destroy(list);
+    int64_t offset;
+    rd_kafka_resp_err_t error = list_offset(admin, topic, partition, timestamp_ms, timeout_ms, &offset);
     if (error) {
         return krd_fail(err, &admin->client, error, NULL, (struct krd_try){"find a time in", "Describe"},
                         "topic %s[%d]", topic, partition);

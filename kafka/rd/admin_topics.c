@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "kafka/rd/rd.h"
 
+#define FIRST_SLICE_MS 2000
 #define IDS_TIMEOUT_MS 1500
 #define IDS_PAUSE_US   (60 * AQ_SEC)
 
@@ -103,12 +104,27 @@ static void add_ids(struct kc_admin *admin, int64_t timeout_ms, struct kc_topics
 
 #endif
 
+/* The client puts the request to one broker and goes on putting it to that one, be it dead: so the first questions are
+ * short, and each of them may go to another broker. The later ones leave time for a large cluster far away. */
+static rd_kafka_resp_err_t ask_for_all(struct kc_admin *admin, int64_t timeout_ms,
+                                       const struct rd_kafka_metadata **ret)
+{
+    int64_t until_us = aq_mono_us() + timeout_ms * AQ_MS;
+    for (int64_t slice_ms = FIRST_SLICE_MS;; slice_ms *= 2) {
+        int64_t left_ms = (until_us - aq_mono_us()) / AQ_MS;
+        if (slice_ms > left_ms) slice_ms = left_ms;
+        rd_kafka_resp_err_t error = rd_kafka_metadata(admin->client.rk, 1, NULL, ret, (int)slice_ms);
+        bool again = error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT;
+        if (!again || aq_mono_us() + FIRST_SLICE_MS * AQ_MS / 2 >= until_us) return error;
+    }
+}
+
 int krd_admin_topics(struct kc_admin *admin, int64_t timeout_ms, struct kc_topics *ret, struct aq_err *err)
 {
     *ret = (struct kc_topics){0};
     aq_arena_init(&ret->arena, 16384);
     const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_resp_err_t error = rd_kafka_metadata(admin->client.rk, 1, NULL, &metadata, (int)timeout_ms);
+    rd_kafka_resp_err_t error = ask_for_all(admin, timeout_ms, &metadata);
     if (error) {
         aq_arena_finish(&ret->arena);
         return krd_fail(err, &admin->client, error, NULL, (struct krd_try){"list", "Describe"}, "the topics");
