@@ -6,7 +6,7 @@
  * lock, ask the repeat table, write, unlock. Nothing is allocated; a line that is too long loses the tails of its
  * long values and ends with truncated=true, and stays valid JSON.
  * Repeats: a line is identified by its level, its message, its string fields and the integer fields that name a thing
- * (`partition`, `task`, `worker`, `broker`); other numbers are measurements. In the fields `error` and `reason`, runs
+ * (`partition`, `task`, `worker`, `broker`) or says what was shared out (`tasks`); other numbers are measurements. In the fields `error` and `reason`, runs
  * of digits count as equal, because they hold places such as orders[2]@981. An equal line within ten seconds of the
  * last one written is only counted, the next one after that carries repeated=N.
  * The table is bounded (SETS x WAYS); a full set gives up its oldest line, whose count is lost with it. That costs an
@@ -216,7 +216,7 @@ static uint64_t mix(uint64_t h, const char *text, bool fold_digits)
 static bool names_a_thing(const char *key)
 {
     return !strcmp(key, "partition") || !strcmp(key, "task") || !strcmp(key, "worker") ||
-           !strcmp(key, "broker");
+           !strcmp(key, "broker") || !strcmp(key, "tasks");
 }
 
 static uint64_t identify(enum aq_level level, const char *message, const struct aq_field *fields)

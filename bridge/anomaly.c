@@ -161,7 +161,7 @@ void br_anomaly_fingerprint(struct br_worker *worker, struct br_partition *p, co
     decide(worker, p, RECREATION, low, 0, what);
 }
 
-void br_anomaly_short_log(struct br_worker *worker, struct br_partition *p, int64_t end)
+void br_anomaly_short_log(struct br_worker *worker, struct br_partition *p)
 {
     int64_t low, high;
     struct aq_err err;
@@ -171,7 +171,6 @@ void br_anomaly_short_log(struct br_worker *worker, struct br_partition *p, int6
     }
     /* The end we were told is the last stable offset; only the true end below our position means anything. */
     if (high >= p->read.next) return;
-    (void)end;
     beyond_end(worker, p, low, high);
 }
 

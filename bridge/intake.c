@@ -128,7 +128,7 @@ static void at_end(struct br_worker *worker, struct br_partition *p, int64_t off
      * its place, where read_committed stops at an open transaction, says nothing of it. */
     if (offset > p->read.last_offset) p->verify = false;
     if (p->read.next >= 0 && offset < p->read.next) {
-        br_anomaly_short_log(worker, p, offset);
+        br_anomaly_short_log(worker, p);
         return;
     }
     int64_t before = p->acked.next;

@@ -219,7 +219,7 @@ void br_intake_events(struct br_worker *worker, int64_t now);
 /* bridge/anomaly.c */
 void br_anomaly_out_of_range(struct br_worker *worker, struct br_partition *p, int64_t offset);
 void br_anomaly_fingerprint(struct br_worker *worker, struct br_partition *p, const struct aq_record *found);
-void br_anomaly_short_log(struct br_worker *worker, struct br_partition *p, int64_t end);
+void br_anomaly_short_log(struct br_worker *worker, struct br_partition *p);
 /* on_anomaly = report: jumps of partitions that have nothing in flight any more. */
 void br_anomaly_apply_resets(struct br_worker *worker);
 void br_anomaly_topic_id(struct br_worker *worker, struct br_partition *p, const char *new_id);

@@ -154,8 +154,10 @@ static void test_different_things_are_no_repeats(void **state)
     for (int p = 0; p < 10; p++) aq_log(AQ_INFO, "assigned", aq_fs("topic", "t"), aq_fi("partition", p));
     aq_log(AQ_WARN, "assigned", aq_fs("topic", "t"), aq_fi("partition", 1));
     aq_log(AQ_INFO, "assigned", aq_fs("topic", "u"), aq_fi("partition", 1));
+    aq_log(AQ_INFO, "tasks assigned", aq_fs("route", "r"), aq_fi("tasks", 5));
+    aq_log(AQ_INFO, "tasks assigned", aq_fs("route", "r"), aq_fi("tasks", 8));
     char *text = end();
-    assert_int_equal(lines(text), 12);
+    assert_int_equal(lines(text), 14);
     free(text);
 
     begin(AQ_LOG_LOGFMT);
