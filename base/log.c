@@ -6,9 +6,9 @@
  * lock, ask the repeat table, write, unlock. Nothing is allocated; a line that is too long loses the tails of its
  * long values and ends with truncated=true, and stays valid JSON.
  * Repeats: a line is identified by its level, its message, its string fields and the integer fields that name a thing
- * (`partition`, `task`, `worker`, `broker`) or says what was shared out (`tasks`); other numbers are measurements. In the fields `error` and `reason`, runs
- * of digits count as equal, because they hold places such as orders[2]@981. An equal line within ten seconds of the
- * last one written is only counted, the next one after that carries repeated=N.
+ * (`partition`, `task`, `worker`, `broker`) or say what was shared out (`tasks`); other numbers are measurements. In the
+ * fields `error` and `reason`, runs of digits count as equal, because they hold places such as orders[2]@981. An equal
+ * line within ten seconds of the last one written is only counted, the next one after that carries repeated=N.
  * The table is bounded (SETS x WAYS); a full set gives up its oldest line, whose count is lost with it. That costs an
  * extra line or a count, never an unseen message.
  * Failing pass: stderr closed or full; the line is given up. A log must not stop the bridge.

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Stopping at a bad moment: a broker of the sink dies while instances start, and they are told to stop before it is
+ * back. Each must end soon and in order, whichever broker it was: the one that leads the state topic's first partition,
+ * the group's coordinator, the transactions', or just the one that was asked.
+ *
+ * What made it fail: the client's watermark query waits for a leader that is away, whatever timeout it was given.
+ */
+#include "tests/lib/bridge.h"
+#include "tests/lib/check.h"
+#include "tests/lib/cluster.h"
+#include "tests/lib/pair.h"
+#include "tests/lib/wait.h"
+
+#define INSTANCES  8
+#define APART_MS   100
+#define BROKERS_MS 120000
+#define START_MS   20000
+#define STOP_MS    20000
+
+static struct t_pair pair;
+
+static void finish(struct t_process *clusters)
+{
+    T_CHECK(t_wait_exit(clusters, BROKERS_MS) == 0, "clusters: %s", t_stderr(clusters));
+    t_process_free(clusters);
+}
+
+static void start_and_stop_while_away(const char *config, int node)
+{
+    struct t_process *instances[INSTANCES];
+    struct t_process *kill = t_clusters_start("kill", "sink", node);
+    for (int i = 0; i < INSTANCES; i++) {
+        instances[i] = t_bridge(config, NULL);
+        t_sleep_ms(APART_MS);
+    }
+    finish(kill);
+    for (int i = 0; i < INSTANCES; i++) t_signal(instances[i], SIGTERM);
+    for (int i = 0; i < INSTANCES; i++) {
+        int code = t_wait_exit(instances[i], STOP_MS);
+        T_CHECK(code == 0, "without broker %d, instance %d: exit %d\n%s", node, i, code,
+                t_stderr(instances[i]));
+        t_process_free(instances[i]);
+    }
+    finish(t_clusters_start("start", "sink", node));
+}
+
+static void a_stop_does_not_wait_for_a_broker_that_is_away(void **state)
+{
+    (void)state;
+    t_pair_open(&pair);
+    struct t_name topic = t_unique("stop"), route = t_unique("stop");
+    t_topic_create(pair.src, topic.text, 3, NULL);
+    char *config =
+        t_config(pair.source, pair.sink, "", "name = \"%s\"; topics = [\"%s\"];", route.text, topic.text);
+    struct t_process *first = t_bridge(config, NULL);
+    T_CHECK(T_WAIT(START_MS, t_stderr_has(first, "tasks assigned")), "%s", t_stderr(first));
+    t_bridge_stop(first, STOP_MS);
+    for (int node = 1; node <= pair.brokers; node++) start_and_stop_while_away(config, node);
+    free(config);
+    t_topic_delete(pair.src, topic.text);
+    t_pair_close(&pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_stop_does_not_wait_for_a_broker_that_is_away),
+    };
+    return cmocka_run_group_tests_name("stopping at a bad moment", tests, NULL, NULL);
+}
