@@ -124,6 +124,17 @@ static int find(struct br_lookup *lookup, struct br_found *found, struct kc_stor
 
 /* ---- all that were asked for -------------------------------------------------------------------------------------- */
 
+/* A pointer is held by a transaction (code), leads to a position record, or was never committed. */
+static bool leads_to_record(const struct kc_pointer *pointer)
+{
+    return pointer->code == 0 && pointer->offset > 0;
+}
+
+static bool was_never_committed(const struct kc_pointer *pointer)
+{
+    return pointer->code == 0 && pointer->offset <= 0;
+}
+
 /* The records all stable pointers point to, in one request; *ret_stored is parallel to the pointers. TIMEOUT: some of them
  * have no value. */
 static int read_all_stored(struct br_lookup *lookup, const struct kc_pointer *pointers, size_t n,
@@ -133,7 +144,7 @@ static int read_all_stored(struct br_lookup *lookup, const struct kc_pointer *po
     size_t m = 0;
     for (size_t i = 0; i < n; i++) {
         stored[i] = (struct kc_stored){.partition = pointers[i].partition, .offset = -1};
-        if (pointers[i].code == 0 && pointers[i].offset > 0)
+        if (leads_to_record(&pointers[i]))
             wanted[m++] =
                 (struct kc_stored){.partition = pointers[i].partition, .offset = pointers[i].offset - 1};
     }
@@ -142,18 +153,16 @@ static int read_all_stored(struct br_lookup *lookup, const struct kc_pointer *po
                                       &lookup->arena, err);
     bool some = rc == 0 || rc == AQ_E_TIMEOUT;
     for (size_t i = 0, at = 0; some && i < n; i++)
-        if (pointers[i].code == 0 && pointers[i].offset > 0) stored[i] = wanted[at++];
+        if (leads_to_record(&pointers[i])) stored[i] = wanted[at++];
     return rc;
 }
 
 /* One record that does not come (its partition has no leader, an open transaction is in front of it) holds up its own
  * task, not the others. */
-static int put_off_unread(struct kc_pointer *pointers, size_t n, const struct kc_stored *stored)
+static void put_off_unread(struct kc_pointer *pointers, size_t n, const struct kc_stored *stored)
 {
     for (size_t i = 0; i < n; i++)
-        if (pointers[i].code == 0 && pointers[i].offset > 0 && !stored[i].value.ptr)
-            pointers[i].code = AQ_E_TIMEOUT;
-    return 0;
+        if (leads_to_record(&pointers[i]) && !stored[i].value.ptr) pointers[i].code = AQ_E_TIMEOUT;
 }
 
 /* The same, but a record that is not there any more makes its task look for the newest snapshot instead: a snapshot without
@@ -162,7 +171,10 @@ static int read_stored(struct br_lookup *lookup, struct kc_pointer *pointers, si
                        struct kc_stored *stored, struct aq_err *err)
 {
     int rc = read_all_stored(lookup, pointers, n, stored, err);
-    if (rc == AQ_E_TIMEOUT) return put_off_unread(pointers, n, stored);
+    if (rc == AQ_E_TIMEOUT) {
+        put_off_unread(pointers, n, stored);
+        return 0;
+    }
     if (rc != AQ_E_STATE) return rc;
     for (size_t i = 0; i < n; i++) {
         rc = read_all_stored(lookup, &pointers[i], 1, &stored[i], err);
@@ -183,13 +195,13 @@ static int read_ends(struct br_lookup *lookup, const struct kc_pointer *pointers
     struct kc_end *wanted = aq_arena_zalloc(&lookup->arena, n * sizeof(*wanted));
     size_t m = 0;
     for (size_t i = 0; i < n; i++)
-        if (pointers[i].code == 0 && pointers[i].offset <= 0)
+        if (was_never_committed(&pointers[i]))
             wanted[m++] =
                 (struct kc_end){.topic = lookup->route->state_topic, .partition = pointers[i].partition};
     if (m == 0) return 0;
     int rc = lookup->ops->admin_ends(br_catalog_sink(lookup->catalog), wanted, m, READ_TIMEOUT_MS, err);
     for (size_t i = 0, at = 0; rc == 0 && i < n; i++)
-        if (pointers[i].code == 0 && pointers[i].offset <= 0) ret_ends[i] = wanted[at++].end;
+        if (was_never_committed(&pointers[i])) ret_ends[i] = wanted[at++].end;
     return rc;
 }
 
@@ -213,8 +225,7 @@ void br_lookup_run(struct br_lookup *lookup)
         if (rc)
             found->err = err;
         else if (found->code == AQ_E_TIMEOUT)
-            aq_fail(&found->err, found->code, "its position record cannot be read: %s",
-                    err.code ? err.text : aq_code_text(found->code));
+            aq_fail(&found->err, found->code, "its position record cannot be read: %s", err.text);
         else if (found->code)
             aq_fail(&found->err, found->code, "%s", aq_code_text(found->code));
         else

@@ -112,5 +112,4 @@ void br_takeover_turn(struct br_worker *worker, int64_t now)
     if (!br_ownership_is_settled(worker) || worker->err.code) return;
     if (br_lookup_state(worker->lookup) == BR_LOOKUP_ANSWERED) take_answer(worker, now);
     if (br_lookup_state(worker->lookup) == BR_LOOKUP_IDLE && worker->err.code == 0) ask(worker, now);
-    worker->looking_up = br_lookup_state(worker->lookup) != BR_LOOKUP_IDLE;
 }

@@ -103,7 +103,6 @@ struct br_worker {
     struct kc_member *member;
     struct kc_reader *reader; /* the lookup's */
     struct br_lookup *lookup;
-    bool looking_up; /* an answer is on its way: no long waits elsewhere */
     struct br_lane lanes[BR_LANES];
     int n_lanes;          /* 2 in exactly_once, else 1 */
     struct br_lane *lane; /* the one records are sent on */

@@ -218,7 +218,7 @@ int krd_consumer_unassign(struct kc_consumer *consumer, const char *topic, int32
     if (code) return code;
     consumer->n_pending -= part->pending;
     part->live = part->pending = false;
-    krd_events_forget(&consumer->events, part->owner);
+    krd_events_forget(&consumer->events, part->owner, false);
     part->owner = NULL;
     drop_leftovers(consumer, part);
     return 0;
@@ -321,7 +321,7 @@ static struct aq_batch *next_run(struct kc_consumer *consumer)
             continue;
         }
         if (!batch) {
-            krd_events_forget_end(&consumer->events, part->owner);
+            krd_events_forget(&consumer->events, part->owner, true);
             batch = krd_batch_take(consumer, part);
         }
         part->next = message->offset + 1;

@@ -38,20 +38,13 @@ bool krd_events_take(struct krd_events *events, struct kc_event *ret)
     return true;
 }
 
-void krd_events_forget(struct krd_events *events, const void *owner)
-{
-    size_t kept = events->first;
-    for (size_t i = events->first; i < events->count; i++)
-        if (events->list[i].owner != owner) events->list[kept++] = events->list[i];
-    events->count = kept;
-}
-
-void krd_events_forget_end(struct krd_events *events, const void *owner)
+void krd_events_forget(struct krd_events *events, const void *owner, bool ends_only)
 {
     size_t kept = events->first;
     for (size_t i = events->first; i < events->count; i++) {
         const struct kc_event *event = &events->list[i];
-        if (event->owner != owner || event->kind != KC_EVENT_EOF) events->list[kept++] = *event;
+        bool forget = event->owner == owner && (!ends_only || event->kind == KC_EVENT_EOF);
+        if (!forget) events->list[kept++] = *event;
     }
     events->count = kept;
 }

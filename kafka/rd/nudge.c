@@ -32,16 +32,25 @@
 #define NUDGE_US     (2 * AQ_MS)
 #define ASSIGNING_US (1500 * AQ_MS)
 
+/* Behind the last partition of the topic that the i-th of a sorted list belongs to. */
+static int topic_end(const rd_kafka_topic_partition_list_t *list, int i)
+{
+    const char *topic = list->elems[i].topic;
+    while (i < list->cnt && strcmp(list->elems[i].topic, topic) == 0) i++;
+    return i;
+}
+
 /* Marks what the topics do not have: the client itself complains only of what vanishes. */
 static void mark_missing(rd_kafka_topic_partition_list_t *list, const struct rd_kafka_metadata *metadata)
 {
-    for (int i = 0; i < list->cnt; i++) {
-        rd_kafka_topic_partition_t *one = &list->elems[i];
-        for (int t = 0; t < metadata->topic_cnt; t++) {
-            const struct rd_kafka_metadata_topic *topic = &metadata->topics[t];
-            if (strcmp(topic->topic, one->topic) != 0 || topic->err) continue;
-            if (one->partition >= topic->partition_cnt) one->err = RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
-        }
+    for (int i = 0, end; i < list->cnt; i = end) {
+        end = topic_end(list, i);
+        int t = 0;
+        while (t < metadata->topic_cnt && strcmp(metadata->topics[t].topic, list->elems[i].topic) != 0) t++;
+        if (t == metadata->topic_cnt || metadata->topics[t].err) continue;
+        for (int k = i; k < end; k++)
+            if (list->elems[k].partition >= metadata->topics[t].partition_cnt)
+                list->elems[k].err = RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
     }
 }
 
@@ -49,8 +58,10 @@ void krd_learn_leaders(struct krd_client *client, rd_kafka_topic_partition_list_
 {
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_topic_t **topics = aq_calloc((size_t)list->cnt, sizeof(rd_kafka_topic_t *));
-    for (int i = 0; i < list->cnt; i++)
-        topics[i] = rd_kafka_topic_new(client->rk, list->elems[i].topic, NULL);
+    size_t n = 0;
+    rd_kafka_topic_partition_list_sort(list, NULL, NULL);
+    for (int i = 0; i < list->cnt; i = topic_end(list, i))
+        topics[n++] = rd_kafka_topic_new(client->rk, list->elems[i].topic, NULL);
     /* Neither all topics of the cluster nor a certain one: those this handle knows. A failure is not ours to report: the
      * client goes on looking by itself. */
     if (!rd_kafka_metadata(client->rk, 0, NULL, &metadata, timeout_ms)) {
@@ -59,8 +70,8 @@ void krd_learn_leaders(struct krd_client *client, rd_kafka_topic_partition_list_
     }
     /* The broker threads take the partitions over in a moment of their own; nothing tells when. */
     aq_sleep_ms(TAKE_OVER_MS);
-    for (int i = 0; i < list->cnt; i++)
-        if (topics[i]) rd_kafka_topic_destroy(topics[i]);
+    while (n-- > 0)
+        if (topics[n]) rd_kafka_topic_destroy(topics[n]);
     free(topics);
 }
 

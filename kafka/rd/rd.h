@@ -178,7 +178,7 @@ struct krd_part *krd_part_find(const struct kc_consumer *consumer, const struct 
                                int32_t partition);
 
 /* nudge.c: learns who leads the partitions of these topics before they are assigned; waits for the answer, a round trip.
- * A partition that its topic does not have gets the err UNKNOWN_PARTITION in the list. */
+ * The list is sorted; a partition that its topic does not have gets the err UNKNOWN_PARTITION in it. */
 void krd_learn_leaders(struct krd_client *client, rd_kafka_topic_partition_list_t *list, int timeout_ms);
 /* Wakes the handle's broker threads; nothing goes over the network. */
 void krd_wake(struct krd_client *client);
@@ -193,10 +193,9 @@ void krd_record_put_headers(struct aq_record *rec, rd_kafka_headers_t *headers);
 
 void krd_events_add(struct krd_events *events, const struct kc_event *event);
 bool krd_events_take(struct krd_events *events, struct kc_event *ret);
-/* What was heard of a partition before it was assigned anew says nothing about it any more. */
-void krd_events_forget(struct krd_events *events, const void *owner);
-/* Records from behind it are being handed out: the end that was heard of is none any more. */
-void krd_events_forget_end(struct krd_events *events, const void *owner);
+/* What was heard of a partition before it was assigned anew says nothing about it any more; nor does an end (ends_only)
+ * when records from behind it are being handed out. */
+void krd_events_forget(struct krd_events *events, const void *owner, bool ends_only);
 void krd_events_finish(struct krd_events *events);
 /* Turns an error message of the consumer queue into events; does not destroy it. */
 void krd_events_from_message(struct kc_consumer *consumer, const rd_kafka_message_t *message);

@@ -91,14 +91,14 @@ static void an_ordinary_take_over(void **state)
     struct world w;
     begin(&w, 2);
     take(&w);
-    assert_true(w.worker->looking_up);
+    assert_int_equal(br_lookup_state(w.worker->lookup), BR_LOOKUP_ASKED);
     take(&w); /* the question is under way: no second one */
     look_up(&w);
     assert_int_equal(committed_calls, 1);
     check_states(&w, BR_TASK_TAKING, BR_TASK_TAKING);
     take(&w);
     check_states(&w, BR_TASK_OWNED, BR_TASK_OWNED);
-    assert_false(w.worker->looking_up);
+    assert_int_equal(br_lookup_state(w.worker->lookup), BR_LOOKUP_IDLE);
     assert_int_equal(w.worker->tasks[1].pointer.partition, 1);
     assert_int_equal(w.worker->tasks[1].pointer.offset, -1);
     take(&w);
