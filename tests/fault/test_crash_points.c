@@ -39,13 +39,25 @@ static bool died_there(struct t_herd *herd, int point)
     return herd->hits[point] > 0;
 }
 
-/* Starts the armed instance and, for a point that needs a push, waits until records flow. The self-test at the start
- * aborts transactions too: an instance that died in it is started again with the next count. */
-static void start_armed(struct t_herd *herd, int point, enum push kind, const char *topic)
+static bool is_assigned(struct t_herd *herd)
+{
+    struct t_process *process = herd->list[0].process;
+    return process && t_stderr_has(process, "tasks assigned");
+}
+
+/* Starts the armed instance. Records begin to flow when it has its tasks: were they there before, it would copy all of
+ * them in fewer cycles than the count asks for. */
+static void start_armed(struct t_herd *herd, int point, enum push kind)
 {
     bool once = kind != PUSH_NONE || point == AQ_CRASH_AFTER_ASSIGN || point == AQ_CRASH_AFTER_RESUME;
     t_herd_start(herd, 0, point, once ? 1 : 5);
-    if (kind == PUSH_NONE) return;
+    T_CHECK(T_WAIT(HIT_MS, is_assigned(herd) || died_there(herd, point)), "no tasks are assigned");
+}
+
+/* For a point that needs a push. The self-test at the start aborts transactions too: an instance that died in it is
+ * started again with the next count. */
+static void wait_for_records(struct t_herd *herd, int point, const char *topic)
+{
     int64_t deadline = t_now_ms() + HIT_MS;
     for (int count = 2; t_log_span(pair.dst, topic) <= 0; t_sleep_ms(20)) {
         T_CHECK(t_now_ms() < deadline, "nothing arrives in %s", topic);
@@ -70,23 +82,11 @@ static void push(struct t_herd *herd, enum push kind)
 
 static struct t_process *start_records(const char *topic)
 {
-    char records[16], partitions[8];
+    char records[16];
     snprintf(records, sizeof records, "%d", RECORDS);
-    snprintf(partitions, sizeof partitions, "%d", PARTITIONS);
-    const char *argv[] = {t_tool("orders_gen"),
-                          "--brokers",
-                          pair.source,
-                          "--topic",
-                          topic,
-                          "--records",
-                          records,
-                          "--rate",
-                          "1500",
-                          "--partitions",
-                          partitions,
-                          "--tombstones-every",
-                          "37",
-                          NULL};
+    const char *argv[] = {t_tool("orders_gen"), "--brokers", pair.source, "--topic", topic,
+                          "--records",          records,     "--rate",    "1500",    "--keep",
+                          "--tombstones-every", "37",        NULL};
     return t_start(argv, NULL);
 }
 
@@ -111,7 +111,7 @@ static void crash_at(int point)
 {
     int64_t started = t_now_ms();
     struct t_name topic = t_unique("orders.crash"), route = t_unique("crash");
-    struct t_process *generator = start_records(topic.text);
+    t_topic_create(pair.src, topic.text, PARTITIONS, "retention.ms=-1", NULL);
     struct t_herd herd;
     enum push kind = push_for(point);
     t_herd_open(
@@ -122,7 +122,9 @@ static void crash_at(int point)
             "    session_timeout = \"2s\"; transaction_timeout = \"%s\"; start = \"earliest\";",
             route.text, topic.text, kind == PUSH_FREEZE ? "10s" : "3s"),
         2);
-    start_armed(&herd, point, kind, topic.text);
+    start_armed(&herd, point, kind);
+    struct t_process *generator = start_records(topic.text);
+    if (kind != PUSH_NONE) wait_for_records(&herd, point, topic.text);
     push(&herd, kind);
     if (!T_WAIT(HIT_MS, died_there(&herd, point))) {
         t_herd_close(&herd, true);
