@@ -15,7 +15,8 @@
  *
  * A failing pass: the handle failed for good (fenced by the broker after a time-out, a fatal client error), or a
  * transaction's EndTxn had to be sent more than once, in which case a delayed duplicate might still arrive and end a
- * later transaction: the only cure is a new epoch. The old handle is closed, its batches come back, the partitions are
+ * later transaction, or an abort threw records away whose sequence numbers the client would use again: the only cure is
+ * a new epoch. The old handle is closed, its batches come back, the partitions are
  * rewound, and another handle is opened after a pause that doubles up to five seconds; being fenced again and again
  * means that somebody else uses our transactional id, which is worth an alarm.
  *

@@ -220,7 +220,7 @@ void br_worker_fail(struct br_worker *worker, const struct aq_err *err)
 static void back_off(struct br_worker *worker, const struct br_lane *lane, int64_t now)
 {
     uint32_t aborts = lane->cycle.consecutive_aborts;
-    if (aborts <= 2) return; /* two in a row are ordinary */
+    if (aborts <= 2) return; /* one or two are ordinary: the group moved, a leader did */
     int64_t pause = 50 * AQ_MS << (aborts < 9 ? aborts - 2 : 7);
     worker->intake_pause_us = now + (pause < 5 * AQ_SEC ? pause : 5 * AQ_SEC);
 }
@@ -240,6 +240,14 @@ static void given_up(struct br_worker *worker, const struct br_lane *lane, int64
     back_off(worker, lane, now);
 }
 
+/* A handle whose next transaction would not be safe, found out while nothing is under way on it. */
+static void drop_tainted(struct br_worker *worker, struct br_lane *lane, int64_t now, const char *reason)
+{
+    if (!br_lanes_exactly_once(worker) || !worker->ops->txn_tainted(lane->producer)) return;
+    aq_fail(&lane->cycle.err, AQ_E_FENCED, "%s", reason);
+    br_lane_drop(worker, lane, now);
+}
+
 static void answer_cycle(struct br_worker *worker, struct br_lane *lane, enum kc_cycle_result result,
                          int64_t now)
 {
@@ -248,15 +256,16 @@ static void answer_cycle(struct br_worker *worker, struct br_lane *lane, enum kc
     case KC_CYCLE_COMMITTED:
         br_show_committed(worker, now, now - lane->cycle.drain_start_us);
         lane->pause_us = 0;
-        if (br_lanes_exactly_once(worker) && worker->ops->txn_tainted(lane->producer)) {
-            aq_fail(&lane->cycle.err, AQ_E_FENCED, "the end of a transaction had to be sent twice");
-            br_lane_drop(worker, lane, now);
-        }
+        drop_tainted(worker, lane, now, "a request of the last transaction had to be sent twice");
         return;
-    case KC_CYCLE_ABORTED: given_up(worker, lane, now, false); return;
+    case KC_CYCLE_ABORTED:
+        given_up(worker, lane, now, false);
+        drop_tainted(worker, lane, now, "the last transaction was aborted with records under way");
+        return;
     case KC_CYCLE_FENCED:
         given_up(worker, lane, now, true);
         worker->fenced = true;
+        drop_tainted(worker, lane, now, "the last transaction was aborted with records under way");
         return;
     case KC_CYCLE_REPLACE:
         /* The handle may have failed while EndTxn was on its way: whether the sink committed is known to the sink only,

@@ -19,8 +19,7 @@
  * A failing pass: a delivery report says a record was refused, a position could not be written, the membership is lost
  * or the commit is fenced. The transaction is aborted at once (never flushed first: a failed queue is held back until
  * its time-out), the worker takes all its batches back, rewinds to the committed positions, and the next cycle starts.
- * Two aborts in a row are ordinary: after a produce error the client's next transaction fails once more while it bumps
- * its epoch.
+ * A producer whose abort threw records away is replaced before the next cycle (txn_tainted, kafka/rd/txn.c).
  *
  * Invariants: a commit never carries an empty list of pointers (the client would make it a silent success without any
  * fencing); positions are written only after the data they cover was handed to the same producer; the membership is the

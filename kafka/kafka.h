@@ -320,9 +320,10 @@ struct kc_ops {
      * FAILED a commit's outcome may be unknown (EndTxn was on its way): only the sink knows what is committed. */
     enum kc_txn_state (*txn_poll)(struct kc_producer *producer, int *ret_code, int64_t *ret_started_us,
                                   struct aq_err *err);
-    /* True when a transactional request (EndTxn, TxnOffsetCommit, AddOffsets, AddPartitions) of a past transaction, be
-     * it committed or aborted, was never answered: the caller must replace the producer before the next transaction,
-     * which a delayed copy could end, extend or turn back. txn_begin refuses otherwise. */
+    /* True when the caller must replace the producer before the next transaction: a transactional request (EndTxn,
+     * TxnOffsetCommit, AddOffsets, AddPartitions) of a past one was never answered, and a delayed copy could end,
+     * extend or turn back the next; or an abort threw records away, and the next could lose as many. txn_begin refuses
+     * otherwise. */
     bool (*txn_tainted)(const struct kc_producer *producer);
 
     /* state reader */

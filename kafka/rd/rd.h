@@ -259,6 +259,7 @@ struct kc_producer {
     bool
         failure_is_echo; /* a record thrown away after another had failed; that other one may still be reported */
     bool purging;        /* an abort or the close is throwing records away: their reports are no failures */
+    bool undelivered;    /* of the open transaction, a record or more came back with an error */
     struct krd_txn *txn; /* NULL: idempotent only */
 };
 

@@ -328,6 +328,7 @@ void krd_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaq
     struct kc_producer *producer = ((struct krd_client *)opaque)->self;
     uint64_t bytes = message->key_len + message->len;
     count_out(producer, bytes);
+    if (__builtin_expect(message->err != 0, 0)) producer->undelivered = true;
     if ((uintptr_t)message->_private & OWN_BIT) {
         own_delivered(producer, message);
         return;

@@ -13,6 +13,10 @@
  * transaction, which it would end (EndTxn), extend (AddPartitions, AddOffsets) or turn back (TxnOffsetCommit with an old
  * pointer). It has no KIP-890 part 2 to tell them apart. So every such request must have been answered by the time the
  * transaction is over; if not, the producer is used no more: a new one's epoch makes the broker refuse the late copy.
+ * The same after an abort that threw records away: librdkafka gives their sequence numbers to the next ones, although a
+ * broker may have the first in its log (the answer was lost, or said "not the leader" while the followers already had
+ * them). It would then take as many records of the next transaction for repetitions, answer "delivered" and write
+ * nothing. What a record's status says of it cannot be relied upon, so one record thrown away is enough.
  *
  * Invariants: one job at a time; the worker does not touch the producer's lists while COMMITTING or ABORTING (delivery
  * reports are served by the client's own flush on the helper thread then); the offset list is never empty: the client
@@ -136,6 +140,12 @@ static bool any_unanswered(const struct krd_client *client)
            krd_traffic_unanswered(client, KRD_ADD_PARTITIONS) > 0;
 }
 
+/* Whether the transaction that has just ended makes the next one of this handle unsafe; see the top. */
+static bool leaves_taint(const struct kc_producer *producer)
+{
+    return producer->undelivered || any_unanswered(&producer->client);
+}
+
 static enum kc_txn_state run_commit(struct krd_txn *txn, int *ret_code, char *text, size_t size)
 {
     AQ_CRASH_POINT(BEFORE_OFFSETS);
@@ -184,7 +194,7 @@ static void run_job(struct krd_txn *txn, enum job job)
     txn->result = code;
     snprintf(txn->result_text, sizeof(txn->result_text), "%s", text);
     txn->has_result = code != 0 || job != JOB_INIT;
-    if (job != JOB_INIT && next != KC_TXN_OPEN) txn->tainted |= any_unanswered(&txn->producer->client);
+    if (job != JOB_INIT && next != KC_TXN_OPEN) txn->tainted |= leaves_taint(txn->producer);
     txn->job = JOB_NONE;
     krd_membership_unref(txn->membership);
     txn->membership = NULL;
@@ -283,9 +293,10 @@ static int refuse_to_begin(struct krd_txn *txn, struct aq_err *err)
                        txn->result_text[0] ? txn->result_text : "the producer has failed");
     } else if (txn->tainted) {
         set_state(txn, KC_TXN_FAILED);
-        code = aq_fail(err, AQ_E_FATAL,
-                       "a request of the last transaction was never answered and may still arrive in the "
-                       "next one: the producer must be replaced");
+        code = aq_fail(
+            err, AQ_E_FATAL,
+            "a request of the last transaction was never answered, or records of it were thrown away: the "
+            "producer must be replaced");
     }
     pthread_mutex_unlock(&txn->lock);
     return code;
@@ -300,6 +311,7 @@ int krd_txn_begin(struct kc_producer *producer, struct aq_err *err)
     AQ_ASSERT(krd_producer_in_flight(producer, NULL) == 0);
     krd_traffic_reset(&producer->client);
     krd_producer_forget_failure(producer);
+    producer->undelivered = false;
     char text[512] = "";
     /* Local to the client, no broker is asked: the worker may make this call itself. */
     code = judge(txn, KC_CALL_BEGIN, make_call(txn, KC_CALL_BEGIN), text, sizeof(text));

@@ -24,6 +24,7 @@ struct kt_env {
     struct kc_cluster sink;
     struct kc_admin *source_admin;
     struct kc_admin *sink_admin;
+    int replicas; /* of topics to come: 1 unless a test sets it */
     int serial;
 };
 
@@ -45,7 +46,7 @@ static inline void kt_open(struct kt_env *env)
             "Start them:  ./dev clusters up && eval \"$(./dev clusters env)\"\n");
         exit(1);
     }
-    *env = (struct kt_env){0};
+    *env = (struct kt_env){.replicas = 1};
     struct aq_err err = {0};
     aq_arena_init(&env->arena, 4096);
     aq_names_init(&env->names);
@@ -83,7 +84,7 @@ static inline const char *kt_topic(struct kt_env *env, struct kc_admin *admin, c
     struct kc_topic_spec spec = {
         .name = kt_name(env, stem),
         .partitions = partitions,
-        .replication_factor = 1,
+        .replication_factor = (int16_t)env->replicas,
         .configs = all,
         .n_configs = n,
     };

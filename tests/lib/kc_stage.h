@@ -66,6 +66,12 @@ static inline struct kc_producer *start_producer(void)
     return producer;
 }
 
+static inline void replace_producer(struct stage *stage)
+{
+    kt_close_producer(stage->producer);
+    stage->producer = start_producer();
+}
+
 static inline void set_up(struct stage *stage)
 {
     *stage = (struct stage){0};

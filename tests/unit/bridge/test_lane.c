@@ -359,6 +359,29 @@ static void a_tainted_producer_is_replaced_while_records_go_on(void **state)
     stop(&w);
 }
 
+static void an_abort_that_threw_records_away_replaces_the_producer(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_two_under_way(&w);
+    producer_of(&w, 1)->failure.code = AQ_E_DELIVERY;
+    turns(&w, 1);
+    check_log(&w, "b:abort");
+    producer_of(&w, 1)->tainted = true;
+    end_call(producer_of(&w, 1), KC_TXN_READY, 0);
+    turns(&w, 1);
+    check_log(&w, "b:close");
+    assert_false(w.worker->retake_due); /* an abort's outcome is known: what we remember as committed is */
+    br_lane_open_all(w.worker, aq_mono_us());
+    check_log(&w, "b:open");
+    end_call(producer_of(&w, 0), KC_TXN_READY, 0);
+    turns(&w, 1);
+    check_log(&w, "assign(0@4)");
+    flow(&w, p, 5, 5);
+    check_log(&w, "b:begin b:send(5-9) b:own(10)");
+    stop(&w);
+}
+
 static void the_pause_doubles_up_to_five_seconds(void **state)
 {
     (void)state;
@@ -521,6 +544,7 @@ int main(void)
         cmocka_unit_test(a_producer_that_fails_takes_the_lane_behind_with_it),
         cmocka_unit_test(a_lane_that_cannot_begin_behind_a_commit_waits_for_it),
         cmocka_unit_test(a_tainted_producer_is_replaced_while_records_go_on),
+        cmocka_unit_test(an_abort_that_threw_records_away_replaces_the_producer),
         cmocka_unit_test(the_pause_doubles_up_to_five_seconds),
         cmocka_unit_test(a_commit_ends_the_pauses),
         cmocka_unit_test(a_producer_gives_back_what_it_had),
