@@ -35,8 +35,8 @@ struct br_catalog_view {
 struct br_catalog *br_catalog_create(const struct kc_ops *ops, const struct br_route *route);
 void br_catalog_destroy(struct br_catalog *catalog);
 
-/* May be called again after a failure. [blocks] First contact with both clusters, retrying with backoff until each one's connect_timeout; then the state
- * topic exists and its facts agree with ours. */
+/* [blocks] First contact with both clusters, retrying with backoff until each one's connect_timeout; then the state topic
+ * exists and its facts agree with ours. May be called again after a failure. */
 int br_catalog_connect(struct br_catalog *catalog, const atomic_bool *stop, struct aq_err *err);
 const struct kc_route_facts *br_catalog_facts(const struct br_catalog *catalog);
 

@@ -224,7 +224,8 @@ struct kc_ops {
     /* [blocks] Values of the named configs; NULL where the topic does not override the default. */
     int (*admin_topic_configs)(struct kc_admin *admin, const char *topic, struct kc_config_entry *entries,
                                size_t n, struct aq_arena *arena, int64_t timeout_ms, struct aq_err *err);
-    /* [blocks] Low and high watermark (read_uncommitted: the true end). */
+    /* These three from any thread, also while another asks the same handle.
+     * [blocks] Low and high watermark (read_uncommitted: the true end). */
     int (*admin_watermarks)(struct kc_admin *admin, const char *topic, int32_t partition, int64_t timeout_ms,
                             int64_t *ret_low, int64_t *ret_high, struct aq_err *err);
     /* [blocks] The true ends of many partitions in one request a broker; -1 for a partition that does not exist. */

@@ -99,19 +99,20 @@ jars_ready() {
     AQUEDUCT_JARS=$("$here/kafka_jars.sh") || return 1
     export AQUEDUCT_JARS
 }
+given_name=${AQUEDUCT_CLUSTERS_NAME:-} # the caller's; taking a pair overwrites it
 # The fault tests restart brokers under load and need three a cluster; everything else is quicker with one.
 kafka_ready() {
     jars_ready || return 1
     case $1 in
-        fault) clusters_acquire "${AQUEDUCT_CLUSTERS_NAME:-fault}" 3 ;;
-        *) clusters_acquire "${AQUEDUCT_CLUSTERS_NAME:-test}" 1 ;;
+        fault) clusters_acquire "${given_name:-fault}" 3 ;;
+        *) clusters_acquire "${given_name:-test}" 1 ;;
     esac
 }
 
+# run_with_kafka PRESET LABEL
 run_with_kafka() {
-    local preset=$1 given=${AQUEDUCT_CLUSTERS_NAME:-}
-    shift
-    if ! kafka_ready "$1"; then
+    local preset=$1 label=$2
+    if ! kafka_ready "$label"; then
         cat >&2 <<'EOF'
 
 ********************************************************************************
@@ -121,14 +122,13 @@ run_with_kafka() {
 ********************************************************************************
 
 EOF
-        closings+=("== $preset: $*"$'\n'"NOT RUN: Kafka is missing")
+        closings+=("== $preset: $label"$'\n'"NOT RUN: Kafka is missing")
         failed=1
         return
     fi
     # One at a time: fault tests stop the brokers that all share.
-    run_ctest "$preset" 1 "$@"
+    run_ctest "$preset" 1 "$label"
     clusters_release
-    AQUEDUCT_CLUSTERS_NAME=$given
 }
 
 run_labels() {

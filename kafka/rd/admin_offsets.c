@@ -100,14 +100,13 @@ int krd_admin_offset_for_time(struct kc_admin *admin, const char *topic, int32_t
     AQ_ASSERT(topic && partition >= 0);
     int64_t offset;
     rd_kafka_resp_err_t error = list_offset(admin, topic, partition, timestamp_ms, timeout_ms, &offset);
+    /* No record that late: the end. */
+    if (!error && offset < 0)
+        error = list_offset(admin, topic, partition, RD_KAFKA_OFFSET_END, timeout_ms, &offset);
     if (error) {
         return krd_fail(err, &admin->client, error, NULL, (struct krd_try){"find a time in", "Describe"},
                         "topic %s[%d]", topic, partition);
     }
-    if (offset >= 0) {
-        *ret_offset = offset;
-        return 0;
-    }
-    int64_t low = 0; /* no record that late: the end */
-    return krd_admin_watermarks(admin, topic, partition, timeout_ms, &low, ret_offset, err);
+    *ret_offset = offset;
+    return 0;
 }

@@ -9,6 +9,7 @@
 #include "tests/lib/bridge.h"
 #include "tests/lib/check.h"
 #include "tests/lib/cluster.h"
+#include "tests/lib/herd.h"
 #include "tests/lib/pair.h"
 #include "tests/lib/wait.h"
 
@@ -19,20 +20,12 @@
 #define STOP_MS    15000
 
 static struct t_pair pair;
-static struct t_process *instances[INSTANCES];
 
-static bool all_started(void)
+static bool all_started(const struct t_herd *herd)
 {
     for (int i = 0; i < INSTANCES; i++)
-        if (!t_stderr_has(instances[i], "route started")) return false;
+        if (!t_stderr_has(herd->list[i].process, "route started")) return false;
     return true;
-}
-
-static void tell_who_did_not(void)
-{
-    for (int i = 0; i < INSTANCES; i++)
-        if (!t_stderr_has(instances[i], "route started"))
-            fprintf(stderr, "instance %d:\n%s\n", i, t_stderr(instances[i]));
 }
 
 static void an_instance_that_starts_while_brokers_stop_runs_soon_after(void **state)
@@ -48,24 +41,20 @@ static void an_instance_that_starts_while_brokers_stop_runs_soon_after(void **st
     T_CHECK(T_WAIT(START_MS, t_stderr_has(first, "tasks assigned")), "%s", t_stderr(first));
     t_bridge_stop(first, STOP_MS);
 
+    struct t_herd herd;
+    t_herd_open(&herd, config, INSTANCES);
     struct t_process *restart = t_clusters_start("restart", "sink", 0);
     for (int i = 0; i < INSTANCES; i++) {
-        instances[i] = t_bridge(config, NULL);
+        t_herd_start(&herd, i, -1, 0);
         t_sleep_ms(APART_MS);
     }
     T_CHECK(t_wait_exit(restart, BROKERS_MS) == 0, "restart: %s", t_stderr(restart));
     t_process_free(restart);
-    if (!T_WAIT(START_MS, all_started())) {
-        tell_who_did_not();
-        T_FAIL("an instance has not started %d s after the brokers", START_MS / 1000);
-    }
-    for (int i = 0; i < INSTANCES; i++) t_signal(instances[i], SIGTERM);
-    for (int i = 0; i < INSTANCES; i++) {
-        int code = t_wait_exit(instances[i], STOP_MS);
-        T_CHECK(code == 0, "instance %d: exit %d\n%s", i, code, t_stderr(instances[i]));
-        t_process_free(instances[i]);
-    }
-    free(config);
+    bool started = T_WAIT(START_MS, all_started(&herd));
+    bool ended = t_herd_stop(&herd, STOP_MS);
+    t_herd_close(&herd, !started || !ended);
+    T_CHECK(started, "an instance has not started %d s after the brokers", START_MS / 1000);
+    T_CHECK(ended, "%s", herd.last_words);
     t_topic_delete(pair.src, topic.text);
     t_pair_close(&pair);
 }

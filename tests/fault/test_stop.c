@@ -9,6 +9,7 @@
 #include "tests/lib/bridge.h"
 #include "tests/lib/check.h"
 #include "tests/lib/cluster.h"
+#include "tests/lib/herd.h"
 #include "tests/lib/pair.h"
 #include "tests/lib/wait.h"
 
@@ -26,21 +27,17 @@ static void finish(struct t_process *clusters)
     t_process_free(clusters);
 }
 
-static void start_and_stop_while_away(const char *config, int node)
+static void start_and_stop_while_away(struct t_herd *herd, int node)
 {
-    struct t_process *instances[INSTANCES];
     struct t_process *kill = t_clusters_start("kill", "sink", node);
     for (int i = 0; i < INSTANCES; i++) {
-        instances[i] = t_bridge(config, NULL);
+        t_herd_start(herd, i, -1, 0);
         t_sleep_ms(APART_MS);
     }
     finish(kill);
-    for (int i = 0; i < INSTANCES; i++) t_signal(instances[i], SIGTERM);
-    for (int i = 0; i < INSTANCES; i++) {
-        int code = t_wait_exit(instances[i], STOP_MS);
-        T_CHECK(code == 0, "without broker %d, instance %d: exit %d\n%s", node, i, code,
-                t_stderr(instances[i]));
-        t_process_free(instances[i]);
+    if (!t_herd_stop(herd, STOP_MS)) {
+        t_herd_close(herd, true);
+        T_FAIL("without broker %d: %s", node, herd->last_words);
     }
     finish(t_clusters_start("start", "sink", node));
 }
@@ -56,8 +53,10 @@ static void a_stop_does_not_wait_for_a_broker_that_is_away(void **state)
     struct t_process *first = t_bridge(config, NULL);
     T_CHECK(T_WAIT(START_MS, t_stderr_has(first, "tasks assigned")), "%s", t_stderr(first));
     t_bridge_stop(first, STOP_MS);
-    for (int node = 1; node <= pair.brokers; node++) start_and_stop_while_away(config, node);
-    free(config);
+    struct t_herd herd;
+    t_herd_open(&herd, config, INSTANCES);
+    for (int node = 1; node <= pair.brokers; node++) start_and_stop_while_away(&herd, node);
+    t_herd_close(&herd, false);
     t_topic_delete(pair.src, topic.text);
     t_pair_close(&pair);
 }

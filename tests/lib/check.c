@@ -48,6 +48,16 @@ char *t_printf(const char *format, ...)
     return text;
 }
 
+void t_note(char *log, size_t size, const char *format, ...)
+{
+    size_t length = strlen(log);
+    va_list args;
+    va_start(args, format);
+    if (length > 0 && length + 1 < size) log[length++] = ' ';
+    vsnprintf(log + length, size - length, format, args);
+    va_end(args);
+}
+
 void *t_alloc(size_t size)
 {
     void *memory = calloc(1, size ? size : 1);

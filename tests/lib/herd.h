@@ -9,7 +9,7 @@
 #include "base/crash.h"
 #include "tests/lib/process.h"
 
-#define T_HERD_MAX 8
+#define T_HERD_MAX 12
 
 enum t_herd_state { T_HERD_DOWN, T_HERD_UP, T_HERD_FROZEN, T_HERD_LEAVING };
 

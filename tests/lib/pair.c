@@ -48,14 +48,16 @@ void t_clusters(const char *command, const char *cluster, int node)
 
 /* Transactions that have not ended, each described; the log of transactions itself; the ends of the brokers' logs. */
 static const char evidence[] =
-    "tool() { \"$AQUEDUCT_CLUSTERS_CMD\" tool kafka-transactions --bootstrap-server \"$2\" \"${@:3}\"; }\n"
-    "tool x \"$2\" list >\"$1/transactions\"\n"
-    "grep -E 'Ongoing|Prepare' \"$1/transactions\" | while read -r id rest; do\n"
-    "    tool x \"$2\" describe --transactional-id \"$id\"; done >>\"$1/transactions\"\n"
-    "tool x \"$2\" find-hanging --broker-id 1 >>\"$1/transactions\"\n"
+    "folder=$1 sink=$2\n"
+    "tool() { \"$AQUEDUCT_CLUSTERS_CMD\" tool kafka-transactions --bootstrap-server \"$sink\" \"$@\"; }\n"
+    "tool list >\"$folder/transactions\"\n"
+    "grep -E 'Ongoing|Prepare' \"$folder/transactions\" | while read -r id rest; do\n"
+    "    tool describe --transactional-id \"$id\"; done >>\"$folder/transactions\"\n"
+    "for node in $(seq \"$AQUEDUCT_CLUSTERS_BROKERS\"); do\n"
+    "    tool find-hanging --broker-id \"$node\"; done >>\"$folder/transactions\"\n"
     "cd \"$AQUEDUCT_CLUSTERS_DIR/$AQUEDUCT_CLUSTERS_NAME\" || exit\n"
-    "for log in */*/broker.log; do tail -n 20000 \"$log\" >\"$1/${log//\\//-}\"; done\n"
-    "tar czf \"$1/transaction-logs.tar.gz\" sink/*/data/__transaction_state-*\n";
+    "for log in */*/broker.log; do tail -n 20000 \"$log\" >\"$folder/${log//\\//-}\"; done\n"
+    "tar czf \"$folder/transaction-logs.tar.gz\" sink/*/data/__transaction_state-*\n";
 
 void t_pair_keep_evidence(const struct t_pair *pair, const char *folder)
 {

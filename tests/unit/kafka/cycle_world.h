@@ -63,17 +63,7 @@ struct world {
 
 static struct world *world; /* of the running test: the ops are handed only handles */
 
-static inline void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static inline void note(const char *format, ...)
-{
-    size_t len = strlen(world->log);
-    va_list args;
-    va_start(args, format);
-    if (len > 0 && len + 1 < sizeof(world->log)) world->log[len++] = ' ';
-    vsnprintf(world->log + len, sizeof(world->log) - len, format, args);
-    va_end(args);
-}
+#define note(...) t_note(world->log, sizeof(world->log), __VA_ARGS__)
 
 static inline struct kc_membership *fake_membership(struct kc_member *member)
 {
