@@ -59,8 +59,9 @@ static void stop_run(struct br_bridge *bridge, struct br_run *run)
 static int start_workers(struct br_bridge *bridge, struct br_run *run, struct aq_err *err)
 {
     run->workers = aq_calloc((size_t)run->route->workers, sizeof(*run->workers));
+    br_finish_init(&run->finish, (int)run->route->workers);
     for (int i = 0; i < (int)run->route->workers; i++) {
-        struct br_worker *worker = br_worker_create(bridge->ops, run->route, run->catalog, i);
+        struct br_worker *worker = br_worker_create(bridge->ops, run->route, run->catalog, &run->finish, i);
         run->workers[run->n_workers++] = worker;
         int rc = br_worker_open(worker, err);
         if (rc != 0) return rc;

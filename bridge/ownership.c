@@ -30,7 +30,7 @@
 
 bool br_ownership_is_settled(const struct br_worker *worker)
 {
-    return worker->joined && !worker->revoking && !worker->fenced;
+    return worker->assigned && !worker->revoking && !worker->fenced;
 }
 
 /* ---- partitions of a task ----------------------------------------------------------------------------------------- */
@@ -255,7 +255,7 @@ static void take_tasks(struct br_worker *worker, const struct kc_member_event *e
     }
     aq_log(AQ_INFO, "tasks assigned", aq_fs("route", worker->route->name), aq_fi("worker", worker->index),
            aq_fi("tasks", (int64_t)event->n_partitions));
-    worker->joined = true;
+    worker->assigned = true;
     worker->fenced = false;
     aq_counter_add(&worker->counters.rebalances, 1);
     answer(worker);
@@ -275,6 +275,7 @@ static void give_up_tasks(struct br_worker *worker)
            aq_fi("worker", worker->index), aq_fi("tasks", (int64_t)event->n_partitions));
     worker->revoking = false;
     worker->lost = false;
+    worker->assigned = false;
     answer(worker);
 }
 

@@ -10,6 +10,7 @@
 
 #include "bridge/bridge.h"
 #include "bridge/catalog.h"
+#include "bridge/finish.h"
 
 struct br_worker;
 
@@ -17,6 +18,7 @@ struct br_worker;
 struct br_run {
     struct br_route *route;
     struct br_catalog *catalog;
+    struct br_finish finish;
     struct br_worker **workers;
     size_t n_workers;
     size_t n_started;    /* under the bridge's lock: workers that can be told to stop */

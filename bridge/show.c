@@ -87,10 +87,10 @@ static void show_readiness(struct br_worker *worker)
     const char *reason = "";
     if (worker->err.code)
         reason = worker->err.text;
-    else if (!worker->joined)
-        reason = "has not joined its group on the sink yet";
     else if (worker->revoking)
         reason = "the group is rebalancing";
+    else if (!worker->assigned)
+        reason = "the group on the sink has not assigned tasks yet";
     else if (!all_tasks_known(worker))
         reason = "is taking over tasks";
     else if (!worker->view)

@@ -94,12 +94,14 @@ static void make_identity(struct br_worker *worker)
 }
 
 struct br_worker *br_worker_create(const struct kc_ops *ops, const struct br_route *route,
-                                   struct br_catalog *catalog, int index)
+                                   struct br_catalog *catalog, struct br_finish *finish, int index)
 {
     struct br_worker *worker = aq_calloc(1, sizeof(*worker));
     worker->ops = ops;
     worker->route = route;
     worker->catalog = catalog;
+    worker->finish = finish;
+    worker->working = true;
     worker->index = index;
     worker->n_tasks = (int32_t)route->tasks;
     worker->tasks = aq_calloc((size_t)worker->n_tasks, sizeof(*worker->tasks));
@@ -328,31 +330,6 @@ static void touch_first_writes(struct br_worker *worker, int64_t now)
 
 /* ---- ending ------------------------------------------------------------------------------------------------------- */
 
-static bool partition_is_done(const struct br_partition *p)
-{
-    if (p->state != BR_PARTITION_READING) return true;
-    if (p->reset_to >= 0) return false;
-    /* Reading from a last record not seen again yet proves nothing: the topic may be another one. */
-    if (p->acked.next != p->read.next) return false; /* a cycle that is being given up counts for nothing */
-    return p->reached_end || (!p->verify && p->stop_at >= 0 && p->acked.next >= p->stop_at);
-}
-
-/* stop_at_end: everything that was there is mirrored. */
-static bool reached_the_end(const struct br_worker *worker)
-{
-    if (!worker->route->stop_at_end || !br_ownership_is_settled(worker) || !worker->view ||
-        worker->view_again)
-        return false;
-    if (worker->queue.head || worker->in_flight > 0 || worker->rewind_due || worker->suspects) return false;
-    for (int32_t t = 0; t < worker->n_tasks; t++) {
-        const struct br_task *task = &worker->tasks[t];
-        if (task->state == BR_TASK_TAKING || task->write_first) return false;
-        for (size_t i = 0; i < task->count; i++)
-            if (!partition_is_done(task->partitions[i])) return false;
-    }
-    return true;
-}
-
 /* A stop is bounded: a sink that does not answer must not keep the process. Nothing is lost by going without the commit. */
 static void lose_patience(struct br_worker *worker, int64_t now)
 {
@@ -366,7 +343,7 @@ static void lose_patience(struct br_worker *worker, int64_t now)
 
 static void consider_end(struct br_worker *worker, int64_t now)
 {
-    if (worker->state == BR_WORKER_RUNNING && (atomic_load(&worker->stop) || reached_the_end(worker))) {
+    if (worker->state == BR_WORKER_RUNNING && (atomic_load(&worker->stop) || br_finish_reached(worker))) {
         worker->state = BR_WORKER_DRAINING;
         worker->draining_since_us = now;
         aq_log(AQ_DEBUG, "draining", aq_fs("route", worker->route->name), aq_fi("worker", worker->index));

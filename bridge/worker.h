@@ -15,6 +15,7 @@
 #include "base/metric.h"
 #include "bridge/bridge.h"
 #include "bridge/catalog.h"
+#include "bridge/finish.h"
 #include "bridge/partition.h"
 #include "bridge/throttle.h"
 #include "kafka/cycle.h"
@@ -90,6 +91,8 @@ struct br_worker {
     const struct kc_ops *ops;
     const struct br_route *route;
     struct br_catalog *catalog;
+    struct br_finish *finish; /* the route's */
+    bool working;             /* our share of it: not through with what stop_at_end asks for */
     int index;
     char instance[64];
     atomic_bool stop;
@@ -123,7 +126,7 @@ struct br_worker {
     int64_t intake_pause_us;        /* nothing is read before: backing off after aborts */
     int64_t end_total;              /* stop_at_end: records there were to mirror */
     struct kc_member_event pending; /* the event being answered */
-    bool joined;                    /* assigned at least once */
+    bool assigned;                  /* the group has said which tasks are ours, and has not taken it back */
     uint64_t assignments;           /* tasks put to TAKING so far */
     bool self_tested;               /* exactly_once: the sink's coordinator was seen to fence */
     enum { BR_SELFTEST_IDLE, BR_SELFTEST_OFFERED, BR_SELFTEST_WITHDRAWING } selftest;
@@ -175,7 +178,7 @@ struct br_worker {
 };
 
 struct br_worker *br_worker_create(const struct kc_ops *ops, const struct br_route *route,
-                                   struct br_catalog *catalog, int index);
+                                   struct br_catalog *catalog, struct br_finish *finish, int index);
 /* Opens the handles; [blocks] for the transactional producer's start only as far as the client does. */
 int br_worker_open(struct br_worker *worker, struct aq_err *err);
 /* One bounded round; returns false when the worker has ended or failed. */

@@ -254,8 +254,8 @@ static void nothing_is_polled_while_the_group_settles(void **state)
         *unsettled[i] = false;
         check_polls(&w, true, "settled");
     }
-    w.worker->joined = false;
-    check_polls(&w, false, "never joined");
+    w.worker->assigned = false;
+    check_polls(&w, false, "never assigned");
     stop(&w);
 }
 

@@ -239,7 +239,7 @@ static void stop_at_end_waits_for_records_that_nobody_took(void **state)
     deliver(&w);
     assert_true(turn(&w));
     check_log(&w, "a:commit(1)");
-    assert_int_equal(w.worker->state, BR_WORKER_DRAINING);
+    assert_int_equal(w.worker->state, BR_WORKER_RUNNING);
     end_call(&w.producers[0], KC_TXN_READY, 0);
     assert_false(turn(&w));
     assert_int_equal(w.worker->state, BR_WORKER_ENDED);

@@ -223,10 +223,10 @@ static void nothing_is_asked_while_the_group_settles(void **state)
     (void)state;
     struct world w;
     begin(&w, 2);
-    w.worker->joined = false;
+    w.worker->assigned = false;
     take(&w);
     assert_int_equal(br_lookup_state(w.worker->lookup), BR_LOOKUP_IDLE);
-    w.worker->joined = true;
+    w.worker->assigned = true;
     take(&w);
     assert_int_equal(br_lookup_state(w.worker->lookup), BR_LOOKUP_ASKED);
     end(&w);

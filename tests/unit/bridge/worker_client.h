@@ -28,6 +28,8 @@ struct kc_member {
     struct kc_membership membership;
     bool committing;
     bool commit_over;
+    bool has_event;
+    struct kc_member_event event; /* handed out by the next poll */
 };
 
 struct kc_consumer {
@@ -64,6 +66,7 @@ struct world {
     struct xf_library *library;
     struct br_route route;
     struct br_catalog *catalog;
+    struct br_finish finish;
     struct br_worker *worker;
     struct kc_consumer consumer;
     struct kc_member member;
@@ -245,8 +248,17 @@ static inline void fake_member_close(struct kc_member *member, int64_t deadline_
 
 static inline bool fake_member_poll(struct kc_member *member, struct kc_member_event *ret)
 {
-    (void)member, (void)ret;
-    return false;
+    if (!member->has_event) return false;
+    *ret = member->event;
+    member->has_event = false;
+    return true;
+}
+
+static inline int fake_member_answer(struct kc_member *member, struct aq_err *err)
+{
+    (void)member, (void)err;
+    note("answer");
+    return 0;
 }
 
 static inline struct kc_membership *fake_membership(struct kc_member *member)
@@ -458,6 +470,7 @@ static const struct kc_ops fake_ops = {
     .member_open = fake_member_open,
     .member_close = fake_member_close,
     .member_poll = fake_member_poll,
+    .member_answer = fake_member_answer,
     .member_membership = fake_membership,
     .membership_unref = fake_unref,
     .member_commit = fake_member_commit,

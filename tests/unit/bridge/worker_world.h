@@ -44,11 +44,12 @@ static inline void start(struct world *w, const char *options)
     w->partitions = 1;
     w->high = 1000;
     w->now = 5 * AQ_SEC;
+    br_finish_init(&w->finish, 1);
     w->catalog = br_catalog_create(&fake_ops, &w->route);
     assert_int_equal(br_catalog_refresh(w->catalog, &err), 0);
-    w->worker = br_worker_create(&fake_ops, &w->route, w->catalog, 0);
+    w->worker = br_worker_create(&fake_ops, &w->route, w->catalog, &w->finish, 0);
     assert_int_equal(br_worker_open(w->worker, &err), 0);
-    w->worker->joined = w->worker->self_tested = true;
+    w->worker->assigned = w->worker->self_tested = true;
     w->worker->tasks[0].state = BR_TASK_OWNED;
     w->log[0] = '\0';
 }
