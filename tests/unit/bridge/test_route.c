@@ -89,7 +89,7 @@ static void the_least_there_is(void **state)
     assert_int_equal(r->transaction_timeout_ms, 10000);
     assert_int_equal(r->records_per_second, 0);
     assert_int_equal(r->in_flight_bytes, 16 << 20);
-    assert_int_equal(r->queue_bytes, 4 << 20);
+    assert_int_equal(r->queue_bytes, 8 << 20);
     assert_int_equal(r->linger_ms, 2);
     assert_int_equal(r->batch_bytes, 1 << 20);
     assert_string_equal(r->compression, "lz4");
