@@ -90,7 +90,7 @@ static void the_least_there_is(void **state)
     assert_int_equal(r->records_per_second, 0);
     assert_int_equal(r->in_flight_bytes, 16 << 20);
     assert_int_equal(r->queue_bytes, 8 << 20);
-    assert_int_equal(r->linger_ms, 2);
+    assert_int_equal(r->linger_ms, 1);
     assert_int_equal(r->batch_bytes, 1 << 20);
     assert_string_equal(r->compression, "lz4");
     assert_true(r->create_topics && r->grow_topics && r->copy_configs);
