@@ -100,9 +100,11 @@ static rd_kafka_t *open_producer(struct run *run)
     rd_kafka_conf_set_opaque(conf, run);
     snprintf(codec, sizeof codec, "compression.codec=%s", o->codec);
     snprintf(id, sizeof id, "transactional.id=orders_gen-%s", o->topic);
+    /* At a rate nobody waits for the next record, and the client's broker thread spins for as long as a batch is ready
+     * while another is under way: a core, when the answer takes longer than the linger. */
     const char *defaults[] = {codec,
                               "enable.idempotence=true",
-                              "linger.ms=10",
+                              o->rate > 0 ? "linger.ms=100" : "linger.ms=10",
                               "batch.size=262144",
                               "queue.buffering.max.messages=400000",
                               "queue.buffering.max.kbytes=262144",
