@@ -359,6 +359,41 @@ int json_scan(struct aq_slice text, struct json_fields *fields, enum json_type *
     return 0;
 }
 
+/* As scan_object(), for the elements of an array. p is behind the bracket. */
+static const char *scan_elements(struct scan *s, const char *p, struct json_fields *fields)
+{
+    fields->body_at = (uint32_t)(p - s->start);
+    p = skip_space(s, p);
+    if (peek(s, p) == ']') return p + 1;
+    for (;;) {
+        struct json_field f = {.name_at = (uint32_t)(p - s->start), .value_at = (uint32_t)(p - s->start)};
+        p = skip_value(s, p, 1, &f.type);
+        if (!p) return NULL;
+        f.value_len = (uint32_t)(p - s->start) - f.value_at;
+        json_fields_add(fields, f);
+        p = skip_space(s, p);
+        int c = peek(s, p);
+        if (c == ']') return p + 1;
+        if (c != ',') return unexpected(s, p);
+        p = skip_space(s, p + 1);
+    }
+}
+
+int json_scan_array(struct aq_slice text, struct json_fields *fields, struct json_error *ret_error)
+{
+    AQ_ASSERT(text.ptr && text.len <= UINT32_MAX);
+    struct scan s = {.start = text.ptr, .end = text.ptr + text.len};
+    fields->n = 0;
+    const char *p = skip_space(&s, s.start);
+    p = peek(&s, p) == '[' ? scan_elements(&s, p + 1, fields) : unexpected(&s, p);
+    if (p) p = skip_space(&s, p);
+    if (p && p != s.end) p = scan_fail(&s, "the document ends, but more follows:", p);
+    if (p) return 0;
+    fields->n = 0;
+    *ret_error = s.error;
+    return AQ_E_BAD_RECORD;
+}
+
 void json_fields_finish(struct json_fields *fields)
 {
     free(fields->list);

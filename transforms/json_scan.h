@@ -50,6 +50,10 @@ void json_fields_add(struct json_fields *fields, struct json_field field);
 int json_scan(struct aq_slice text, struct json_fields *fields, enum json_type *ret_type,
               struct json_error *ret_error);
 
+/* The elements of an array, as fields without names (name_len 0, name_at where the value starts). Same result as
+ * json_scan(); anything but an array is "unexpected". */
+int json_scan_array(struct aq_slice text, struct json_fields *fields, struct json_error *ret_error);
+
 /* "unexpected ',' at byte 17": into buf, which it returns. */
 const char *json_error_text(const struct json_error *error, char *buf, size_t size);
 

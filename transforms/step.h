@@ -37,6 +37,7 @@ enum xf_fields {
     XF_OBJECT, /* *ret_doc is the record's open view */
     XF_NULL,   /* the part is null: the kind decides */
     XF_BAD,    /* not a JSON object: the record was failed */
+    XF_OTHER,  /* xf_step_view() only: JSON, but no object; nothing is open */
 };
 
 /* The view of the step's part of rec. It stays open over the following steps and is written back to the record by
@@ -45,6 +46,15 @@ enum xf_fields xf_step_doc(struct xf_step *step, struct aq_record *rec, struct d
 
 /* Key or value as the edits so far left them, for a kind that needs the bytes: writes an open view back. */
 struct aq_slice xf_step_bytes(struct xf_step *step, struct aq_record *rec);
+
+/* The same for a kind that reads key and value alike and takes other JSON than objects too. Never fails the record:
+ * XF_BAD means that the part is no JSON and *ret_error says why; *ret_type is set for XF_OBJECT and XF_OTHER. */
+enum xf_fields xf_step_view(struct xf_step *step, struct aq_record *rec, enum xf_part part,
+                            struct doc **ret_doc, enum json_type *ret_type, struct json_error *ret_error);
+struct aq_slice xf_step_part(struct xf_step *step, struct aq_record *rec, enum xf_part part);
+
+/* Gives the part new bytes (null included), which must live as long as the batch; edits of an open view are forgotten. */
+void xf_step_set_part(struct xf_step *step, struct aq_record *rec, enum xf_part part, struct aq_slice bytes);
 
 /* Complaints of configure(): at the option's value when the group has it, else at the group. */
 void xf_setup_error(const struct xf_setup *setup, const char *option, const char *format, ...)

@@ -52,49 +52,63 @@ void xf_views_close(struct xf_views *views)
     views->value.rec = NULL;
 }
 
-/* Scans the part into the view; false when the record was failed. */
-static bool open_view(struct xf_step *step, struct aq_record *rec, struct xf_view *view,
-                      struct aq_slice bytes)
+static inline struct xf_view *view_of(struct xf_step *step, enum xf_part part)
 {
-    const char *part = step->part == XF_PART_KEY ? "key" : "value";
-    enum json_type type;
-    struct json_error error;
-    if (doc_open(&view->doc, bytes, &rec->batch->arena, &type, &error) < 0) {
-        char text[128];
-        aq_record_fail(rec, step->name, "%s is not JSON: %s", part,
-                       json_error_text(&error, text, sizeof(text)));
-        return false;
-    }
+    AQ_DASSERT(part != XF_PART_NONE && step->views);
+    return part == XF_PART_KEY ? &step->views->key : &step->views->value;
+}
+
+enum xf_fields xf_step_view(struct xf_step *step, struct aq_record *rec, enum xf_part part,
+                            struct doc **ret_doc, enum json_type *ret_type, struct json_error *ret_error)
+{
+    bool key = part == XF_PART_KEY;
+    struct xf_view *view = view_of(step, part);
+    *ret_doc = &view->doc;
+    *ret_type = JS_OBJECT;
+    if (view->rec == rec) return view->null ? XF_NULL : XF_OBJECT;
+    write_view(view, key);
+    struct aq_slice bytes = *part_of(rec, key);
+    if (aq_slice_is_null(bytes)) return XF_NULL;
+    if (doc_open(&view->doc, bytes, &rec->batch->arena, ret_type, ret_error) < 0) return XF_BAD;
     /* Connect's converter turns the text null into a null value before any transform sees it. */
-    view->null = type == JS_NULL && step->compat == XF_CONNECT;
-    if (type != JS_OBJECT && !view->null) {
-        aq_record_fail(rec, step->name, "%s is %s, not a JSON object: it has no fields", part,
-                       json_type_name(type));
-        return false;
-    }
+    view->null = *ret_type == JS_NULL && step->compat == XF_CONNECT;
+    if (*ret_type != JS_OBJECT && !view->null) return XF_OTHER;
     view->rec = rec;
-    return true;
+    return view->null ? XF_NULL : XF_OBJECT;
 }
 
 enum xf_fields xf_step_doc(struct xf_step *step, struct aq_record *rec, struct doc **ret_doc)
 {
-    AQ_DASSERT(step->part != XF_PART_NONE && step->views);
-    bool key = step->part == XF_PART_KEY;
-    struct xf_view *view = key ? &step->views->key : &step->views->value;
-    *ret_doc = &view->doc;
-    if (view->rec != rec) {
-        write_view(view, key);
-        struct aq_slice bytes = *part_of(rec, key);
-        if (aq_slice_is_null(bytes)) return XF_NULL;
-        if (!open_view(step, rec, view, bytes)) return XF_BAD;
-    }
-    return view->null ? XF_NULL : XF_OBJECT;
+    enum json_type type;
+    struct json_error error;
+    enum xf_fields fields = xf_step_view(step, rec, step->part, ret_doc, &type, &error);
+    if (fields == XF_OBJECT || fields == XF_NULL) return fields;
+    const char *part = step->part == XF_PART_KEY ? "key" : "value";
+    char text[128];
+    if (fields == XF_BAD)
+        aq_record_fail(rec, step->name, "%s is not JSON: %s", part,
+                       json_error_text(&error, text, sizeof(text)));
+    else
+        aq_record_fail(rec, step->name, "%s is %s, not a JSON object: it has no fields", part,
+                       json_type_name(type));
+    return XF_BAD;
+}
+
+struct aq_slice xf_step_part(struct xf_step *step, struct aq_record *rec, enum xf_part part)
+{
+    struct xf_view *view = view_of(step, part);
+    if (view->rec == rec) write_view(view, part == XF_PART_KEY);
+    return *part_of(rec, part == XF_PART_KEY);
 }
 
 struct aq_slice xf_step_bytes(struct xf_step *step, struct aq_record *rec)
 {
-    bool key = step->part == XF_PART_KEY;
-    struct xf_view *view = key ? &step->views->key : &step->views->value;
-    if (view->rec == rec) write_view(view, key);
-    return *part_of(rec, key);
+    return xf_step_part(step, rec, step->part == XF_PART_KEY ? XF_PART_KEY : XF_PART_VALUE);
+}
+
+void xf_step_set_part(struct xf_step *step, struct aq_record *rec, enum xf_part part, struct aq_slice bytes)
+{
+    struct xf_view *view = view_of(step, part);
+    if (view->rec == rec) view->rec = NULL;
+    *part_of(rec, part == XF_PART_KEY) = bytes;
 }

@@ -20,6 +20,8 @@ function foreign(header) {
         complain("<" header "> belongs to conf/load.c only")
     if (header ~ /^microhttpd\.h$/ && folder != "http" && !free)
         complain("<" header "> belongs to http/ only")
+    if (header ~ /^(lua|lauxlib|lualib|luaconf)\.h$/ && FILENAME !~ /^transforms\/lua_[a-z_]*\.[ch]$/ && !free)
+        complain("<" header "> belongs to transforms/lua_* only")
     if (header ~ /^rocksdb\/c\.h$/ && !free) {
         if (rocks != "" && rocks != FILENAME) complain("<" header "> is already in " rocks ", and one file is all it gets")
         rocks = FILENAME

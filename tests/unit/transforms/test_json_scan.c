@@ -165,6 +165,39 @@ static void test_spans(void **state)
     json_fields_finish(&fields);
 }
 
+static void test_elements(void **state)
+{
+    (void)state;
+    static const char text[] = " [ 1 ,\"a,]\", [2,[3]],{\"x\":[]},null ] ";
+    static const char *const want[] = {"1", "\"a,]\"", "[2,[3]]", "{\"x\":[]}", "null"};
+    static const enum json_type types[] = {JS_NUMBER, JS_STRING, JS_ARRAY, JS_OBJECT, JS_NULL};
+    struct json_fields fields = {0};
+    struct json_error error;
+    assert_int_equal(json_scan_array(aq_slice_str(text), &fields, &error), 0);
+    assert_int_equal(fields.n, 5);
+    for (size_t i = 0; i < fields.n; i++) {
+        const struct json_field *f = &fields.list[i];
+        assert_int_equal(f->value_len, strlen(want[i]));
+        assert_memory_equal(text + f->value_at, want[i], f->value_len);
+        assert_int_equal(f->type, types[i]);
+        assert_int_equal(f->name_len, 0);
+    }
+    assert_int_equal(json_scan_array(AQ_LIT("[ ]"), &fields, &error), 0);
+    assert_int_equal(fields.n, 0);
+    static const struct verdict bad[] = {{"{}", "unexpected '{' at byte 0"},
+                                         {"[1,]", "unexpected ']' at byte 3"},
+                                         {"[1", "unexpected end at byte 2"},
+                                         {"[1}", "unexpected '}' at byte 2"},
+                                         {"[] 1", "the document ends, but more follows: '1' at byte 3"}};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char buf[128];
+        assert_int_equal(json_scan_array(aq_slice_str(bad[i].text), &fields, &error), AQ_E_BAD_RECORD);
+        assert_string_equal(json_error_text(&error, buf, sizeof(buf)), bad[i].error);
+        assert_int_equal(fields.n, 0);
+    }
+    json_fields_finish(&fields);
+}
+
 static void test_depth(void **state)
 {
     (void)state;
@@ -355,9 +388,13 @@ static void test_damage_against_jansson(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_verdicts),        cmocka_unit_test(test_spans),
-        cmocka_unit_test(test_depth),           cmocka_unit_test(test_long_strings),
-        cmocka_unit_test(test_against_jansson), cmocka_unit_test(test_damage_against_jansson),
+        cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_spans),
+        cmocka_unit_test(test_elements),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_long_strings),
+        cmocka_unit_test(test_against_jansson),
+        cmocka_unit_test(test_damage_against_jansson),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

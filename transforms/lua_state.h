@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the Lua engine know of each other; internal to transforms/lua_*.c.
+ *
+ * Functions with a lua_State may raise a Lua error, which leaves them by a long jump: nothing they hold at that moment
+ * may need freeing. What they allocate lives in the state, in an arena or in the engine.
+ */
+#ifndef AQ_TRANSFORMS_LUA_STATE_H
+#define AQ_TRANSFORMS_LUA_STATE_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "transforms/lua_engine.h"
+
+/* What a record is made of, as scripts call it. */
+enum lua_name {
+    NAME_VALUE,
+    NAME_KEY,
+    NAME_TOPIC,
+    NAME_PARTITION,
+    NAME_OFFSET,
+    NAME_TIMESTAMP,
+    NAME_HEADERS,
+    NAME_KEY_BYTES,
+    NAME_VALUE_BYTES,
+    NAME_COUNT,
+};
+
+/* An object or array a script looked into; found again by where its text starts. */
+struct lua_nested {
+    struct aq_slice text; /* null: free */
+    struct doc doc;       /* an array uses its field list only */
+    struct aq_arena arena;
+};
+
+/* Alternating between more than this many nested values costs a scan each time, nothing else. */
+#define LUA_NESTED_MAX 32
+
+struct lua_engine {
+    const struct lua_program *program;
+    lua_State *L;
+    char *broken;  /* malloc: why it could not be started */
+    size_t memory; /* bytes Lua holds */
+    /* The record at hand; NULL between calls. */
+    struct xf_step *step;
+    struct aq_record *rec;
+    uint32_t generation; /* of the record: tells a nested value kept from an earlier one */
+    size_t written;      /* bytes given to the record by this call */
+    /* Made once. */
+    const char *names[NAME_COUNT]; /* Lua's own copies, so that equal names have equal addresses */
+    int roots[XF_PART_VALUE + 1];  /* registry: what `key` and `value` stand for when they are objects */
+    int headers;                   /* registry */
+    struct lua_nested nested[LUA_NESTED_MAX];
+    unsigned next_nested;
+    struct aq_arena scratch; /* short-lived text; reset by whoever uses it */
+    char *out;               /* JSON text of a table under construction */
+    size_t out_len;
+    size_t out_cap;
+};
+
+/* A JSON object or array in a script's hands. */
+struct lua_view {
+    struct aq_slice text; /* of a nested one */
+    uint32_t generation;
+    uint8_t part; /* enum xf_part */
+    uint8_t type; /* JS_OBJECT or JS_ARRAY */
+    bool root;    /* the document of `part`, of whatever record is at hand */
+};
+
+static inline struct lua_engine *lua_engine_of(lua_State *L)
+{
+    return *(struct lua_engine **)lua_getextraspace(L);
+}
+
+/* lua_sandbox.c: the libraries a script may use. */
+void lua_sandbox_open(lua_State *L);
+
+/* lua_record.c: names of the record. Pushes the object that a LUA_FUNCTION is called with. */
+void lua_record_open(lua_State *L);
+
+/* lua_view.c: JSON as Lua sees it. */
+void lua_view_open(lua_State *L);
+/* The open document of a part, which must be an object. */
+struct doc *lua_root_doc(lua_State *L, enum xf_part part);
+/* Pushes what `key` or `value` is. */
+void lua_push_part(lua_State *L, enum xf_part part);
+/* Pushes a scanned value; `parent` is the stack index of the view it is in, 0 for none. */
+void lua_push_json(lua_State *L, int parent, enum xf_part part, enum json_type type, struct aq_slice text);
+/* The view at a stack index, NULL when it is something else. */
+struct lua_view *lua_to_view(lua_State *L, int index);
+/* The object's fields or the array's elements, scanned when they are not at hand. Not for roots. */
+struct lua_nested *lua_view_scan(lua_State *L, const struct lua_view *view);
+/* Last field of this name, DOC_NONE when there is none: of a duplicated name the last counts. */
+uint32_t lua_doc_find(const struct doc *doc, struct aq_slice name);
+
+#endif
