@@ -31,6 +31,8 @@ static const char conf_text[] =
     "  touch = { type = \"MaskField\"; fields = [\"none\"]; };"
     "  big   = { type = \"Filter\"; predicate = \"small\"; };"
     "  home  = { type = \"Filter\"; predicate = \"abroad\"; };"
+    "  sum   = { type = \"Lua\"; map = \"value.sum = value.total * 2\"; };"
+    "  lines = { type = \"Lua\"; where = \"value.lines[1].qty == 1\"; };"
     "};"
     "predicates = {"
     "  small  = { type = \"Where\"; expression = \"value.id < 100\"; };"
@@ -41,7 +43,7 @@ static const char *step_names[] = {"mask", "trim", "stamp", "where"};
 #define STEPS (sizeof(step_names) / sizeof(step_names[0]))
 
 /* Chains of one step: the first looks for a field that is not there, so it costs what the view costs. */
-static const char *single_names[] = {"touch", "big", "home"};
+static const char *single_names[] = {"touch", "big", "home", "sum", "lines"};
 
 static double now_us(void)
 {

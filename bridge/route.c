@@ -243,7 +243,7 @@ static bool has_router(const struct br_route *route, const struct xf_library *li
 {
     for (size_t i = 0; i < route->chain_names.count; i++) {
         const struct xf_entry *entry = xf_entries_find(&library->transforms, route->chain_names.items[i]);
-        if (entry && entry->kind && entry->kind->flags & XF_ROUTES) return true;
+        if (entry && entry->kind && xf_entry_routes(entry)) return true;
     }
     return false;
 }

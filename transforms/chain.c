@@ -169,7 +169,7 @@ bool xf_chain_map_topic(const struct xf_chain *chain, const char *topic, char *r
     memcpy(ret_topic, topic, len + 1);
     for (size_t i = 0; i < chain->n; i++) {
         const struct xf_entry *entry = chain->steps[i];
-        if (!(entry->kind->flags & (XF_ROUTES | XF_DROPS_ALL))) continue;
+        if (!xf_entry_routes(entry) && !(entry->kind->flags & XF_DROPS_ALL)) continue;
         int runs = runs_for_topic(entry, ret_topic);
         if (runs == 0) continue;
         if (entry->kind->flags & XF_DROPS_ALL) {

@@ -5,6 +5,11 @@
  */
 #include "transforms/json_text.h"
 
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "base/assert.h"
 
 static const char hex_digits[] = "0123456789abcdef";
@@ -138,4 +143,17 @@ struct aq_slice json_int(struct aq_arena *arena, int64_t value)
     memcpy(out, p, len);
     aq_arena_keep(arena, len);
     return aq_slice_of(out, len);
+}
+
+struct aq_slice json_real(struct aq_arena *arena, double value)
+{
+    AQ_ASSERT(isfinite(value));
+    char text[40];
+    /* Up to 15 digits survive the way there and back, %g leaves zeros at the end out, and so 15 find all that are
+     * shorter; the smallest numbers have less precision than that. */
+    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    return aq_arena_copy(arena, aq_slice_str(strpbrk(text, ".e") ? text : strcat(text, ".0")));
 }

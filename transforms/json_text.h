@@ -16,4 +16,8 @@ struct aq_slice json_unquote(struct aq_arena *arena, struct aq_slice raw);
 
 struct aq_slice json_int(struct aq_arena *arena, int64_t value);
 
+/* The shortest digits that read back as the same double, always with a point or an exponent ("5.0", "1e+20"), so that
+ * it stays a number with a fraction. value must be finite. */
+struct aq_slice json_real(struct aq_arena *arena, double value);
+
 #endif

@@ -115,6 +115,12 @@ const struct xf_entry *xf_entries_find(const struct xf_entries *entries, const c
     return NULL;
 }
 
+bool xf_entry_routes(const struct xf_entry *entry)
+{
+    const struct xf_kind *kind = entry->kind;
+    return kind->flags & XF_ROUTES && (!kind->routes || kind->routes(entry->conf));
+}
+
 /* "; did you mean 'x'?" or nothing, in a buffer of the caller. */
 static const char *suggest(char *buf, size_t size, const char *word, const char *const *names, size_t count)
 {

@@ -31,6 +31,9 @@ struct xf_library {
     struct xf_entries predicates;
 };
 
+/* Whether the step may change a record's topic. */
+bool xf_entry_routes(const struct xf_entry *entry);
+
 const struct xf_entry *xf_entries_find(const struct xf_entries *entries, const char *name);
 
 /* The options every transform group takes besides its kind's own; for printing. */

@@ -85,6 +85,7 @@ static int prepare(lua_State *L)
     luaL_checkstack(L, 40, NULL);
     lua_sandbox_open(L);
     lua_view_open(L);
+    lua_json_open(L);
     lua_record_open(L);
     int record = lua_gettop(L);
     compile(L, p);
@@ -200,8 +201,7 @@ int lua_engine_run(struct lua_engine *e, struct xf_step *step, struct aq_record 
                    struct lua_result *ret_result, struct aq_err *err)
 {
     if (e->broken) return aq_fail(err, AQ_E_BAD_RECORD, "%s", e->broken);
-    struct aq_slice key = rec->key, value = rec->value;
-    const struct aq_name *topic = rec->topic;
+    struct aq_record before = *rec;
     lua_State *L = e->L;
     begin(e, step, rec);
     bool function = e->program->form == LUA_FUNCTION;
@@ -214,8 +214,8 @@ int lua_engine_run(struct lua_engine *e, struct xf_step *step, struct aq_record 
         *ret_result = result_of(L);
         return 0;
     }
-    xf_step_set_part(step, rec, XF_PART_KEY, key);
-    xf_step_set_part(step, rec, XF_PART_VALUE, value);
-    rec->topic = topic;
+    xf_step_set_part(step, rec, XF_PART_KEY, before.key);
+    xf_step_set_part(step, rec, XF_PART_VALUE, before.value);
+    *rec = before;
     return fail(e, rc, AQ_E_BAD_RECORD, err);
 }

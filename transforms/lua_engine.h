@@ -59,7 +59,7 @@ int lua_program_check(const struct lua_program *program, struct aq_err *err);
 struct lua_engine *lua_engine_start(const struct lua_program *program);
 void lua_engine_stop(struct lua_engine *engine);
 
-/* 0, or AQ_E_BAD_RECORD with "name:line: message"; then key, value and topic of rec are what they were before. */
+/* 0, or AQ_E_BAD_RECORD with "name:line: message"; then rec is what it was before. */
 int lua_engine_run(struct lua_engine *engine, struct xf_step *step, struct aq_record *rec,
                    struct lua_result *ret_result, struct aq_err *err);
 

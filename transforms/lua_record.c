@@ -34,8 +34,7 @@ static struct aq_record *record_of(lua_State *L)
     return rec;
 }
 
-/* NAME_COUNT when the string at the index is none of them. */
-static enum lua_name name_at(lua_State *L, int index)
+enum lua_name lua_name_at(lua_State *L, int index)
 {
     const struct lua_engine *e = lua_engine_of(L);
     if (lua_type(L, index) != LUA_TSTRING) return NAME_COUNT;
@@ -53,6 +52,15 @@ static void push_slice(lua_State *L, struct aq_slice bytes)
         lua_pushlstring(L, bytes.ptr, bytes.len);
 }
 
+/* Writing an open view back for this makes bytes, which count as the script's. */
+static void push_bytes(lua_State *L, struct aq_record *rec, enum xf_part part)
+{
+    const char *before = part == XF_PART_KEY ? rec->key.ptr : rec->value.ptr;
+    struct aq_slice bytes = xf_step_part(lua_engine_of(L)->step, rec, part);
+    if (bytes.ptr != before) lua_charge(L, bytes.len);
+    push_slice(L, bytes);
+}
+
 static void push_topic(lua_State *L, const struct aq_record *rec)
 {
     push_slice(L, rec->topic ? aq_slice_of(rec->topic->text, rec->topic->len) : AQ_NULL_SLICE);
@@ -62,7 +70,7 @@ static void push_topic(lua_State *L, const struct aq_record *rec)
 static int record_index(lua_State *L)
 {
     struct lua_engine *e = lua_engine_of(L);
-    enum lua_name name = name_at(L, 2);
+    enum lua_name name = lua_name_at(L, 2);
     if (name == NAME_COUNT) return 0;
     struct aq_record *rec = record_of(L);
     switch (name) {
@@ -76,8 +84,8 @@ static int record_index(lua_State *L)
         lua_pushinteger(L, rec->timestamp);
         break;
     case NAME_HEADERS: lua_rawgeti(L, LUA_REGISTRYINDEX, e->headers); break;
-    case NAME_KEY_BYTES: push_slice(L, xf_step_part(e->step, rec, XF_PART_KEY)); break;
-    case NAME_VALUE_BYTES: push_slice(L, xf_step_part(e->step, rec, XF_PART_VALUE)); break;
+    case NAME_KEY_BYTES: push_bytes(L, rec, XF_PART_KEY); break;
+    case NAME_VALUE_BYTES: push_bytes(L, rec, XF_PART_VALUE); break;
     case NAME_COUNT: break;
     }
     return 1;
@@ -130,10 +138,13 @@ static int headers_pairs(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg record_methods[] = {{"__index", record_index}, {0}};
+static const luaL_Reg record_methods[] = {{"__index", record_index}, {"__newindex", lua_record_assign}, {0}};
 
-static const luaL_Reg headers_methods[] = {
-    {"__index", headers_index}, {"__len", headers_length}, {"__pairs", headers_pairs}, {0}};
+static const luaL_Reg headers_methods[] = {{"__index", headers_index},
+                                           {"__newindex", lua_headers_assign},
+                                           {"__len", headers_length},
+                                           {"__pairs", headers_pairs},
+                                           {0}};
 
 /* Pushes a metatable nobody can look at. */
 static void push_metatable(lua_State *L, const luaL_Reg *methods)

@@ -13,6 +13,9 @@
 
 #include "transforms/lua_engine.h"
 
+_Static_assert(sizeof(lua_Integer) == 8 && sizeof(lua_Number) == 8,
+               "numbers of 64 bits are what records need");
+
 /* What a record is made of, as scripts call it. */
 enum lua_name {
     NAME_VALUE,
@@ -45,7 +48,7 @@ struct lua_engine {
     /* The record at hand; NULL between calls. */
     struct xf_step *step;
     struct aq_record *rec;
-    uint32_t generation; /* of the record: tells a nested value kept from an earlier one */
+    uint64_t generation; /* of the record: tells a nested value kept from an earlier one */
     size_t written;      /* bytes given to the record by this call */
     /* Made once. */
     const char *names[NAME_COUNT]; /* Lua's own copies, so that equal names have equal addresses */
@@ -62,7 +65,7 @@ struct lua_engine {
 /* A JSON object or array in a script's hands. */
 struct lua_view {
     struct aq_slice text; /* of a nested one */
-    uint32_t generation;
+    uint64_t generation;
     uint8_t part; /* enum xf_part */
     uint8_t type; /* JS_OBJECT or JS_ARRAY */
     bool root;    /* the document of `part`, of whatever record is at hand */
@@ -78,6 +81,8 @@ void lua_sandbox_open(lua_State *L);
 
 /* lua_record.c: names of the record. Pushes the object that a LUA_FUNCTION is called with. */
 void lua_record_open(lua_State *L);
+/* Which name the string at the index is; NAME_COUNT for none. */
+enum lua_name lua_name_at(lua_State *L, int index);
 
 /* lua_view.c: JSON as Lua sees it. */
 void lua_view_open(lua_State *L);
@@ -91,7 +96,20 @@ void lua_push_json(lua_State *L, int parent, enum xf_part part, enum json_type t
 struct lua_view *lua_to_view(lua_State *L, int index);
 /* The object's fields or the array's elements, scanned when they are not at hand. Not for roots. */
 struct lua_nested *lua_view_scan(lua_State *L, const struct lua_view *view);
+/* The JSON text of a view. */
+struct aq_slice lua_view_text(lua_State *L, const struct lua_view *view);
 /* Last field of this name, DOC_NONE when there is none: of a duplicated name the last counts. */
 uint32_t lua_doc_find(const struct doc *doc, struct aq_slice name);
+
+/* lua_json.c: Lua values as JSON text in the batch's arena; anything but nil, which has none. */
+void lua_json_open(lua_State *L);
+struct aq_slice lua_to_json(lua_State *L, int index, enum json_type *ret_type);
+/* Counts bytes about to be written into the batch; more than memory_limit for one record is an error. */
+void lua_charge(lua_State *L, size_t bytes);
+
+/* lua_edit.c: the metamethods (target, name, value) of views, of the record's names and of its headers. */
+int lua_view_assign(lua_State *L);
+int lua_record_assign(lua_State *L);
+int lua_headers_assign(lua_State *L);
 
 #endif

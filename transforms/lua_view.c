@@ -171,12 +171,18 @@ static struct lua_nested *take_slot(struct lua_engine *e)
     return slot;
 }
 
+static void check_current(lua_State *L, const struct lua_view *view)
+{
+    const struct lua_engine *e = lua_engine_of(L);
+    if (view->generation != e->generation || !e->rec)
+        luaL_error(L, "this object or array belongs to an earlier record");
+}
+
 struct lua_nested *lua_view_scan(lua_State *L, const struct lua_view *view)
 {
     struct lua_engine *e = lua_engine_of(L);
     AQ_ASSERT(!view->root);
-    if (view->generation != e->generation || !e->rec)
-        luaL_error(L, "this object or array belongs to an earlier record");
+    check_current(L, view);
     for (size_t i = 0; i < LUA_NESTED_MAX && i < e->next_nested; i++) {
         if (e->nested[i].text.ptr == view->text.ptr) return &e->nested[i];
     }
@@ -281,21 +287,27 @@ static int view_pairs(lua_State *L)
     return 1;
 }
 
-/* The JSON text. */
+struct aq_slice lua_view_text(lua_State *L, const struct lua_view *view)
+{
+    if (!view->root) {
+        check_current(L, view);
+        return view->text;
+    }
+    struct doc *doc = lua_root_doc(L, view->part);
+    if (doc->changed) lua_charge(L, doc->text.len + doc->new_bytes);
+    return doc_write(doc);
+}
+
 static int view_text(lua_State *L)
 {
-    const struct lua_view *view = lua_touserdata(L, 1);
-    struct aq_slice text = view->text;
-    if (view->root)
-        text = doc_write(lua_root_doc(L, view->part));
-    else
-        lua_view_scan(L, view);
+    struct aq_slice text = lua_view_text(L, lua_touserdata(L, 1));
     lua_pushlstring(L, text.ptr, text.len);
     return 1;
 }
 
-static const luaL_Reg view_methods[] = {
-    {"__index", view_index}, {"__len", view_length}, {"__pairs", view_pairs}, {"__tostring", view_text}, {0}};
+static const luaL_Reg view_methods[] = {{"__newindex", lua_view_assign}, {"__index", view_index},
+                                        {"__len", view_length},          {"__pairs", view_pairs},
+                                        {"__tostring", view_text},       {0}};
 
 void lua_view_open(lua_State *L)
 {

@@ -77,6 +77,9 @@ struct xf_kind {
      * `topic` is changed in place in a buffer of `size` bytes. */
     bool (*map_topic)(const void *conf, char *topic, size_t size);
 
+    /* For a kind with XF_ROUTES that does not with every configuration: whether it does with this one. NULL: always. */
+    bool (*routes)(const void *conf);
+
     /* Predicates: look at the record and change nothing; one that cannot decide fails it by aq_record_fail(). */
     bool (*test)(struct xf_step *step, struct aq_record *rec);
     /* 1 or 0 when the topic name alone decides, -1 otherwise. */

@@ -33,11 +33,12 @@ static void read_text(struct fixture *f, const char *before, const char *text, c
     br_route_read(routes->first, f->clusters, 2, f->library, &f->arena, &f->diags, &f->route);
 }
 
-#define TRANSFORMS                                                                          \
-    "transforms = {\n"                                                                      \
-    "  mask = { type = \"MaskField\"; fields = [\"a\"]; replacement = \"x\"; };\n"          \
-    "  rename = { type = \"RegexRouter\"; regex = \"(.*)\"; replacement = \"dc1.$1\"; };\n" \
-    "  same = { type = \"RegexRouter\"; regex = \"dc1[.](.*)\"; replacement = \"$1\"; };\n" \
+#define TRANSFORMS                                                                               \
+    "transforms = {\n"                                                                           \
+    "  mask = { type = \"MaskField\"; fields = [\"a\"]; replacement = \"x\"; };\n"               \
+    "  rename = { type = \"RegexRouter\"; regex = \"(.*)\"; replacement = \"dc1.$1\"; };\n"      \
+    "  same = { type = \"RegexRouter\"; regex = \"dc1[.](.*)\"; replacement = \"$1\"; };\n"      \
+    "  edit = { type = \"Lua\"; map = \"\"; }; land = { type = \"Lua\"; route = \"topic\"; };\n" \
     "};\n"
 #define ROUTE "name = \"r\"; from = \"dc1\"; to = \"dc2\"; topics = [\"orders\"];"
 
@@ -383,6 +384,9 @@ static void within_one_cluster(void **state)
 #define SAME "name = \"r\"; from = \"dc1\"; to = \"dc1\"; "
     check_whole(SAME "topics = [\"o\"];", 1, "copied into its own topic", "\"dc1\"");
     check_whole(SAME "topics = [\"o\"]; chain = [\"mask\"];", 1, "copied into its own topic", "\"dc1\"");
+    check_whole(SAME "topics = [\"o\"]; chain = [\"edit\"];", 1, "copied into its own topic", "\"dc1\"");
+    check_whole(SAME "topics = [\"o\"]; chain = [\"land\"];", 0, "must not take what the chain makes",
+                "\"dc1\"");
     check_whole(SAME "topics = [\"o\"]; chain = [\"same\"];", 1,
                 "'o' goes to 'o', which the route takes again", "");
     check_whole(SAME "topics = [\"o\", \"^dc1.*\"]; chain = [\"rename\"];", 1, "'o' goes to 'dc1.o'", "");

@@ -31,7 +31,7 @@ static inline void lt_open(struct lt *t, enum lua_form form, const char *text)
                                  .memory_limit = 1 << 20}};
     t->engine = lua_engine_start(&t->program);
     xf_views_init(&t->views);
-    t->step = (struct xf_step){.name = "x", .views = &t->views};
+    t->step = (struct xf_step){.name = "x", .views = &t->views, .names = &t->names};
     aq_names_init(&t->names);
     aq_batch_init(&t->batch, 1);
     t->batch.topic = aq_names_intern(&t->names, AQ_LIT("orders"));

@@ -311,6 +311,32 @@ static void test_json_text(void **state)
     assert_true(aq_slice_equal(json_int(&arena, 1060), AQ_LIT("1060")));
 }
 
+static void shortest_digits_that_read_back(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        const char *text;
+    } numbers[] = {{0.1, "0.1"},
+                   {5, "5.0"},
+                   {-0.0, "-0.0"},
+                   {1e20, "1e+20"},
+                   {1e-7, "1e-07"},
+                   {0.1 + 0.2, "0.30000000000000004"},
+                   {200.2, "200.2"},
+                   {5e-324, "5e-324"},
+                   {2.5e-320, "2.5e-320"},
+                   {0.0, "0.0"},
+                   {1e15, "1e+15"},
+                   {123456789012345680.0, "1.2345678901234568e+17"},
+                   {1.7976931348623157e308, "1.7976931348623157e+308"}};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        struct aq_slice text = json_real(&arena, numbers[i].value);
+        if (!aq_slice_equal(text, aq_slice_str(numbers[i].text))) fail_msg("%s", text.ptr);
+        assert_true(strtod(text.ptr, NULL) == numbers[i].value);
+    }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -332,6 +358,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tags, setup, teardown),
         cmocka_unit_test_setup_teardown(test_random, setup, teardown),
         cmocka_unit_test_setup_teardown(test_json_text, setup, teardown),
+        cmocka_unit_test_setup_teardown(shortest_digits_that_read_back, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

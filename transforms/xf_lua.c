@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Lua: a step written in Lua (transforms/lua_engine.h). One of four options says what it does:
+ *   where   an expression; keeps the records for which it is true and drops the others
+ *   map     statements that edit the record in place
+ *   route   an expression; its result is the sink topic
+ *   script  a file with a function that is given the record: may edit, route and drop
+ *
+ * An ordinary pass: the text is compiled when the configuration is read, which finds its mistakes, and again by each
+ * worker when it starts; per record it runs and its result is looked at.
+ * A failing pass: Lua's message fails the record, and the record is what it was before the step. So does a result that
+ * makes no sense: a route that is no topic name, a map that returns something.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/assert.h"
+#include "transforms/lua_engine.h"
+#include "transforms/topic_name.h"
+
+#define SCRIPT_MAX (1 << 20)
+
+enum work { WORK_WHERE, WORK_MAP, WORK_ROUTE, WORK_SCRIPT, WORK_COUNT };
+
+static const char *const work_names[WORK_COUNT] = {"where", "map", "route", "script"};
+
+struct lua_conf {
+    const char *texts[WORK_COUNT]; /* at most one is not NULL once the configuration is found good */
+    const char *call;
+    int64_t instruction_limit;
+    int64_t memory_limit;
+    /* made by configure */
+    enum work work;
+    struct lua_program program;
+};
+
+static const struct opt_row rows[] = {
+    {.name = "where",
+     .kind = OPT_STRING,
+     .offset = offsetof(struct lua_conf, texts[WORK_WHERE]),
+     .reload = OPT_RELOAD_ROUTE,
+     .help = "Lua expression: the record is kept when it is true, else dropped."},
+    {.name = "map",
+     .kind = OPT_STRING,
+     .offset = offsetof(struct lua_conf, texts[WORK_MAP]),
+     .reload = OPT_RELOAD_ROUTE,
+     .help =
+         "Lua statements that edit the record: value.total = value.price * value.count; value.note = nil."},
+    {.name = "route",
+     .kind = OPT_STRING,
+     .offset = offsetof(struct lua_conf, texts[WORK_ROUTE]),
+     .reload = OPT_RELOAD_ROUTE,
+     .help = "Lua expression whose result is the name of the sink topic."},
+    {.name = "script",
+     .kind = OPT_STRING,
+     .offset = offsetof(struct lua_conf, texts[WORK_SCRIPT]),
+     .reload = OPT_RELOAD_ROUTE,
+     .help =
+         "Path of a Lua file, relative to the configuration file; its function `call` is given the record."},
+    {.name = "call",
+     .kind = OPT_STRING,
+     .offset = offsetof(struct lua_conf, call),
+     .reload = OPT_RELOAD_ROUTE,
+     .help = "Name of the script's function, \"transform\" when it is left out: returning false drops the "
+             "record, nothing or true keeps it."},
+    {.name = "instruction_limit",
+     .kind = OPT_INT,
+     .offset = offsetof(struct lua_conf, instruction_limit),
+     .def = LUA_INSTRUCTIONS_DEFAULT,
+     .min = LUA_INSTRUCTIONS_MIN,
+     .max = LUA_INSTRUCTIONS_MAX,
+     .reload = OPT_RELOAD_ROUTE,
+     .help = "How many instructions of Lua's machine a record may take before it fails."},
+    {.name = "memory_limit",
+     .kind = OPT_SIZE,
+     .offset = offsetof(struct lua_conf, memory_limit),
+     .def = LUA_MEMORY_DEFAULT,
+     .min = LUA_MEMORY_MIN,
+     .max = LUA_MEMORY_MAX,
+     .reload = OPT_RELOAD_ROUTE,
+     .help = "How much memory Lua may hold in each worker, and how much it may write for one record."},
+    {.name = NULL},
+};
+
+/* Which of the four was given; WORK_COUNT after a complaint. */
+static enum work find_work(const struct lua_conf *c, const struct xf_setup *setup)
+{
+    enum work found = WORK_COUNT;
+    for (enum work w = 0; w < WORK_COUNT; w++) {
+        if (!c->texts[w]) continue;
+        if (found != WORK_COUNT) {
+            xf_setup_error(setup, work_names[w], "'%s' and '%s' cannot be had in one step; make two of them",
+                           work_names[found], work_names[w]);
+            return WORK_COUNT;
+        }
+        found = w;
+    }
+    if (found == WORK_COUNT) xf_setup_error(setup, NULL, "one of where, map, route and script is needed");
+    return found;
+}
+
+/* path as the configuration file means it: beside the file that the option stands in. */
+static const char *beside_configuration(const struct xf_setup *setup, const char *path)
+{
+    const char *file = NULL;
+    for (const struct conf_node *n = setup->group->first; n; n = n->next) {
+        if (n->name && strcmp(n->name, "script") == 0) file = n->value_pos.file;
+    }
+    const char *slash = file ? strrchr(file, '/') : NULL;
+    if (!slash || *path == '/') return path;
+    return aq_arena_printf(setup->arena, "%.*s/%s", (int)(slash - file), file, path);
+}
+
+static int read_script(const char *path, struct aq_arena *arena, struct aq_slice *ret_text,
+                       struct aq_err *err)
+{
+    FILE *file = fopen(path, "re");
+    if (!file) return aq_fail(err, AQ_E_CONFIG, "%s: %s", path, strerror(errno));
+    struct stat st;
+    int rc = 0;
+    if (fstat(fileno(file), &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > SCRIPT_MAX) {
+        rc = aq_fail(err, AQ_E_CONFIG, "%s: is not a file of at most 1 MiB", path);
+    } else {
+        char *text = aq_arena_alloc(arena, (size_t)st.st_size);
+        *ret_text = aq_slice_of(text, fread(text, 1, (size_t)st.st_size, file));
+        if (ferror(file)) rc = aq_fail(err, AQ_E_CONFIG, "%s: cannot be read", path);
+    }
+    fclose(file);
+    return rc;
+}
+
+static void configure(void *conf, const struct xf_setup *setup)
+{
+    static const enum lua_form forms[] = {LUA_EXPRESSION, LUA_STATEMENTS, LUA_EXPRESSION, LUA_FUNCTION};
+    struct lua_conf *c = conf;
+    struct aq_err err = {0};
+    c->work = find_work(c, setup);
+    if (c->work == WORK_COUNT) return;
+    if (c->call && c->work != WORK_SCRIPT) {
+        xf_setup_error(setup, "call", "'call' names a function of a 'script', and there is none");
+        return;
+    }
+    const char *option = work_names[c->work];
+    c->program = (struct lua_program){.form = forms[c->work],
+                                      .name = option,
+                                      .text = aq_slice_str(c->texts[c->work]),
+                                      .call = c->call ? c->call : "transform",
+                                      .instruction_limit = c->instruction_limit,
+                                      .memory_limit = c->memory_limit};
+    if (c->work == WORK_SCRIPT) {
+        c->program.name = beside_configuration(setup, c->texts[WORK_SCRIPT]);
+        if (read_script(c->program.name, setup->arena, &c->program.text, &err) < 0) {
+            xf_setup_error(setup, option, "%s", err.text);
+            return;
+        }
+    }
+    if (lua_program_check(&c->program, &err) < 0) xf_setup_error(setup, option, "%s", err.text);
+}
+
+static void *start(const void *conf)
+{
+    return lua_engine_start(&((const struct lua_conf *)conf)->program);
+}
+
+static void stop(void *run)
+{
+    lua_engine_stop(run);
+}
+
+static void route(struct xf_step *step, struct aq_record *rec, const struct lua_result *result)
+{
+    if (result->answer != LUA_STRING) {
+        aq_record_fail(rec, step->name, "route: the result is a %s, not the name of a topic", result->type);
+        return;
+    }
+    const char *fault = topic_name_fault(result->text);
+    if (fault)
+        aq_record_fail(rec, step->name, "route: topic '%s' %s", result->text.ptr, fault);
+    else
+        rec->topic = aq_names_intern(step->names, result->text);
+}
+
+static void each(struct xf_step *step, struct aq_record *rec)
+{
+    const struct lua_conf *c = step->conf;
+    struct lua_result result;
+    struct aq_err err;
+    if (lua_engine_run(step->run, step, rec, &result, &err) < 0) {
+        aq_record_fail(rec, step->name, "%s", err.text);
+        return;
+    }
+    bool no = result.answer == LUA_FALSE, nothing = result.answer == LUA_NOTHING;
+    switch (c->work) {
+    case WORK_WHERE:
+        if (no || nothing) rec->flags |= AQ_REC_DROPPED;
+        break;
+    case WORK_MAP:
+        if (!nothing) aq_record_fail(rec, step->name, "map: returns a %s; it edits only", result.type);
+        break;
+    case WORK_ROUTE: route(step, rec, &result); break;
+    case WORK_SCRIPT:
+        if (no)
+            rec->flags |= AQ_REC_DROPPED;
+        else if (!nothing && result.answer != LUA_TRUE)
+            aq_record_fail(rec, step->name, "%s: %s returns a %s, neither nothing nor true nor false",
+                           c->program.name, c->program.call, result.type);
+        break;
+    case WORK_COUNT: AQ_ASSERT(!"no work");
+    }
+}
+
+static bool routes(const void *conf)
+{
+    enum work work = ((const struct lua_conf *)conf)->work;
+    return work == WORK_ROUTE || work == WORK_SCRIPT;
+}
+
+const struct xf_kind xf_lua = {
+    .abi = XF_ABI,
+    .sort = XF_TRANSFORM,
+    .name = "Lua",
+    .summary = "Keeps, edits or routes records by Lua 5.4.",
+    .example = "total = { type = \"Lua\"; map = \"value.total = value.price * value.count\"; };",
+    .rows = rows,
+    .conf_size = sizeof(struct lua_conf),
+    .flags = XF_ROUTES,
+    .configure = configure,
+    .start = start,
+    .stop = stop,
+    .each = each,
+    .routes = routes,
+};
