@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "streams/disjoint.h"
 
-/* ---- finding groups --------------------------------------------------------------------------------------------------- */
+/* ---- finding groups ----------------------------------------------------------------------------------------------- */
 
 struct search {
     struct st_tasks *tasks;
@@ -134,7 +134,7 @@ void st_copartition_find(struct st_tasks *tasks)
     search_finish(&search);
 }
 
-/* ---- comparing counts --------------------------------------------------------------------------------------------------- */
+/* ---- comparing counts --------------------------------------------------------------------------------------------- */
 
 static bool is_repartition(const struct st_input *input)
 {

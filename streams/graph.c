@@ -10,7 +10,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-/* ---- the topics of a plan, each once ----------------------------------------------------------------------------------- */
+/* ---- the topics of a plan, each once ------------------------------------------------------------------------------ */
 
 enum topic_sort { TOPIC, INTERNAL_TOPIC, TOPIC_PATTERN };
 
@@ -81,7 +81,7 @@ static void topics_of(struct picture *picture, const struct st_plan_node *node, 
     if (draw) picture->language->edge(picture->out, "    ", 'n', node->index, 't', topic);
 }
 
-/* ---- the walk ------------------------------------------------------------------------------------------------------------ */
+/* ---- the walk ----------------------------------------------------------------------------------------------------- */
 
 static void draw_cluster(const struct picture *picture, const struct st_subtopology *sub)
 {
@@ -119,7 +119,7 @@ static const char *note_of(const struct st_plan_node *node)
     return node->node->type == ST_SINK && !node->node->topic ? "topic by value" : NULL;
 }
 
-/* ---- Graphviz ------------------------------------------------------------------------------------------------------------ */
+/* ---- Graphviz ----------------------------------------------------------------------------------------------------- */
 
 /* Inside a quoted label, a backslash starts an escape (\N is the node's own name) and a quote ends it. */
 static void dot_text(FILE *out, const char *text)
@@ -209,7 +209,7 @@ void st_graph_dot(const struct st_plan *plan, FILE *out)
     draw(plan, &dot, out);
 }
 
-/* ---- Mermaid ------------------------------------------------------------------------------------------------------------- */
+/* ---- Mermaid ------------------------------------------------------------------------------------------------------ */
 
 static bool mermaid_plain(unsigned char c)
 {

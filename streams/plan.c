@@ -30,7 +30,7 @@ const char *st_plan_node_writes(const struct st_plan_node *node)
     return node->side == ST_SINK_SIDE || node->node->type == ST_SINK ? node->node->topic : NULL;
 }
 
-/* ---- the graph with repartitions taken apart ----------------------------------------------------------------------- */
+/* ---- the graph with repartitions taken apart ---------------------------------------------------------------------- */
 
 /* Where the two sides of each node of the topology are; one and the same for all but repartitions. */
 struct sides {
@@ -77,7 +77,7 @@ static void add_edges(struct st_plan *plan, const struct sides *sides)
     }
 }
 
-/* ---- what is connected ----------------------------------------------------------------------------------------------- */
+/* ---- what is connected -------------------------------------------------------------------------------------------- */
 
 static void unite_connected(const struct st_plan *plan, const struct sides *sides, struct st_disjoint *sets)
 {
@@ -114,7 +114,7 @@ static void number_sets(struct st_plan *plan, struct st_disjoint *sets)
     free(number_of);
 }
 
-/* ---- execution order ------------------------------------------------------------------------------------------------- */
+/* ---- execution order ---------------------------------------------------------------------------------------------- */
 
 /* All nodes, parents first, else by index: what is ready with the smallest index comes next. The cursor only goes back
  * when a node that was added earlier becomes ready, which takes an edge added after both of its ends. */
@@ -160,7 +160,7 @@ static void deal_nodes(struct st_plan *plan, struct st_plan_node *const *order)
     }
 }
 
-/* ---- stores and internal topics -------------------------------------------------------------------------------------- */
+/* ---- stores and internal topics ----------------------------------------------------------------------------------- */
 
 /* Every store has a user, and all its users are in one sub-topology. */
 static struct st_subtopology *home_of(struct st_plan *plan, const struct sides *sides,
@@ -203,7 +203,7 @@ static void list_internal_topics(struct st_plan *plan, struct st_subtopology *su
         if (sub->stores[i]->changelog) add_internal(sub, sub->stores[i]->changelog, ST_CHANGELOG);
 }
 
-/* ---- making and freeing ---------------------------------------------------------------------------------------------- */
+/* ---- making and freeing ------------------------------------------------------------------------------------------- */
 
 static int check(const struct st_topology *topology, struct aq_err *err)
 {

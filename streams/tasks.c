@@ -20,7 +20,7 @@
 #include "base/mem.h"
 #include "streams/copartition.h"
 
-/* ---- inputs ---------------------------------------------------------------------------------------------------------- */
+/* ---- inputs ------------------------------------------------------------------------------------------------------- */
 
 struct cluster {
     const struct st_topic_count *topics;
@@ -125,7 +125,7 @@ static void list_inputs(struct st_tasks *tasks, const struct cluster *cluster, s
     AQ_ASSERT(tasks->n_inputs <= most);
 }
 
-/* ---- one source a topic ---------------------------------------------------------------------------------------------- */
+/* ---- one source a topic ------------------------------------------------------------------------------------------- */
 
 static int by_topic_and_source(const void *a, const void *b)
 {
@@ -148,7 +148,7 @@ static void check_one_source(const struct st_tasks *tasks, struct st_findings *f
     free(sorted);
 }
 
-/* ---- partition counts ------------------------------------------------------------------------------------------------- */
+/* ---- partition counts --------------------------------------------------------------------------------------------- */
 
 static int32_t largest_count(const struct st_subtopology_tasks *sub)
 {
@@ -224,7 +224,7 @@ static void check_settled(const struct st_tasks *tasks, struct st_findings *find
     }
 }
 
-/* ---- making and freeing ------------------------------------------------------------------------------------------------ */
+/* ---- making and freeing ------------------------------------------------------------------------------------------- */
 
 static void work_out(struct st_tasks *tasks, const struct cluster *cluster, struct st_findings *findings)
 {

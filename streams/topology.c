@@ -35,7 +35,7 @@ const char *st_node_type_name(enum st_node_type type)
     return names[type];
 }
 
-/* ---- lists of pointers in the arena ------------------------------------------------------------------------------ */
+/* ---- lists of pointers in the arena ------------------------------------------------------------------------------- */
 
 /* Room for one more pointer behind `count` of them. The list doubles at every power of two, so its capacity need not be
  * stored, and what the arena keeps of the outgrown ones is less than the list itself. */
@@ -67,7 +67,7 @@ static bool has_node(struct st_node *const *list, size_t count, const struct st_
     return false;
 }
 
-/* ---- finding by name ----------------------------------------------------------------------------------------------- */
+/* ---- finding by name ---------------------------------------------------------------------------------------------- */
 
 struct st_node *st_find_node(const struct st_topology *topology, const char *name)
 {
@@ -117,7 +117,7 @@ static int refused(struct aq_err *err, const char *what, const char *name, int r
     return rc;
 }
 
-/* ---- names --------------------------------------------------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------------------------------------------------- */
 
 /* For instance "by-customer-sink" of the repartition "by-customer". */
 static bool is_side_of(const char *name, const char *repartition)
@@ -162,7 +162,7 @@ static const char *internal_topic(struct st_topology *topology, const char *name
     return NULL;
 }
 
-/* ---- edges --------------------------------------------------------------------------------------------------------- */
+/* ---- edges -------------------------------------------------------------------------------------------------------- */
 
 static int check_parent(const struct st_node *parent, struct aq_err *err)
 {
@@ -220,7 +220,7 @@ int st_add_edge(struct st_topology *topology, const char *from, const char *to, 
     return rc == 0 ? 0 : refused(err, st_node_type_name(child->type), to, rc);
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------------------------- */
+/* ---- nodes -------------------------------------------------------------------------------------------------------- */
 
 static int check_new_node(const struct st_topology *topology, enum st_node_type type, const char *name,
                           const struct st_parents *parents, struct aq_err *err)
@@ -244,7 +244,7 @@ static struct st_node *make_node(struct st_topology *topology, enum st_node_type
     return node;
 }
 
-/* ---- sources ------------------------------------------------------------------------------------------------------- */
+/* ---- sources ------------------------------------------------------------------------------------------------------ */
 
 static int check_source_topics(const struct st_source_conf *conf, struct aq_err *err)
 {
@@ -295,7 +295,7 @@ int st_add_source(struct st_topology *topology, const char *name, const struct s
     return 0;
 }
 
-/* ---- processors, sinks, repartitions ------------------------------------------------------------------------------- */
+/* ---- processors, sinks, repartitions ------------------------------------------------------------------------------ */
 
 int st_add_processor(struct st_topology *topology, const char *name, const struct st_processor_kind *kind,
                      void *user, struct st_parents parents, struct aq_err *err)
@@ -338,7 +338,7 @@ int st_add_repartition(struct st_topology *topology, const char *name, int32_t p
     return 0;
 }
 
-/* ---- stores -------------------------------------------------------------------------------------------------------- */
+/* ---- stores ------------------------------------------------------------------------------------------------------- */
 
 int st_add_store(struct st_topology *topology, const char *name, const struct st_store_conf *conf,
                  struct aq_err *err)
@@ -384,7 +384,7 @@ int st_connect_store(struct st_topology *topology, const char *processor, const 
     return rc == 0 ? 0 : refused(err, st_node_type_name(node->type), processor, rc);
 }
 
-/* ---- patterns ------------------------------------------------------------------------------------------------------ */
+/* ---- patterns ----------------------------------------------------------------------------------------------------- */
 
 /* What the topology writes for itself would come back to it through a pattern as wide as ".*". */
 static bool is_internal(const struct st_topology *topology, const char *topic)
@@ -416,7 +416,7 @@ int st_pattern_takes(const struct st_topology *topology, const struct st_node *s
                    source->pattern, topic);
 }
 
-/* ---- making and freeing -------------------------------------------------------------------------------------------- */
+/* ---- making and freeing ------------------------------------------------------------------------------------------- */
 
 struct st_topology *st_topology_create(const char *application_id, struct aq_err *err)
 {

@@ -17,7 +17,7 @@ struct check {
     struct st_findings *findings;
 };
 
-/* ---- sources ------------------------------------------------------------------------------------------------------- */
+/* ---- sources ------------------------------------------------------------------------------------------------------ */
 
 static bool has_source(const struct st_topology *topology)
 {
@@ -26,7 +26,7 @@ static bool has_source(const struct st_topology *topology)
     return false;
 }
 
-/* ---- cycles -------------------------------------------------------------------------------------------------------- */
+/* ---- cycles ------------------------------------------------------------------------------------------------------- */
 
 enum color { NEW, ON_PATH, DONE };
 
@@ -100,7 +100,7 @@ static void check_cycles(struct check *check)
     free(walk.path);
 }
 
-/* ---- a set of nodes that grows while it is walked -------------------------------------------------------------------- */
+/* ---- a set of nodes that grows while it is walked ----------------------------------------------------------------- */
 
 struct node_set {
     bool *has; /* by node index */
@@ -128,7 +128,7 @@ static void set_add(struct node_set *set, const struct st_node *node)
     set->list[set->count++] = node;
 }
 
-/* ---- what a source leads to ------------------------------------------------------------------------------------------ */
+/* ---- what a source leads to --------------------------------------------------------------------------------------- */
 
 static void check_reach(struct check *check)
 {
@@ -151,7 +151,7 @@ static void check_reach(struct check *check)
     set_finish(&reached);
 }
 
-/* ---- topics -------------------------------------------------------------------------------------------------------- */
+/* ---- topics ------------------------------------------------------------------------------------------------------- */
 
 /* Does the node read this topic by name? A repartition reads its own. */
 static bool names_topic(const struct st_node *node, const char *topic)
@@ -208,7 +208,7 @@ static void check_topics(struct check *check)
     }
 }
 
-/* ---- stores -------------------------------------------------------------------------------------------------------- */
+/* ---- stores ------------------------------------------------------------------------------------------------------- */
 
 static void check_stores(struct check *check)
 {
@@ -220,7 +220,7 @@ static void check_stores(struct check *check)
     }
 }
 
-/* ---- keys and partitions ------------------------------------------------------------------------------------------- */
+/* ---- keys and partitions ------------------------------------------------------------------------------------------ */
 
 /* How the records that come to a node were last partitioned, over all ways up from it. */
 struct upstream {
@@ -285,7 +285,7 @@ static void check_keys(struct check *check)
     }
 }
 
-/* ---- all of them --------------------------------------------------------------------------------------------------- */
+/* ---- all of them -------------------------------------------------------------------------------------------------- */
 
 bool st_topology_check(const struct st_topology *topology, struct st_findings *findings)
 {

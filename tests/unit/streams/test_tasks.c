@@ -157,7 +157,7 @@ static void a_loop_through_a_store_comes_to_an_end(void **state)
     finish(&w);
 }
 
-/* ---- topics that do not exist, patterns ------------------------------------------------------------------------------ */
+/* ---- topics that do not exist, patterns --------------------------------------------------------------------------- */
 
 static void missing_topics_are_all_told(void **state)
 {
@@ -232,7 +232,7 @@ static void patterns_must_not_overlap_on_the_cluster(void **state)
     finish(&w);
 }
 
-/* ---- co-partitioning --------------------------------------------------------------------------------------------------- */
+/* ---- co-partitioning ---------------------------------------------------------------------------------------------- */
 
 /* left (a) and right (b) joined; with cut, the left side is repartitioned first. */
 static struct st_topology *join(bool cut, int32_t partitions)
@@ -388,7 +388,7 @@ static void topics_of_one_source_are_a_group_too(void **state)
     finish(&w);
 }
 
-/* ---- slots ------------------------------------------------------------------------------------------------------------- */
+/* ---- slots -------------------------------------------------------------------------------------------------------- */
 
 static void slots_are_fixed_for_ever(void **state)
 {

@@ -88,7 +88,7 @@ static void many_children_and_parents(void **state)
     st_topology_destroy(t);
 }
 
-/* ---- refusals ------------------------------------------------------------------------------------------------------ */
+/* ---- refusals ----------------------------------------------------------------------------------------------------- */
 
 /* The orders topology, one call on it that must fail, and the whole sentence. */
 static void expect(int rc, const struct aq_err *err, const char *text)
