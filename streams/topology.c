@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Building a topology (streams/topology.h).
+ * Building a topology (streams/topology.h); what is special about sources is in streams/source.c.
  *
  * An ordinary pass: the caller adds sources, then processors, sinks and repartitions that name their parents, then
  * stores. Each call first looks at everything it was given and only then makes the node, so that a refused call
@@ -23,6 +23,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "conf/diag.h"
+#include "streams/node.h"
 #include "transforms/java_regex.h"
 #include "transforms/topic_name.h"
 
@@ -110,8 +111,7 @@ static struct st_node *need_node(const struct st_topology *topology, const char 
     return NULL;
 }
 
-/* Puts "sink 'out': " before the sentence; hands the code on even when nobody wants the sentence. */
-static int refused(struct aq_err *err, const char *what, const char *name, int rc)
+int st_refused(struct aq_err *err, const char *what, const char *name, int rc)
 {
     if (err) aq_err_in(err, "%s '%s'", what, name ? name : "");
     return rc;
@@ -217,13 +217,13 @@ int st_add_edge(struct st_topology *topology, const char *from, const char *to, 
     if (!child) return AQ_E_CONFIG;
     struct st_node *parent = need_node(topology, from, "parent", err);
     int rc = parent ? edge_between(topology, parent, child, err) : AQ_E_CONFIG;
-    return rc == 0 ? 0 : refused(err, st_node_type_name(child->type), to, rc);
+    return rc == 0 ? 0 : st_refused(err, st_node_type_name(child->type), to, rc);
 }
 
 /* ---- nodes -------------------------------------------------------------------------------------------------------- */
 
-static int check_new_node(const struct st_topology *topology, enum st_node_type type, const char *name,
-                          const struct st_parents *parents, struct aq_err *err)
+int st_check_new_node(const struct st_topology *topology, enum st_node_type type, const char *name,
+                      const struct st_parents *parents, struct aq_err *err)
 {
     int rc = check_name(name, err);
     if (rc == 0) rc = check_name_free(topology, name, type, err);
@@ -231,8 +231,8 @@ static int check_new_node(const struct st_topology *topology, enum st_node_type 
     return rc;
 }
 
-static struct st_node *make_node(struct st_topology *topology, enum st_node_type type, const char *name,
-                                 const struct st_parents *parents)
+struct st_node *st_make_node(struct st_topology *topology, enum st_node_type type, const char *name,
+                             const struct st_parents *parents)
 {
     struct st_node *node = aq_arena_zalloc(&topology->arena, sizeof(*node));
     node->name = aq_arena_strdup(&topology->arena, name);
@@ -244,66 +244,15 @@ static struct st_node *make_node(struct st_topology *topology, enum st_node_type
     return node;
 }
 
-/* ---- sources ------------------------------------------------------------------------------------------------------ */
-
-static int check_source_topics(const struct st_source_conf *conf, struct aq_err *err)
-{
-    for (size_t i = 0; i < conf->n_topics; i++) {
-        const char *topic = conf->topics[i];
-        const char *fault = topic_name_fault(aq_slice_str(topic));
-        if (fault) return aq_fail(err, AQ_E_CONFIG, "the topic name '%s' %s", topic ? topic : "", fault);
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(topic, conf->topics[j]) == 0)
-                return aq_fail(err, AQ_E_CONFIG, "the topic '%s' is listed twice", topic);
-    }
-    return 0;
-}
-
-static int check_source(const struct st_source_conf *conf, struct java_regex *regex, struct aq_err *err)
-{
-    if (conf->n_topics > 0 && conf->pattern)
-        return aq_fail(err, AQ_E_CONFIG, "it has topics and a pattern; make two sources of it");
-    if (conf->n_topics > 0) return check_source_topics(conf, err);
-    if (!conf->pattern) return aq_fail(err, AQ_E_CONFIG, "a source needs topics or a pattern");
-    int rc = java_regex_compile(regex, conf->pattern, err);
-    if (rc != 0) return err ? aq_err_in(err, "bad pattern") : rc;
-    const char *never = java_regex_never_matches_topic(regex);
-    if (!never) return 0;
-    java_regex_free(regex);
-    return aq_fail(err, AQ_E_CONFIG, "the pattern '%s' can match no topic: %s", conf->pattern, never);
-}
-
-int st_add_source(struct st_topology *topology, const char *name, const struct st_source_conf *conf,
-                  struct aq_err *err)
-{
-    AQ_ASSERT(topology && conf);
-    struct java_regex regex = {0};
-    int rc = check_new_node(topology, ST_SOURCE, name, NULL, err);
-    if (rc == 0) rc = check_source(conf, &regex, err);
-    if (rc != 0) return refused(err, "source", name, rc);
-    struct st_node *node = make_node(topology, ST_SOURCE, name, NULL);
-    struct aq_arena *arena = &topology->arena;
-    node->reset = conf->reset;
-    node->n_topics = conf->n_topics;
-    node->topics = aq_arena_zalloc(arena, conf->n_topics * sizeof(*node->topics));
-    for (size_t i = 0; i < conf->n_topics; i++) node->topics[i] = aq_arena_strdup(arena, conf->topics[i]);
-    if (conf->pattern) {
-        node->pattern = aq_arena_strdup(arena, conf->pattern);
-        node->regex = aq_arena_alloc(arena, sizeof(regex));
-        *node->regex = regex;
-    }
-    return 0;
-}
-
 /* ---- processors, sinks, repartitions ------------------------------------------------------------------------------ */
 
 int st_add_processor(struct st_topology *topology, const char *name, const struct st_processor_kind *kind,
                      void *user, struct st_parents parents, struct aq_err *err)
 {
     AQ_ASSERT(topology && kind && kind->name);
-    int rc = check_new_node(topology, ST_PROCESSOR, name, &parents, err);
-    if (rc != 0) return refused(err, "processor", name, rc);
-    struct st_node *node = make_node(topology, ST_PROCESSOR, name, &parents);
+    int rc = st_check_new_node(topology, ST_PROCESSOR, name, &parents, err);
+    if (rc != 0) return st_refused(err, "processor", name, rc);
+    struct st_node *node = st_make_node(topology, ST_PROCESSOR, name, &parents);
     node->kind = kind;
     node->user = user;
     return 0;
@@ -313,11 +262,11 @@ int st_add_sink(struct st_topology *topology, const char *name, const char *topi
                 struct aq_err *err)
 {
     AQ_ASSERT(topology);
-    int rc = check_new_node(topology, ST_SINK, name, &parents, err);
+    int rc = st_check_new_node(topology, ST_SINK, name, &parents, err);
     const char *fault = topic == ST_BY_VALUE ? NULL : topic_name_fault(aq_slice_str(topic));
     if (rc == 0 && fault) rc = aq_fail(err, AQ_E_CONFIG, "the topic name '%s' %s", topic ? topic : "", fault);
-    if (rc != 0) return refused(err, "sink", name, rc);
-    struct st_node *node = make_node(topology, ST_SINK, name, &parents);
+    if (rc != 0) return st_refused(err, "sink", name, rc);
+    struct st_node *node = st_make_node(topology, ST_SINK, name, &parents);
     if (topic != ST_BY_VALUE) node->topic = aq_arena_strdup(&topology->arena, topic);
     return 0;
 }
@@ -326,13 +275,13 @@ int st_add_repartition(struct st_topology *topology, const char *name, int32_t p
                        struct st_parents parents, struct aq_err *err)
 {
     AQ_ASSERT(topology);
-    int rc = check_new_node(topology, ST_REPARTITION, name, &parents, err);
+    int rc = st_check_new_node(topology, ST_REPARTITION, name, &parents, err);
     if (rc == 0 && partitions < 0)
         rc = aq_fail(err, AQ_E_CONFIG, "%d partitions are too few; 0 takes the count of the topics before it",
                      partitions);
     const char *topic = rc == 0 ? internal_topic(topology, name, "repartition", err) : NULL;
-    if (!topic) return refused(err, "repartition", name, AQ_E_CONFIG);
-    struct st_node *node = make_node(topology, ST_REPARTITION, name, &parents);
+    if (!topic) return st_refused(err, "repartition", name, AQ_E_CONFIG);
+    struct st_node *node = st_make_node(topology, ST_REPARTITION, name, &parents);
     node->topic = topic;
     node->partitions = partitions;
     return 0;
@@ -348,7 +297,7 @@ int st_add_store(struct st_topology *topology, const char *name, const struct st
     if (rc == 0 && st_find_store(topology, name))
         rc = aq_fail(err, AQ_E_CONFIG, "there is a store of this name already");
     const char *changelog = rc == 0 ? internal_topic(topology, name, "changelog", err) : NULL;
-    if (!changelog) return refused(err, "store", name, AQ_E_CONFIG);
+    if (!changelog) return st_refused(err, "store", name, AQ_E_CONFIG);
     struct st_store *store = aq_arena_zalloc(&topology->arena, sizeof(*store));
     store->name = aq_arena_strdup(&topology->arena, name);
     store->changelog = conf && conf->without_changelog ? NULL : changelog;
@@ -381,39 +330,7 @@ int st_connect_store(struct st_topology *topology, const char *processor, const 
     struct st_node *node = need_node(topology, processor, "processor", err);
     if (!node) return AQ_E_CONFIG;
     int rc = connect_store(topology, node, store, err);
-    return rc == 0 ? 0 : refused(err, st_node_type_name(node->type), processor, rc);
-}
-
-/* ---- patterns ----------------------------------------------------------------------------------------------------- */
-
-/* What the topology writes for itself would come back to it through a pattern as wide as ".*". */
-static bool is_internal(const struct st_topology *topology, const char *topic)
-{
-    if (topic[0] == '_' && topic[1] == '_') return true;
-    for (size_t i = 0; i < topology->n_nodes; i++) {
-        const struct st_node *node = topology->nodes[i];
-        if (node->type == ST_REPARTITION && strcmp(node->topic, topic) == 0) return true;
-    }
-    for (size_t i = 0; i < topology->n_stores; i++) {
-        const char *changelog = topology->stores[i]->changelog;
-        if (changelog && strcmp(changelog, topic) == 0) return true;
-    }
-    return false;
-}
-
-int st_pattern_takes(const struct st_topology *topology, const struct st_node *source, const char *topic,
-                     struct aq_err *err)
-{
-    AQ_ASSERT(topology && source && topic && source->type == ST_SOURCE);
-    if (!source->regex || is_internal(topology, topic)) return 0;
-    struct java_matcher matcher;
-    java_matcher_init(&matcher, source->regex);
-    int rc = java_regex_match(source->regex->full, &matcher, aq_slice_str(topic), err);
-    java_matcher_finish(&matcher);
-    if (rc >= 0) return rc;
-    return aq_fail(err, AQ_E_CONFIG,
-                   "source '%s': the pattern '%s' gave up on the topic '%s'; make it simpler", source->name,
-                   source->pattern, topic);
+    return rc == 0 ? 0 : st_refused(err, st_node_type_name(node->type), processor, rc);
 }
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------- */
