@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The serdes (streams/serde.h): one table, one row each, and a pair of functions per way that values lie in bytes.
+ *
+ * An ordinary pass: an operator's serde is found once, by name, when its topology is built. For every record the
+ * operator reads the key or value it looks at into a st_value, computes, and writes the result. What it does not look
+ * at never passes through here; it is forwarded as bytes.
+ *
+ * A failing pass: a value of 5 bytes under int32 is refused with its length and the one expected. The record is then
+ * the error policy's; nothing here logs or decides.
+ *
+ * Invariants: null never reaches a row's functions, in either direction; nothing is read beyond the bytes.
+ *
+ * Avro and Protobuf are rows to come. Both need a schema, by the id in front of the value (a zero byte and 4 bytes
+ * big-endian in the registry's framing); their place is a row with functions of its own, next to json, a value type
+ * that keeps the bytes with their schema, and the registry's client behind st_serde_find(), which alone may wait.
+ */
+#include "streams/serde.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/assert.h"
+#include "base/big_endian.h"
+#include "conf/diag.h"
+
+#define JAVA_PREFIX  "org.apache.kafka.common.serialization.Serdes$"
+#define JAVA_CLASSES 3
+
+/* What a computed NaN is written as: Java's Double.doubleToLongBits(). */
+#define JAVA_NAN UINT64_C(0x7ff8000000000000)
+
+struct st_serde {
+    const char *name;
+    const char *java[JAVA_CLASSES]; /* behind JAVA_PREFIX; unused ones are NULL */
+    enum st_value_type type;
+    size_t size; /* of every encoded value; 0: any */
+    int (*read)(const struct st_serde *serde, struct aq_slice bytes, struct json_fields *fields,
+                struct st_value *ret, struct aq_err *err);
+    int (*write)(const struct st_serde *serde, const struct st_value *value, struct aq_arena *arena,
+                 struct aq_slice *ret, struct aq_err *err);
+};
+
+/* ---- values ------------------------------------------------------------------------------------------------------- */
+
+const char *st_value_type_name(enum st_value_type type)
+{
+    switch (type) {
+    case ST_VALUE_NULL: return "null";
+    case ST_VALUE_BYTES: return "bytes";
+    case ST_VALUE_STRING: return "a string";
+    case ST_VALUE_INT64: return "an integer";
+    case ST_VALUE_DOUBLE: return "a double";
+    case ST_VALUE_JSON: return "JSON";
+    }
+    AQ_ASSERT(!"a value type");
+    return "";
+}
+
+static bool is_slice(enum st_value_type type)
+{
+    return type == ST_VALUE_BYTES || type == ST_VALUE_STRING || type == ST_VALUE_JSON;
+}
+
+struct st_value st_slice(enum st_value_type type, struct aq_slice slice)
+{
+    AQ_ASSERT(is_slice(type));
+    if (aq_slice_is_null(slice)) return (struct st_value){.type = ST_VALUE_NULL};
+    return (struct st_value){.type = type, .slice = slice};
+}
+
+struct st_value st_int64(int64_t integer)
+{
+    return (struct st_value){.type = ST_VALUE_INT64, .integer = integer};
+}
+
+static struct st_value double_of_bits(uint64_t bits)
+{
+    struct st_value value = {.type = ST_VALUE_DOUBLE};
+    _Static_assert(sizeof(value.number) == sizeof(bits), "a double has 64 bits");
+    memcpy(&value.number, &bits, sizeof(bits));
+    return value;
+}
+
+struct st_value st_double(double number)
+{
+    if (isnan(number)) return double_of_bits(JAVA_NAN);
+    return (struct st_value){.type = ST_VALUE_DOUBLE, .number = number};
+}
+
+/* ---- bytes and strings -------------------------------------------------------------------------------------------- */
+
+static int read_slice(const struct st_serde *serde, struct aq_slice bytes, struct json_fields *fields,
+                      struct st_value *ret, struct aq_err *err)
+{
+    (void)fields;
+    (void)err;
+    *ret = st_slice(serde->type, bytes);
+    return 0;
+}
+
+static int write_slice(const struct st_serde *serde, const struct st_value *value, struct aq_arena *arena,
+                       struct aq_slice *ret, struct aq_err *err)
+{
+    (void)serde;
+    (void)arena;
+    (void)err;
+    AQ_ASSERT(!aq_slice_is_null(value->slice));
+    *ret = value->slice;
+    return 0;
+}
+
+/* ---- numbers ------------------------------------------------------------------------------------------------------ */
+
+static int read_int32(const struct st_serde *serde, struct aq_slice bytes, struct json_fields *fields,
+                      struct st_value *ret, struct aq_err *err)
+{
+    (void)serde;
+    (void)fields;
+    (void)err;
+    *ret = st_int64((int32_t)aq_be32_get(bytes.ptr));
+    return 0;
+}
+
+static int write_int32(const struct st_serde *serde, const struct st_value *value, struct aq_arena *arena,
+                       struct aq_slice *ret, struct aq_err *err)
+{
+    if (value->integer < INT32_MIN || value->integer > INT32_MAX)
+        return aq_fail(err, AQ_E_BAD_RECORD,
+                       "%" PRId64 " does not fit into %s, which goes from %" PRId32 " to %" PRId32,
+                       value->integer, serde->name, INT32_MIN, INT32_MAX);
+    char *at = aq_arena_alloc(arena, serde->size);
+    aq_be32_put(at, (uint32_t)(int32_t)value->integer);
+    *ret = aq_slice_of(at, serde->size);
+    return 0;
+}
+
+static struct aq_slice put_be64(const struct st_serde *serde, uint64_t bits, struct aq_arena *arena)
+{
+    AQ_ASSERT(serde->size == sizeof(bits));
+    char *at = aq_arena_alloc(arena, serde->size);
+    aq_be64_put(at, bits);
+    return aq_slice_of(at, serde->size);
+}
+
+static int read_int64(const struct st_serde *serde, struct aq_slice bytes, struct json_fields *fields,
+                      struct st_value *ret, struct aq_err *err)
+{
+    (void)serde;
+    (void)fields;
+    (void)err;
+    *ret = st_int64((int64_t)aq_be64_get(bytes.ptr));
+    return 0;
+}
+
+static int write_int64(const struct st_serde *serde, const struct st_value *value, struct aq_arena *arena,
+                       struct aq_slice *ret, struct aq_err *err)
+{
+    (void)err;
+    *ret = put_be64(serde, (uint64_t)value->integer, arena);
+    return 0;
+}
+
+static int read_double(const struct st_serde *serde, struct aq_slice bytes, struct json_fields *fields,
+                       struct st_value *ret, struct aq_err *err)
+{
+    (void)serde;
+    (void)fields;
+    (void)err;
+    *ret = double_of_bits(aq_be64_get(bytes.ptr));
+    return 0;
+}
+
+static int write_double(const struct st_serde *serde, const struct st_value *value, struct aq_arena *arena,
+                        struct aq_slice *ret, struct aq_err *err)
+{
+    (void)err;
+    uint64_t bits;
+    memcpy(&bits, &value->number, sizeof(bits));
+    *ret = put_be64(serde, bits, arena);
+    return 0;
+}
+
+/* ---- JSON --------------------------------------------------------------------------------------------------------- */
+
+static int read_json(const struct st_serde *serde, struct aq_slice bytes, struct json_fields *fields,
+                     struct st_value *ret, struct aq_err *err)
+{
+    enum json_type type;
+    struct json_error error;
+    if (json_scan(bytes, fields, &type, &error) < 0) {
+        char text[128];
+        return aq_fail(err, AQ_E_BAD_RECORD, "%s: %s", serde->name,
+                       json_error_text(&error, text, sizeof(text)));
+    }
+    *ret = st_slice(serde->type, bytes);
+    return 0;
+}
+
+/* ---- the table ---------------------------------------------------------------------------------------------------- */
+
+static const struct st_serde serdes[] = {
+    {"bytes",
+     {"BytesSerde", "ByteArraySerde", "ByteBufferSerde"},
+     ST_VALUE_BYTES,
+     0,
+     read_slice,
+     write_slice},
+    {"string", {"StringSerde"}, ST_VALUE_STRING, 0, read_slice, write_slice},
+    {"int32", {"IntegerSerde"}, ST_VALUE_INT64, 4, read_int32, write_int32},
+    {"int64", {"LongSerde"}, ST_VALUE_INT64, 8, read_int64, write_int64},
+    {"double", {"DoubleSerde"}, ST_VALUE_DOUBLE, 8, read_double, write_double},
+    {"json", {NULL}, ST_VALUE_JSON, 0, read_json, write_slice},
+};
+
+#define SERDES (sizeof(serdes) / sizeof(serdes[0]))
+
+static bool stands_for(const struct st_serde *serde, const char *java)
+{
+    for (size_t i = 0; i < JAVA_CLASSES && serde->java[i]; i++)
+        if (strcmp(serde->java[i], java) == 0) return true;
+    return false;
+}
+
+static void not_found(const char *name, struct aq_err *err)
+{
+    const char *names[SERDES];
+    char all[128] = "";
+    for (size_t i = 0, used = 0; i < SERDES; i++) {
+        names[i] = serdes[i].name;
+        used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "", names[i]);
+        AQ_ASSERT(used < sizeof(all));
+    }
+    const char *near = conf_did_you_mean(name, names, SERDES);
+    if (near)
+        aq_fail(err, AQ_E_CONFIG, "there is no serde '%s'; did you mean '%s'?", name, near);
+    else if (strchr(name, '.'))
+        aq_fail(err, AQ_E_CONFIG,
+                "the Java class '%s' has no serde here, which are %s; bytes carries what need not be read",
+                name, all);
+    else
+        aq_fail(err, AQ_E_CONFIG, "there is no serde '%s'; there are %s", name, all);
+}
+
+const struct st_serde *st_serde_find(const char *name, struct aq_err *err)
+{
+    AQ_ASSERT(name);
+    const size_t prefix = sizeof(JAVA_PREFIX) - 1;
+    const char *java = strncmp(name, JAVA_PREFIX, prefix) == 0 ? name + prefix : NULL;
+    for (size_t i = 0; i < SERDES; i++) {
+        if (java ? stands_for(&serdes[i], java) : strcmp(serdes[i].name, name) == 0) return &serdes[i];
+    }
+    not_found(name, err);
+    return NULL;
+}
+
+const char *st_serde_name(const struct st_serde *serde)
+{
+    AQ_ASSERT(serde);
+    return serde->name;
+}
+
+enum st_value_type st_serde_type(const struct st_serde *serde)
+{
+    AQ_ASSERT(serde);
+    return serde->type;
+}
+
+/* ---- reading and writing ------------------------------------------------------------------------------------------ */
+
+int st_serde_read(const struct st_serde *serde, struct aq_slice bytes, struct json_fields *fields,
+                  struct st_value *ret, struct aq_err *err)
+{
+    AQ_ASSERT(serde && fields && ret);
+    if (aq_slice_is_null(bytes)) {
+        *ret = (struct st_value){.type = ST_VALUE_NULL};
+        return 0;
+    }
+    if (serde->size && bytes.len != serde->size)
+        return aq_fail(err, AQ_E_BAD_RECORD, "%s: %zu bytes, where exactly %zu are expected", serde->name,
+                       bytes.len, serde->size);
+    return serde->read(serde, bytes, fields, ret, err);
+}
+
+int st_serde_write(const struct st_serde *serde, const struct st_value *value, struct aq_arena *arena,
+                   struct aq_slice *ret, struct aq_err *err)
+{
+    AQ_ASSERT(serde && value && arena && ret);
+    if (value->type == ST_VALUE_NULL) {
+        *ret = AQ_NULL_SLICE;
+        return 0;
+    }
+    if (value->type != serde->type)
+        return aq_fail(err, AQ_E_BAD_RECORD, "the serde %s takes %s, and the value is %s", serde->name,
+                       st_value_type_name(serde->type), st_value_type_name(value->type));
+    return serde->write(serde, value, arena, ret, err);
+}
+
+/* ---- order -------------------------------------------------------------------------------------------------------- */
+
+int st_key_compare(struct aq_slice a, struct aq_slice b)
+{
+    AQ_ASSERT(a.ptr && b.ptr);
+    size_t shared = a.len < b.len ? a.len : b.len;
+    int order = shared ? memcmp(a.ptr, b.ptr, shared) : 0;
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
