@@ -16,9 +16,9 @@
  * A failing pass: the handle failed for good (fenced by the broker after a time-out, a fatal client error), or a
  * transaction's EndTxn had to be sent more than once, in which case a delayed duplicate might still arrive and end a
  * later transaction, or an abort threw records away whose sequence numbers the client would use again: the only cure is
- * a new epoch. The old handle is closed, its batches come back, the partitions are
- * rewound, and another handle is opened after a pause that doubles up to five seconds; being fenced again and again
- * means that somebody else uses our transactional id, which is worth an alarm.
+ * a new epoch. The old handle is closed, its batches come back, the partitions are rewound, and another handle is opened
+ * after a pause that doubles up to five seconds; being fenced again and again means that somebody else uses our
+ * transactional id, which is worth an alarm.
  *
  * The transactional ids are random for each worker's life. A restarted process does not need its old one: the take-over
  * waits for whatever transaction is still open, and transaction_timeout bounds that.

@@ -261,12 +261,9 @@ static void answer_cycle(struct br_worker *worker, struct br_lane *lane, enum kc
         drop_tainted(worker, lane, now, "a request of the last transaction had to be sent twice");
         return;
     case KC_CYCLE_ABORTED:
-        given_up(worker, lane, now, false);
-        drop_tainted(worker, lane, now, "the last transaction was aborted with records under way");
-        return;
     case KC_CYCLE_FENCED:
-        given_up(worker, lane, now, true);
-        worker->fenced = true;
+        given_up(worker, lane, now, result == KC_CYCLE_FENCED);
+        if (result == KC_CYCLE_FENCED) worker->fenced = true;
         drop_tainted(worker, lane, now, "the last transaction was aborted with records under way");
         return;
     case KC_CYCLE_REPLACE:

@@ -333,6 +333,17 @@ static const char *scan_object(struct scan *s, const char *p, struct json_fields
     }
 }
 
+/* p is behind the document, or NULL when it is bad. */
+static int end_scan(struct scan *s, const char *p, struct json_fields *fields, struct json_error *ret_error)
+{
+    if (p) p = skip_space(s, p);
+    if (p && p != s->end) p = scan_fail(s, "the document ends, but more follows:", p);
+    if (p) return 0;
+    fields->n = 0;
+    *ret_error = s->error;
+    return AQ_E_BAD_RECORD;
+}
+
 int json_scan(struct aq_slice text, struct json_fields *fields, enum json_type *ret_type,
               struct json_error *ret_error)
 {
@@ -346,17 +357,9 @@ int json_scan(struct aq_slice text, struct json_fields *fields, enum json_type *
     }
     const char *p = skip_space(&s, s.start);
     p = peek(&s, p) == '{' ? scan_object(&s, p + 1, fields) : skip_value(&s, p, 0, &type);
-    if (p) {
-        p = skip_space(&s, p);
-        if (p != s.end) p = scan_fail(&s, "the document ends, but more follows:", p);
-    }
-    if (!p) {
-        fields->n = 0;
-        *ret_error = s.error;
-        return AQ_E_BAD_RECORD;
-    }
-    *ret_type = type;
-    return 0;
+    int rc = end_scan(&s, p, fields, ret_error);
+    if (rc == 0) *ret_type = type;
+    return rc;
 }
 
 /* As scan_object(), for the elements of an array. p is behind the bracket. */
@@ -386,12 +389,7 @@ int json_scan_array(struct aq_slice text, struct json_fields *fields, struct jso
     fields->n = 0;
     const char *p = skip_space(&s, s.start);
     p = peek(&s, p) == '[' ? scan_elements(&s, p + 1, fields) : unexpected(&s, p);
-    if (p) p = skip_space(&s, p);
-    if (p && p != s.end) p = scan_fail(&s, "the document ends, but more follows:", p);
-    if (p) return 0;
-    fields->n = 0;
-    *ret_error = s.error;
-    return AQ_E_BAD_RECORD;
+    return end_scan(&s, p, fields, ret_error);
 }
 
 void json_fields_finish(struct json_fields *fields)
