@@ -58,6 +58,13 @@ struct kc_end {
     int64_t end; /* out: high watermark; -1: no such topic or partition */
 };
 
+/* Records of one partition that nobody needs any more: those before the offset. */
+struct kc_before {
+    const char *topic;
+    int32_t partition;
+    int64_t offset;
+};
+
 struct kc_admin;
 
 /* ---- consumer: source partitions, assigned by hand ---------------------------------------------------------------- */
@@ -102,6 +109,8 @@ struct kc_member_conf {
     const char *client_id;
     const char *group_id;
     const char *topic; /* the state topic */
+    const char
+        *instance_id; /* static membership: a restart within session_timeout moves no task; NULL: dynamic */
     int64_t session_timeout_ms;
     int64_t max_poll_interval_ms;
 };
@@ -171,8 +180,10 @@ enum kc_txn_state {
 };
 
 struct kc_task_offset {
-    int32_t partition; /* of the state topic */
-    int64_t offset;    /* pointer: position record's offset + 1 */
+    const char *topic; /* NULL: the state topic */
+    int32_t partition;
+    int64_t
+        offset; /* in the state topic a pointer: position record's offset + 1; else the next one to read */
     const char *metadata;
 };
 
@@ -235,6 +246,13 @@ struct kc_ops {
     int (*admin_offset_for_time)(struct kc_admin *admin, const char *topic, int32_t partition,
                                  int64_t timestamp_ms, int64_t timeout_ms, int64_t *ret_offset,
                                  struct aq_err *err);
+    /* [blocks] Deletes the records of each partition before the offset given. What is gone already, topics included, is no
+     * error; the first partition that failed is told. */
+    int (*admin_delete_records)(struct kc_admin *admin, const struct kc_before *list, size_t n,
+                                int64_t timeout_ms, struct aq_err *err);
+    /* [blocks] UNKNOWN_TOPIC when it is not there. */
+    int (*admin_delete_topic)(struct kc_admin *admin, const char *topic, int64_t timeout_ms,
+                              struct aq_err *err);
     /* [blocks] How many members a group has (0: empty or unknown). */
     int (*admin_group_members)(struct kc_admin *admin, const char *group, int64_t timeout_ms,
                                int32_t *ret_members, struct aq_err *err);

@@ -25,13 +25,25 @@
 struct java_regex;
 struct st_node;
 
-/* What a processor does, as far as the shape of the topology depends on it. */
+struct st_context;
+struct aq_record;
+
+/* What a processor does: what the shape of the topology depends on, and how it runs (streams/processor.h). Kinds that are
+ * only looked at, never run, need no functions. */
 struct st_processor_kind {
     const char *name; /* "map", "count": for messages and pictures */
     bool changes_key; /* records may leave it with another key than they came with */
     bool needs_key;   /* right only when all records of one key come through the same task */
     bool
         copartitioned; /* joins its inputs: every topic that leads to it needs the same number of partitions */
+
+    /* Once a task and node, before its first record: *ret_state is handed to the two below. `user` is the node's, shared by
+     * all tasks and threads, read-only. NULL: no state. */
+    int (*start)(struct st_context *context, void *user, void **ret_state, struct aq_err *err);
+    /* One record, which the processor may change in place and hand on by st_forward(), any number of times. 0, or a negative
+     * code with a reason, on which the processing error handler decides. */
+    int (*process)(struct st_context *context, void *state, struct aq_record *rec, struct aq_err *err);
+    void (*stop)(struct st_context *context, void *state);
 };
 
 enum st_node_type { ST_SOURCE, ST_PROCESSOR, ST_SINK, ST_REPARTITION };

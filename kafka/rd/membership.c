@@ -122,8 +122,8 @@ rd_kafka_topic_partition_list_t *krd_offset_list(const char *topic, const struct
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
     for (size_t i = 0; i < n; i++) {
         AQ_ASSERT(offsets[i].offset >= 0); /* negative ones would be left out silently */
-        rd_kafka_topic_partition_t *one =
-            rd_kafka_topic_partition_list_add(list, topic, offsets[i].partition);
+        rd_kafka_topic_partition_t *one = rd_kafka_topic_partition_list_add(
+            list, offsets[i].topic ? offsets[i].topic : topic, offsets[i].partition);
         one->offset = offsets[i].offset;
         if (!offsets[i].metadata) continue;
         one->metadata_size = strlen(offsets[i].metadata);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A flow: what a route of the bridge and an application of the streams engine have in common. Records are read from one
+ * cluster and written to another (for streams: the same one); who works on what is shared out by a consumer group that
+ * subscribes to a state topic on the sink, whose partitions are the tasks; positions are written there and committed in
+ * cycles. Everything in kafka/ that serves both layers is told by this what it works for.
+ *
+ * Ownership: filled by the layer above, which keeps the texts alive; read-only while anything runs, any thread.
+ */
+#ifndef AQ_KAFKA_FLOW_H
+#define AQ_KAFKA_FLOW_H
+
+#include "kafka/cluster.h"
+
+struct kc_flow {
+    const char *noun; /* "route", "application": key in the log, word in messages */
+    const char *name;
+    const char *group;       /* the consumer group on the sink */
+    const char *state_topic; /* on the sink; its partitions are the tasks */
+    const struct kc_cluster *source;
+    const struct kc_cluster *sink; /* the same pointer as source: one cluster, reached once */
+    int32_t tasks;
+    bool exactly_once;
+    const char *transactional_prefix; /* of transactional ids: "aqueduct.<route>", "<application id>" */
+    int64_t commit_interval_ms;
+    int64_t session_timeout_ms;
+    int64_t transaction_timeout_ms;
+    int64_t delivery_timeout_ms; /* at_least_once: how long the client retries a record */
+    int64_t linger_ms;
+    int64_t batch_bytes;
+    int64_t batch_records;   /* what makes a produce request full */
+    int64_t in_flight_bytes; /* per worker; the producer's queue may hold twice as much */
+    const char *compression;
+    int32_t replication_factor; /* of topics we create; -1: the brokers' default */
+    int workers;                /* per process */
+    const char
+        *instance_id; /* static membership: group.instance.id without the worker's number; NULL: none */
+    /* for messages: what an operator can do */
+    const char *reset_command;      /* "aqueduct positions --reset earliest" */
+    const char *at_least_once_hint; /* "delivery = \"at_least_once\"" */
+};
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a processor sees while it runs: its context in one task, and records on their way through the nodes.
+ *
+ * A record is a struct aq_record that lies on the stack of whoever made it and is handed from node to node by function
+ * call, parents before children (streams/plan.h). Key, value and headers are borrowed: from the input batch, which stays until
+ * everything made of it has been acknowledged, or from st_arena(), which lives as long. rec->timestamp is the time it is
+ * processed with; rec->offset, rec->topic and rec->partition are those of the source record it came from, -1 and NULL in a
+ * punctuation. A node with several children gives each of them a copy of its own, so each may change what it gets in place.
+ *
+ * JSON: the task has one pair of document views (transforms/views.h). A step that works on fields leaves the view open for the
+ * next one, and the bytes are written once. Whoever looks at rec->key or rec->value itself calls st_settle() first.
+ *
+ * Threads: the worker's own. Nothing here blocks, nothing logs.
+ */
+#ifndef AQ_STREAMS_PROCESSOR_H
+#define AQ_STREAMS_PROCESSOR_H
+
+#include "base/record.h"
+#include "streams/plan.h"
+#include "streams/punctuate.h"
+#include "streams/serde.h"
+#include "transforms/views.h"
+
+struct st_task;
+
+/* One node of one task. */
+struct st_context {
+    struct st_task *task;
+    const struct st_plan_node *node;
+    const struct st_processor_kind *kind; /* NULL for sources and sinks */
+    void *state;                          /* what kind->start() returned */
+    struct st_context **children;
+    size_t n_children;
+    const struct st_serde *key_serde; /* of what comes in */
+    const struct st_serde *value_serde;
+    uint64_t records; /* that came in */
+    uint64_t dropped;
+};
+
+/* Hands the record to all children, in the order of adding. 0, or the code of the first that failed. */
+int st_forward(struct st_context *context, struct aq_record *rec, struct aq_err *err);
+/* Only to the child of this name; AQ_E_INVALID when there is none. */
+int st_forward_to(struct st_context *context, const char *child, struct aq_record *rec, struct aq_err *err);
+/* The same by number, in the order of adding. */
+int st_forward_child(struct st_context *context, size_t child, struct aq_record *rec, struct aq_err *err);
+
+/* A fresh record for st_forward(): null key and value, the timestamp of what is being processed (in a punctuation the time it
+ * was called with), no headers, the place of the record at hand. */
+struct aq_record st_new_record(struct st_context *context);
+
+/* Key and value as the edits so far left them: writes open views back to `rec`. */
+void st_settle(struct st_context *context, struct aq_record *rec);
+struct xf_views *st_views(struct st_context *context);
+struct aq_names *st_names(struct st_context *context);
+
+/* Bytes for records: they live until everything made in this cycle has been acknowledged. */
+struct aq_arena *st_arena(struct st_context *context);
+
+/* Calls back by time; the schedule ends with the task. NULL with a reason. */
+struct st_schedule *st_schedule(struct st_context *context, enum st_punctuation_type type,
+                                int64_t interval_ms, int64_t start_ms,
+                                int (*call)(struct st_context *context, void *state, int64_t now_ms,
+                                            struct aq_err *err),
+                                struct aq_err *err);
+void st_cancel(struct st_context *context, struct st_schedule *schedule);
+
+int64_t st_stream_ms(const struct st_context *context); /* ST_NO_TIME before the first record */
+int64_t st_wall_ms(const struct st_context *context);
+const char *st_task_id(const struct st_context *context); /* "0_3" */
+const char *st_application_id(const struct st_context *context);
+/* Commit as soon as this record is through, not at the interval. */
+void st_request_commit(struct st_context *context);
+
+/* The source record at hand; NULL in a punctuation. */
+const struct aq_record *st_source_record(const struct st_context *context);
+
+#endif
