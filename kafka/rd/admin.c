@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The admin handle: opening, first contact, group members, and the one way all admin requests are waited for. What
- * concerns topics is in admin_topics.c (reading) and admin_change.c (creating, growing), offsets in admin_offsets.c.
+ * concerns topics is in admin_topics.c (reading) and admin_change.c (creating, growing, deleting), offsets in admin_offsets.c.
  *
  * It is a consumer handle without a group: no coordinator thread, and isolation.level=read_uncommitted makes its
  * watermarks the true ends (a producer handle's would be the last stable offsets).

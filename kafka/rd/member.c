@@ -142,6 +142,7 @@ int krd_member_open(const struct kc_cluster *cluster, const struct kc_member_con
     /* The cooperative protocol of the client loops, hangs or loses assignments before 2.10 (#4800, #4527, #4059). */
     const char *strategy = KRD_AT_LEAST(2, 10) ? "cooperative-sticky" : "roundrobin";
     int code = krd_conf_set(rk_conf, "group.id", conf->group_id, err);
+    if (!code && conf->instance_id) code = krd_conf_set(rk_conf, "group.instance.id", conf->instance_id, err);
     if (!code) code = krd_conf_set(rk_conf, "partition.assignment.strategy", strategy, err);
     if (!code) code = krd_conf_set(rk_conf, "isolation.level", "read_committed", err);
     if (!code) code = krd_conf_set_int(rk_conf, "session.timeout.ms", conf->session_timeout_ms, err);

@@ -22,6 +22,8 @@ const struct kc_ops kc_rd_ops = {
     .admin_watermarks = krd_admin_watermarks,
     .admin_ends = krd_admin_ends,
     .admin_offset_for_time = krd_admin_offset_for_time,
+    .admin_delete_records = krd_admin_delete_records,
+    .admin_delete_topic = krd_admin_delete_topic,
     .admin_group_members = krd_admin_group_members,
 
     .consumer_open = krd_consumer_open,

@@ -325,6 +325,9 @@ int krd_admin_open(const struct kc_cluster *cluster, const char *client_id, stru
 void krd_admin_close(struct kc_admin *admin);
 int krd_admin_connect(struct kc_admin *admin, int64_t timeout_ms, char ret_cluster_id[KC_ID_MAX],
                       struct aq_err *err);
+int krd_admin_delete_records(struct kc_admin *admin, const struct kc_before *list, size_t n,
+                             int64_t timeout_ms, struct aq_err *err);
+int krd_admin_delete_topic(struct kc_admin *admin, const char *topic, int64_t timeout_ms, struct aq_err *err);
 int krd_admin_group_members(struct kc_admin *admin, const char *group, int64_t timeout_ms,
                             int32_t *ret_members, struct aq_err *err);
 /* Options with the request timeout; destroyed by the caller. */

@@ -101,6 +101,98 @@ static void configs_are_the_topics_own(void **state)
     assert_non_null(strstr(err.text, missing));
 }
 
+/* Records 0 to n-1 in partition 0. */
+static void fill_topic(const char *name, int n)
+{
+    struct kc_producer *producer = kt_producer(&env.sink, NULL);
+    struct aq_batch batch;
+    aq_batch_init(&batch, 8);
+    for (int i = 0; i < n; i++) {
+        struct aq_record *rec = aq_batch_add(&batch);
+        rec->topic = aq_names_intern(&env.names, aq_slice_str(name));
+        rec->partition = 0;
+        rec->value = AQ_LIT("x");
+        rec->timestamp = aq_wall_ms();
+        rec->time_type = AQ_TIME_CREATE;
+    }
+    kt_send_all(producer, &batch);
+    aq_batch_finish(&batch);
+    kt_close_producer(producer);
+}
+
+static void check_low(const char *name, int64_t expected)
+{
+    struct aq_err err = {0};
+    int64_t low = -1, high = -1;
+    kt_check(ops->admin_watermarks(env.sink_admin, name, 0, KT_TIMEOUT_MS, &low, &high, &err), &err, "low");
+    assert_int_equal(low, expected);
+}
+
+static void records_before_an_offset_are_deleted(void **state)
+{
+    (void)state;
+    struct aq_err err = {0};
+    const char *one = kt_topic(&env, env.sink_admin, "kt-del1", 2, NULL, 0);
+    const char *two = kt_topic(&env, env.sink_admin, "kt-del2", 1, NULL, 0);
+    fill_topic(one, 7);
+    fill_topic(two, 3);
+    /* One of them twice, the second partition of the first has nothing to lose. */
+    const struct kc_before list[] = {{one, 0, 5}, {two, 0, 3}, {one, 0, 4}, {one, 1, 0}};
+    kt_check(ops->admin_delete_records(env.sink_admin, list, 4, KT_TIMEOUT_MS, &err), &err, "delete");
+    check_low(one, 5);
+    check_low(two, 3);
+    kt_check(ops->admin_delete_records(env.sink_admin, list, 1, KT_TIMEOUT_MS, &err), &err, "again");
+    check_low(one, 5);
+    kt_check(ops->admin_delete_records(env.sink_admin, list, 0, KT_TIMEOUT_MS, &err), &err, "nothing");
+}
+
+static void records_that_are_gone_need_not_be_deleted(void **state)
+{
+    (void)state;
+    struct aq_err err = {0};
+    const char *name = kt_topic(&env, env.sink_admin, "kt-del3", 1, NULL, 0);
+    fill_topic(name, 4);
+    const char *missing = kt_name(&env, "kt-missing");
+    const struct kc_before list[] = {{missing, 0, 5}, {name, 9, 1}, {name, 0, 2}};
+    int64_t started = aq_mono_us();
+    kt_check(ops->admin_delete_records(env.sink_admin, list, 3, KT_TIMEOUT_MS, &err), &err, "delete");
+    kt_check(ops->admin_delete_records(env.sink_admin, list, 2, KT_TIMEOUT_MS, &err), &err, "missing");
+    assert_true(aq_mono_us() - started < KT_TIMEOUT_MS * AQ_MS);
+    check_low(name, 2);
+}
+
+static void an_offset_beyond_the_end_is_told_with_its_partition(void **state)
+{
+    (void)state;
+    struct aq_err err = {0};
+    const char *good = kt_topic(&env, env.sink_admin, "kt-del4", 1, NULL, 0);
+    const char *bad = kt_topic(&env, env.sink_admin, "kt-del5", 1, NULL, 0);
+    fill_topic(good, 3);
+    fill_topic(bad, 3);
+    const struct kc_before list[] = {{good, 0, 2}, {bad, 0, 100}};
+    assert_int_not_equal(ops->admin_delete_records(env.sink_admin, list, 2, KT_TIMEOUT_MS, &err), 0);
+    char *expected = NULL;
+    assert_true(asprintf(&expected, "topic %s[0] of cluster sink", bad) > 0);
+    if (!strstr(err.text, expected)) fail_msg("%s", err.text);
+    free(expected);
+    check_low(good, 2);
+    check_low(bad, 0);
+}
+
+static void a_deleted_topic_is_gone(void **state)
+{
+    (void)state;
+    struct aq_err err = {0};
+    const char *name = kt_topic(&env, env.sink_admin, "kt-gone", 3, NULL, 0);
+    kt_check(ops->admin_delete_topic(env.sink_admin, name, KT_TIMEOUT_MS, &err), &err, "delete");
+    assert_int_equal(ops->admin_delete_topic(env.sink_admin, name, KT_TIMEOUT_MS, &err), AQ_E_UNKNOWN_TOPIC);
+    assert_non_null(strstr(err.text, name));
+    struct kc_topics topics;
+    kt_check(ops->admin_topics(env.sink_admin, KT_TIMEOUT_MS, &topics, &err), &err, "topics");
+    assert_null(find(&topics, name));
+    aq_arena_finish(&topics.arena);
+}
+
 static void offsets_by_time_and_watermark(void **state)
 {
     (void)state;
@@ -192,6 +284,10 @@ int main(void)
         cmocka_unit_test(unreachable_cluster_is_named),
         cmocka_unit_test(creates_grows_and_lists),
         cmocka_unit_test(configs_are_the_topics_own),
+        cmocka_unit_test(records_before_an_offset_are_deleted),
+        cmocka_unit_test(records_that_are_gone_need_not_be_deleted),
+        cmocka_unit_test(an_offset_beyond_the_end_is_told_with_its_partition),
+        cmocka_unit_test(a_deleted_topic_is_gone),
         cmocka_unit_test(offsets_by_time_and_watermark),
         cmocka_unit_test(unknown_group_has_no_members),
         cmocka_unit_test(bad_property_is_told_at_open),

@@ -26,16 +26,22 @@ struct node {
     struct kc_member_event event;
 };
 
-static void join(struct node *node, const char *group, const char *topic)
+static void join_as(struct node *node, const char *group, const char *topic, const char *instance_id)
 {
     *node = (struct node){0};
     struct aq_err err = {0};
     struct kc_member_conf conf = {.client_id = "kt-member",
                                   .group_id = group,
                                   .topic = topic,
+                                  .instance_id = instance_id,
                                   .session_timeout_ms = 6000,
                                   .max_poll_interval_ms = 60000};
     kt_check(ops->member_open(&env.sink, &conf, &node->member, &err), &err, "member");
+}
+
+static void join(struct node *node, const char *group, const char *topic)
+{
+    join_as(node, group, topic, NULL);
 }
 
 static void answer(struct node *node)
@@ -227,6 +233,61 @@ static void commits_without_a_transaction(void **state)
     ops->reader_close(reader, 5000);
 }
 
+static void source_offsets_are_committed_with_the_pointers(void **state)
+{
+    (void)state;
+    const char *topic = kt_topic(&env, env.sink_admin, "kt-state", PARTITIONS, NULL, 0);
+    const char *orders = kt_topic(&env, env.sink_admin, "kt-orders", 2, NULL, 0);
+    const char *group = kt_name(&env, "kt-group");
+    struct node a;
+    join(&a, group, topic);
+    UNTIL(owned(&a) == PARTITIONS, turn(&a, false));
+    struct aq_err err = {0};
+    const struct kc_task_offset offsets[] = {{.partition = 2, .offset = 17, .metadata = "v1 x"},
+                                             {.topic = orders, .partition = 1, .offset = 42}};
+    kt_check(ops->member_commit(a.member, offsets, 2, &err), &err, "commit");
+    int code = -1;
+    UNTIL(ops->member_commit_poll(a.member, &code), turn(&a, false));
+    assert_int_equal(code, 0);
+    ops->member_close(a.member, 5000);
+
+    struct kc_reader *reader = NULL;
+    kt_check(ops->reader_open(&env.sink, "kt-reader", group, &reader, &err), &err, "reader");
+    struct kc_pointer pointer = {.partition = 2}, list[] = {{.partition = 0}, {.partition = 1}};
+    kt_check(ops->reader_committed(reader, topic, &pointer, 1, KT_TIMEOUT_MS, &err), &err, "pointer");
+    kt_check(ops->reader_committed(reader, orders, list, 2, KT_TIMEOUT_MS, &err), &err, "orders");
+    assert_int_equal(pointer.offset, 17);
+    assert_int_equal(list[0].offset, -1);
+    assert_int_equal(list[1].offset, 42);
+    ops->reader_close(reader, 5000);
+}
+
+/* The group keeps the place of a member that has an instance id: the one that comes back has its partitions at once,
+ * and the other member hears nothing of it. */
+static void a_static_member_comes_back_to_its_partitions(void **state)
+{
+    (void)state;
+    const char *topic = kt_topic(&env, env.sink_admin, "kt-state", PARTITIONS, NULL, 0);
+    const char *group = kt_name(&env, "kt-group");
+    struct node a, b, again;
+    join_as(&a, group, topic, "instance-0");
+    join_as(&b, group, topic, "instance-1");
+    UNTIL(owned(&a) > 0 && owned(&b) > 0 && owned(&a) + owned(&b) == PARTITIONS,
+          (turn(&a, false), turn(&b, false)));
+    int before = owned(&b), assigned = b.assigned, revoked = b.revoked + b.lost;
+    bool had[PARTITIONS];
+    memcpy(had, a.owned, sizeof(had));
+    ops->member_close(a.member, 5000);
+    join_as(&again, group, topic, "instance-0");
+    UNTIL(owned(&again) > 0, (turn(&again, false), turn(&b, false)));
+    assert_memory_equal(again.owned, had, sizeof(had));
+    assert_int_equal(owned(&b), before);
+    assert_int_equal(b.assigned, assigned);
+    assert_int_equal(b.revoked + b.lost, revoked);
+    ops->member_close(again.member, 5000);
+    ops->member_close(b.member, 5000);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -250,6 +311,8 @@ int main(void)
         cmocka_unit_test(more_members_than_partitions),
         cmocka_unit_test(missing_topic_is_told),
         cmocka_unit_test(commits_without_a_transaction),
+        cmocka_unit_test(source_offsets_are_committed_with_the_pointers),
+        cmocka_unit_test(a_static_member_comes_back_to_its_partitions),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

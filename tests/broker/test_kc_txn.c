@@ -43,6 +43,38 @@ static void commit_moves_pointer_and_data_together(void **state)
     tear_down(&stage);
 }
 
+/* The pointer and the source's offsets are one commit: both are there, or neither. */
+static void offsets_of_several_topics_go_into_one_commit(void **state)
+{
+    (void)state;
+    struct stage stage;
+    set_up(&stage);
+    struct aq_err err = {0};
+    const char *orders = kt_topic(&env, env.sink_admin, "kt-orders", 2, NULL, 0);
+    const struct kc_task_offset offsets[] = {{.partition = 0, .offset = 1, .metadata = "v1 7 abc"},
+                                             {.topic = stage.topic, .partition = 0, .offset = 10},
+                                             {.topic = orders, .partition = 1, .offset = 42}};
+    begin(&stage);
+    send_position(&stage, "snapshot 1");
+    kt_check(ops->txn_commit(stage.producer, stage.membership, stage.state, offsets, 3, &err), &err,
+             "commit");
+    kt_check(kt_wait_txn(stage.producer, KC_TXN_COMMITTING, &err), &err, "commit");
+
+    struct kc_reader *reader = open_reader(&stage);
+    struct kc_pointer pointer = {.partition = 0}, source = {.partition = 0};
+    struct kc_pointer list[] = {{.partition = 0}, {.partition = 1}};
+    kt_check(ops->reader_committed(reader, stage.state, &pointer, 1, KT_TIMEOUT_MS, &err), &err, "pointer");
+    kt_check(ops->reader_committed(reader, stage.topic, &source, 1, KT_TIMEOUT_MS, &err), &err, "source");
+    kt_check(ops->reader_committed(reader, orders, list, 2, KT_TIMEOUT_MS, &err), &err, "orders");
+    assert_int_equal(pointer.offset, 1);
+    assert_string_equal(pointer.metadata, "v1 7 abc");
+    assert_int_equal(source.offset, 10);
+    assert_int_equal(list[0].offset, -1);
+    assert_int_equal(list[1].offset, 42);
+    ops->reader_close(reader, 5000);
+    tear_down(&stage);
+}
+
 static void an_abort_of_delivered_records_leaves_the_producer_usable(void **state)
 {
     (void)state;
@@ -244,6 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commit_moves_pointer_and_data_together),
+        cmocka_unit_test(offsets_of_several_topics_go_into_one_commit),
         cmocka_unit_test(an_abort_of_delivered_records_leaves_the_producer_usable),
         cmocka_unit_test(abort_gives_batches_back_whole),
         cmocka_unit_test(refused_record_fails_the_transaction_only),
