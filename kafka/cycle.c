@@ -9,7 +9,8 @@
  * position record + 1) to the sink's group coordinator under the membership the cycle was opened with, and commits
  * (-> COMMITTING). The coordinator refuses a generation that is no longer current: that is the fence. On success the
  * host learns which tasks are durable (-> IDLE). While COMMITTING the worker goes on reading and transforming; only
- * sending waits.
+ * sending waits. A host may have further offsets committed with the pointers (those of the source topics, so that tools
+ * which show the lag of a group see it); positions never come from them.
  *
  * An ordinary pass, at_least_once: the same steps without a transaction, and without stopping: positions cover what is
  * acknowledged, are written while records go on (OPEN -> WRITING), then the pointers are committed (-> COMMITTING ->
@@ -34,6 +35,9 @@
 #include "base/crash.h"
 #include "base/mem.h"
 
+/* What a commit may carry: as many partitions as a cluster has, at the very most. */
+#define MOST_OFFSETS ((size_t)1 << 20)
+
 void kc_cycle_init(struct kc_cycle *cycle, const struct kc_ops *ops, const struct kc_cycle_conf *conf,
                    const struct kc_cycle_host *host)
 {
@@ -48,6 +52,7 @@ void kc_cycle_init(struct kc_cycle *cycle, const struct kc_ops *ops, const struc
     cycle->writing = aq_calloc(n, sizeof(*cycle->writing));
     cycle->acks = aq_calloc(n, sizeof(*cycle->acks));
     cycle->offsets = aq_calloc(n, sizeof(*cycle->offsets));
+    cycle->offsets_cap = n;
     cycle->metadata = aq_calloc(n, sizeof(*cycle->metadata));
     aq_arena_init(&cycle->arena, 4096);
 }
@@ -227,14 +232,37 @@ static int positions_written(struct kc_cycle *cycle, struct aq_err *err)
     return 1;
 }
 
-static size_t collect_pointers(struct kc_cycle *cycle)
+/* Adds what the host wants committed besides the task's pointer. */
+static size_t collect_further(struct kc_cycle *cycle, int32_t task, size_t n)
+{
+    struct kc_task_offset *list = NULL;
+    size_t count = 0;
+    if (!cycle->host.offsets) return n;
+    cycle->host.offsets(cycle->host.ctx, task, &cycle->arena, &list, &count);
+    AQ_ASSERT(count <= MOST_OFFSETS - n);
+    /* The pointers of all tasks fit without these. */
+    size_t needed = n + count + (size_t)cycle->conf.tasks;
+    if (needed > cycle->offsets_cap) {
+        cycle->offsets_cap = needed > cycle->offsets_cap * 2 ? needed : cycle->offsets_cap * 2;
+        cycle->offsets = aq_realloc(cycle->offsets, cycle->offsets_cap * sizeof(*cycle->offsets));
+    }
+    for (size_t i = 0; i < count; i++) {
+        AQ_ASSERT(list[i].topic != NULL && list[i].offset >= 0);
+        cycle->offsets[n++] = list[i];
+    }
+    return n;
+}
+
+static size_t collect_offsets(struct kc_cycle *cycle)
 {
     size_t n = 0;
+    aq_arena_reset(&cycle->arena); /* the client has copied the positions */
     for (int32_t task = 0; task < cycle->conf.tasks; task++) {
         if (!cycle->writing[task]) continue;
-        AQ_ASSERT(cycle->acks[task].offset >= 0);
+        AQ_ASSERT(cycle->acks[task].offset >= 0 && n < cycle->offsets_cap);
         cycle->offsets[n++] = (struct kc_task_offset){
             .partition = task, .offset = cycle->acks[task].offset + 1, .metadata = cycle->metadata[task]};
+        n = collect_further(cycle, task, n);
     }
     AQ_ASSERT(n > 0);
     return n;
@@ -303,7 +331,7 @@ static enum kc_cycle_result turn_draining(struct kc_cycle *cycle, int64_t now)
         begin_abort(cycle, KC_CYCLE_ABORTED, now);
         return KC_CYCLE_NOTHING;
     }
-    size_t n = collect_pointers(cycle);
+    size_t n = collect_offsets(cycle);
     int rc = cycle->ops->txn_commit(cycle->producer, cycle->membership, cycle->conf.state_topic,
                                     cycle->offsets, n, &cycle->err);
     if (rc != 0) {
@@ -319,7 +347,7 @@ static enum kc_cycle_result turn_writing(struct kc_cycle *cycle, int64_t now)
     int written = positions_written(cycle, &cycle->err);
     if (written == 0) return KC_CYCLE_NOTHING;
     if (written > 0) {
-        size_t n = collect_pointers(cycle);
+        size_t n = collect_offsets(cycle);
         written = cycle->ops->member_commit(cycle->member, cycle->offsets, n, &cycle->err);
         cycle->pointer_pending = written == 0;
         cycle->state = KC_CYCLE_COMMITTING;

@@ -37,6 +37,11 @@ struct kc_cycle_host {
     struct aq_slice (*encode)(void *ctx, int32_t task, int64_t *ret_seq, struct aq_arena *arena);
     /* What encode() wrote last for this task is durable now. */
     void (*committed)(void *ctx, int32_t task);
+    /* May be NULL. Offsets of source topics that are committed for the group together with the task's pointer, and say
+     * what encode() wrote last; each names its topic. Asked for when the commit begins, once a task; the list may stand
+     * in the arena, and is copied by the client. */
+    void (*offsets)(void *ctx, int32_t task, struct aq_arena *arena, struct kc_task_offset **ret_list,
+                    size_t *ret_count);
 };
 
 struct kc_cycle_conf {
@@ -68,7 +73,8 @@ struct kc_cycle {
     bool *writing;
     int32_t n_dirty;
     struct kc_ack *acks;
-    struct kc_task_offset *offsets;
+    struct kc_task_offset *offsets; /* of the commit that is being made; room for the most there were */
+    size_t offsets_cap;
     char (*metadata)[KC_METADATA_MAX];
     struct aq_arena arena;
     struct aq_err err; /* why the last cycle did not commit */

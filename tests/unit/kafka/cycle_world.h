@@ -17,6 +17,8 @@
 #define DEADLINE (10 * AQ_SEC)
 #define MOST_OWN 64
 
+#define MOST_OFFSETS (TASKS * 8)
+
 /* ---- the scripted client -------------------------------------------------------------------------------------------- */
 
 struct kc_membership {
@@ -54,9 +56,10 @@ struct world {
     int64_t seq[TASKS];
     int64_t sent[TASKS];  /* what encode() says the task stands at */
     int committed[TASKS]; /* calls of committed() */
-    struct kc_task_offset offsets[TASKS];
-    char metadata[TASKS][KC_METADATA_MAX];
+    struct kc_task_offset offsets[MOST_OFFSETS];
+    char metadata[MOST_OFFSETS][KC_METADATA_MAX];
     size_t n_offsets;
+    int further[TASKS]; /* offsets of source topics the task wants committed with its pointer */
     int commit_generation;
     int64_t now;
 };
@@ -98,12 +101,13 @@ static inline int fake_begin(struct kc_producer *p, struct aq_err *err)
 
 static inline void keep_offsets(const struct kc_task_offset *offsets, size_t n)
 {
-    assert_true(n > 0 && n <= TASKS);
+    assert_true(n > 0 && n <= MOST_OFFSETS);
     world->n_offsets = n;
     for (size_t i = 0; i < n; i++) {
         world->offsets[i] = offsets[i];
-        snprintf(world->metadata[i], KC_METADATA_MAX, "%s", offsets[i].metadata);
-        note("%s%d:%lld", i ? "+" : "", offsets[i].partition, (long long)offsets[i].offset);
+        snprintf(world->metadata[i], KC_METADATA_MAX, "%s", offsets[i].metadata ? offsets[i].metadata : "");
+        note("%s%s%d:%lld", i ? "+" : "", offsets[i].topic ? offsets[i].topic : "", offsets[i].partition,
+             (long long)offsets[i].offset);
     }
 }
 
@@ -208,6 +212,18 @@ static inline void host_committed(void *ctx, int32_t task)
     w->seq[task]++;
     w->committed[task]++;
     note("committed(%d)", task);
+}
+
+/* One topic a task, named in the arena: what is in it must live until the client has it. */
+static inline void host_offsets(void *ctx, int32_t task, struct aq_arena *arena,
+                                struct kc_task_offset **ret_list, size_t *ret_count)
+{
+    struct world *w = ctx;
+    *ret_count = (size_t)w->further[task];
+    *ret_list = aq_arena_zalloc(arena, *ret_count * sizeof(**ret_list));
+    for (int i = 0; i < w->further[task]; i++)
+        (*ret_list)[i] = (struct kc_task_offset){
+            .topic = aq_arena_printf(arena, "in%d/", task), .partition = i, .offset = w->sent[task] * 100};
 }
 
 /* ---- steps of a test ------------------------------------------------------------------------------------------------ */

@@ -72,6 +72,47 @@ static void nothing_is_sent_between_positions_and_commit(void **state)
     stop(&w);
 }
 
+static void source_offsets_go_into_the_same_commit(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, true);
+    w.cycle.host.offsets = host_offsets;
+    w.further[1] = 2;
+    w.further[2] = 3; /* is not written in this cycle: none of its own either */
+    send_data(&w, 0);
+    run_to_commit(&w, 1);
+    check_log(&w, "begin data data own(0@1) own(1@1) commit 0:11 +1:12 +in1/0:100 +in1/1:100");
+    end_call(&w, KC_TXN_READY, 0);
+    check_turn(&w, KC_CYCLE_COMMITTED);
+    stop(&w);
+}
+
+static void any_number_of_source_offsets_fits(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, true);
+    w.cycle.host.offsets = host_offsets;
+    for (int round = 1; round <= 7; round++) {
+        for (int32_t task = 0; task < TASKS; task++) {
+            w.further[task] = round;
+            send_data(&w, task);
+        }
+        w.log[0] = '\0';
+        run_to_commit(&w, 0);
+        assert_int_equal(w.n_offsets, TASKS * (round + 1));
+        for (size_t i = 0; i < w.n_offsets; i++) {
+            int32_t task = (int32_t)i / (round + 1), place = (int32_t)i % (round + 1);
+            assert_int_equal(w.offsets[i].partition, place ? place - 1 : task);
+            assert_int_equal(w.offsets[i].topic != NULL, place > 0);
+        }
+        end_call(&w, KC_TXN_READY, 0);
+        check_turn(&w, KC_CYCLE_COMMITTED);
+    }
+    stop(&w);
+}
+
 static void without_a_position_nothing_is_committed(void **state)
 {
     (void)state;
@@ -453,6 +494,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_ordinary_pass),
         cmocka_unit_test(nothing_is_sent_between_positions_and_commit),
+        cmocka_unit_test(source_offsets_go_into_the_same_commit),
+        cmocka_unit_test(any_number_of_source_offsets_fits),
         cmocka_unit_test(without_a_position_nothing_is_committed),
         cmocka_unit_test(a_cycle_opens_under_the_membership_of_its_time),
         cmocka_unit_test(nothing_opens_without_membership_or_producer),

@@ -60,6 +60,25 @@ static void an_ordinary_pass_at_least_once(void **state)
     stop(&w);
 }
 
+static void source_offsets_go_with_the_pointers(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, false);
+    w.cycle.host.offsets = host_offsets;
+    w.further[2] = 2;
+    send_data(&w, 2);
+    acknowledge(&w, 2, 1);
+    kc_cycle_request(&w.cycle);
+    check_turn(&w, KC_CYCLE_NOTHING);
+    deliver(&w);
+    check_turn(&w, KC_CYCLE_NOTHING);
+    check_log(&w, "data own(2@1) pointers 2:11 +in2/0:100 +in2/1:100");
+    end_pointers(&w, 0);
+    check_turn(&w, KC_CYCLE_COMMITTED);
+    stop(&w);
+}
+
 static void a_cycle_with_nothing_to_say_ends(void **state)
 {
     (void)state;
@@ -218,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_ordinary_pass_at_least_once),
+        cmocka_unit_test(source_offsets_go_with_the_pointers),
         cmocka_unit_test(a_cycle_with_nothing_to_say_ends),
         cmocka_unit_test(a_task_acknowledged_while_its_position_is_written_waits),
         cmocka_unit_test(how_a_pointer_commit_ends),
