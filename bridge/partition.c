@@ -214,6 +214,7 @@ void br_mark_to_position(const struct br_partition *p, const struct br_mark *mar
                                 .last_offset = mark->last_offset,
                                 .last_timestamp = mark->last_timestamp,
                                 .last_hash = mark->last_hash,
+                                .time_ms = -1,
                                 .sink_topic = p->sink_topic ? p->sink_topic->text : NULL,
                                 .sink_partition = p->sink_partition,
                                 .sink_offset = p->sink_topic ? p->sink_offset : -1};

@@ -365,7 +365,8 @@ static void apply(struct kc_snapshot *snapshot, const struct move *move)
     struct kc_position *position = find_position(snapshot, move->topic, move->partition);
     if (!position) {
         position = &snapshot->list[snapshot->count++];
-        *position = (struct kc_position){.topic = move->topic, .partition = move->partition, .next = -1};
+        *position = (struct kc_position){
+            .topic = move->topic, .partition = move->partition, .next = -1, .time_ms = -1};
     }
     /* Whoever moves a position by hand accepts the sink as it is. */
     position->sink_topic = NULL;

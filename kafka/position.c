@@ -47,6 +47,7 @@ static json_t *position_to_json(const struct kc_position *position)
         json_object_set_new(object, "time", json_integer(position->last_timestamp));
         json_object_set_new(object, "hash", json_string(hash));
     }
+    if (position->time_ms >= 0) json_object_set_new(object, "ptime", json_integer(position->time_ms));
     if (position->sink_topic && position->sink_offset >= 0) {
         json_object_set_new(object, "to", json_string(position->sink_topic));
         json_object_set_new(object, "to_partition", json_integer(position->sink_partition));
@@ -179,6 +180,10 @@ static int position_from_json(json_t *object, struct aq_arena *arena, struct kc_
     ret->partition = (int32_t)partition;
     ret->leader_epoch = (int32_t)epoch;
     if (json_object_get(object, "id") && (rc = get_id(object, "id", ret->topic_id, err)) != 0) return rc;
+    ret->time_ms = -1; /* positions written before it was kept have none */
+    if (json_object_get(object, "ptime") &&
+        (rc = get_int(object, "ptime", 0, INT64_MAX, &ret->time_ms, err)) != 0)
+        return rc;
     if ((rc = sink_from_json(object, arena, ret, err)) != 0) return rc;
     return fingerprint_from_json(object, ret, err);
 }
@@ -224,6 +229,8 @@ static int snapshot_from_json(json_t *object, struct aq_arena *arena, struct kc_
     for (size_t i = 0; i < ret->count; i++) {
         struct kc_position *position = &ret->list[i];
         if ((rc = position_from_json(json_array_get(list, i), arena, position, err)) != 0) return rc;
+        /* Other maps than the bridge's are known to whoever made them: here a version number only, see kc_facts_check(). */
+        if (ret->facts.map_version != KC_TASK_MAP_VERSION) continue;
         if (kc_task_of(position->topic, position->partition, ret->facts.tasks) != ret->task)
             return bad(err, "task");
     }

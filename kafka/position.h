@@ -30,6 +30,7 @@ struct kc_position {
     int64_t last_timestamp;
     uint64_t last_hash; /* kc_fingerprint() */
     char topic_id[KC_ID_MAX];
+    int64_t time_ms; /* the greatest timestamp read of the partition, as streams keep it; -1 unknown */
     /* Some record of this partition is known to stand here on the sink; sink_offset -1: nowhere yet. A sink whose log ends
      * before it has lost what we wrote. */
     const char *sink_topic;

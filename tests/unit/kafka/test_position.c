@@ -33,6 +33,7 @@ static struct kc_snapshot make_snapshot(struct kc_position list[2])
                                    .last_timestamp = -1,
                                    .last_hash = 0xfedcba9876543210u,
                                    .topic_id = "AAAAAAAAQACAAAAAAAAAAQ",
+                                   .time_ms = 1714557601233,
                                    .sink_topic = "dc1.orders.eu",
                                    .sink_partition = 4,
                                    .sink_offset = 123456789012};
@@ -41,6 +42,7 @@ static struct kc_snapshot make_snapshot(struct kc_position list[2])
                                    .next = 0,
                                    .leader_epoch = -1,
                                    .last_offset = -1,
+                                   .time_ms = -1,
                                    .sink_offset = -1};
     return (struct kc_snapshot){.facts = facts,
                                 .task = task,
@@ -61,6 +63,7 @@ static void check_position(const struct kc_position *a, const struct kc_position
     assert_int_equal(a->last_timestamp, b->last_timestamp);
     assert_true(a->last_hash == b->last_hash);
     assert_string_equal(a->topic_id, b->topic_id);
+    assert_int_equal(a->time_ms, b->time_ms);
     assert_int_equal(a->sink_offset, b->sink_offset);
     assert_int_equal(a->sink_topic != NULL, b->sink_topic != NULL);
     if (!a->sink_topic) return;
@@ -217,6 +220,9 @@ static void every_field_damaged(void **state)
         {"hash", "\"123\""},
         {"hash", "\"zzzzzzzzzzzzzzzz\""},
         {"hash", "12"},
+        {"ptime", "-1"},
+        {"ptime", "\"0\""},
+        {"ptime", "1.5"},
         {"to", "1"},
         {"to_partition", NULL},
         {"to_partition", "-1"},
@@ -227,6 +233,36 @@ static void every_field_damaged(void **state)
     };
     for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) check_refused(false, &whole[i]);
     for (size_t i = 0; i < sizeof(position) / sizeof(position[0]); i++) check_refused(true, &position[i]);
+}
+
+/* A time nobody knows is not written, and 0 is a time. */
+static void a_partition_time_is_written_when_it_is_known(void **state)
+{
+    (void)state;
+    static const int64_t times[] = {-1, 0, 1, INT64_MAX};
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        struct aq_arena arena;
+        struct kc_position list[2];
+        struct kc_snapshot snapshot = make_snapshot(list), back;
+        struct aq_err err = {0};
+        aq_arena_init(&arena, 1024);
+        list[0].time_ms = times[i];
+        struct aq_slice value = kc_snapshot_encode(&snapshot, &arena);
+        bool written = memmem(value.ptr, value.len, "ptime", 5) != NULL;
+        T_CHECK(written == (times[i] >= 0), "%lld: %.*s", (long long)times[i], (int)value.len, value.ptr);
+        T_CHECK(kc_snapshot_decode(value, &arena, &back, &err) == 0, "%s", err.text);
+        assert_int_equal(back.list[0].time_ms, times[i]);
+        assert_int_equal(back.list[1].time_ms, -1);
+        aq_arena_finish(&arena);
+    }
+}
+
+/* As every version before wrote them. */
+static void a_position_without_a_partition_time_has_none(void **state)
+{
+    (void)state;
+    struct aq_err err = {0};
+    assert_int_equal(decode_with(true, "ptime", NULL, &err), 0);
 }
 
 static void names_of_the_wrong_length(void **state)
@@ -253,6 +289,22 @@ static void a_position_of_another_task(void **state)
     assert_int_equal(decode_with(true, "partition", "5", &err), AQ_E_CORRUPT);
     assert_int_equal(decode_with(true, "topic", "\"orders.us\"", &err), AQ_E_CORRUPT);
     assert_int_equal(decode_with(true, "partition", "4", &err), 0);
+}
+
+/* Which partitions such a task has is not known here: that the map is the right one is for kc_facts_check() to say. */
+static void a_position_of_another_map(void **state)
+{
+    (void)state;
+    struct aq_arena arena;
+    struct kc_position list[2];
+    struct kc_snapshot snapshot = make_snapshot(list), back;
+    struct aq_err err = {0};
+    aq_arena_init(&arena, 1024);
+    snapshot.facts.map_version = KC_TASK_MAP_VERSION + 1;
+    snapshot.task = (snapshot.task + 1) % TASKS;
+    assert_int_equal(kc_snapshot_decode(kc_snapshot_encode(&snapshot, &arena), &arena, &back, &err), 0);
+    assert_int_equal(kc_facts_check(&back.facts, &facts, &err), AQ_E_STATE);
+    aq_arena_finish(&arena);
 }
 
 static void unknown_fields_are_for_later_versions(void **state)
@@ -420,8 +472,11 @@ int main(void)
         cmocka_unit_test(an_empty_snapshot_is_one),
         cmocka_unit_test(facts_come_back_as_they_were),
         cmocka_unit_test(every_field_damaged),
+        cmocka_unit_test(a_partition_time_is_written_when_it_is_known),
+        cmocka_unit_test(a_position_without_a_partition_time_has_none),
         cmocka_unit_test(names_of_the_wrong_length),
         cmocka_unit_test(a_position_of_another_task),
+        cmocka_unit_test(a_position_of_another_map),
         cmocka_unit_test(unknown_fields_are_for_later_versions),
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(what_is_no_snapshot_at_all),
