@@ -24,7 +24,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "bridge/sink_topics.h"
+#include "kafka/sink_topics.h"
 #include "bridge/state_topic.h"
 
 #define ADMIN_TIMEOUT_MS 10000
@@ -35,7 +35,7 @@ struct br_catalog {
     struct kc_admin *source;
     struct kc_admin *sink;
     struct kc_route_facts facts;
-    struct br_sink_topics sink_topics;
+    struct kc_sink_topics sink_topics;
     pthread_mutex_t lock; /* guards view, trouble, poked, stopping */
     pthread_cond_t wake;
     struct br_catalog_view *view;
@@ -52,7 +52,7 @@ struct br_catalog *br_catalog_create(const struct kc_ops *ops, const struct br_r
     struct br_catalog *catalog = aq_calloc(1, sizeof(*catalog));
     catalog->ops = ops;
     catalog->route = route;
-    br_sink_topics_init(&catalog->sink_topics);
+    kc_sink_topics_init(&catalog->sink_topics, "route");
     pthread_mutex_init(&catalog->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -69,7 +69,7 @@ void br_catalog_destroy(struct br_catalog *catalog)
     if (catalog->view) br_catalog_view_unref(catalog->view);
     if (catalog->source) catalog->ops->admin_close(catalog->source);
     if (catalog->sink) catalog->ops->admin_close(catalog->sink);
-    br_sink_topics_finish(&catalog->sink_topics);
+    kc_sink_topics_finish(&catalog->sink_topics);
     pthread_cond_destroy(&catalog->wake);
     pthread_mutex_destroy(&catalog->lock);
     free(catalog);
@@ -250,18 +250,18 @@ static void want_sink_topics(struct br_catalog *catalog, const struct br_catalog
         char name[256];
         if (!xf_chain_map_topic(route->chain, topic->name, name, sizeof(name))) continue;
         int32_t least = route->partitioning == BR_PARTITION_SOURCE ? topic->partitions : 1;
-        br_sink_topics_want(&catalog->sink_topics, name, least, topic->partitions, topic->name, &asked,
+        kc_sink_topics_want(&catalog->sink_topics, name, least, topic->partitions, topic->name, &asked,
                             &ignored);
     }
     if (route->tolerance == BR_ERRORS_DEAD_LETTER)
-        br_sink_topics_want(&catalog->sink_topics, route->dead_letter_topic, 1, 1, NULL, &asked, &ignored);
+        kc_sink_topics_want(&catalog->sink_topics, route->dead_letter_topic, 1, 1, NULL, &asked, &ignored);
 }
 
 /* Creates and grows what was asked for. */
 static void serve_sink_topics(struct br_catalog *catalog)
 {
-    struct br_sink_topic wanted;
-    while (br_sink_topics_next(&catalog->sink_topics, aq_mono_us(), &wanted)) {
+    struct kc_sink_topic wanted;
+    while (kc_sink_topics_next(&catalog->sink_topics, aq_mono_us(), &wanted)) {
         struct aq_err err = {0};
         int32_t partitions = br_sink_topic_provide(catalog->ops, catalog->route, catalog->source,
                                                    catalog->sink, &wanted, &err);
@@ -271,7 +271,7 @@ static void serve_sink_topics(struct br_catalog *catalog)
             aq_log(soon ? AQ_INFO : AQ_ERROR, "sink topic cannot be provided",
                    aq_fs("route", catalog->route->name), aq_fs("topic", wanted.name),
                    aq_fs("reason", err.text));
-        br_sink_topics_done(&catalog->sink_topics, wanted.name, partitions, &err,
+        kc_sink_topics_done(&catalog->sink_topics, wanted.name, partitions, &err,
                             aq_mono_us() + catalog->route->refresh_interval_ms * AQ_MS);
         if (soon) br_catalog_poke(catalog);
     }
@@ -282,7 +282,7 @@ static int see_sink(struct br_catalog *catalog, struct aq_err *err)
     struct kc_topics seen = {0};
     int rc = catalog->ops->admin_topics(catalog->sink, ADMIN_TIMEOUT_MS, &seen, err);
     if (rc != 0) return rc;
-    br_sink_topics_update(&catalog->sink_topics, &seen);
+    kc_sink_topics_update(&catalog->sink_topics, &seen);
     aq_arena_finish(&seen.arena);
     return 0;
 }
@@ -395,7 +395,7 @@ int32_t br_catalog_sink_partitions(struct br_catalog *catalog, const char *topic
 {
     bool asked;
     int32_t partitions =
-        br_sink_topics_want(&catalog->sink_topics, topic, least, wanted, copy_from, &asked, err);
+        kc_sink_topics_want(&catalog->sink_topics, topic, least, wanted, copy_from, &asked, err);
     if (asked) br_catalog_poke(catalog);
     return partitions;
 }

@@ -220,7 +220,7 @@ static size_t add_own_configs(const struct br_route *route, struct aq_arena *are
 
 static int32_t create_sink_topic(const struct kc_ops *ops, const struct br_route *route,
                                  struct kc_admin *source, struct kc_admin *sink,
-                                 const struct br_sink_topic *wanted, struct aq_err *err)
+                                 const struct kc_sink_topic *wanted, struct aq_err *err)
 {
     if (!route->create_topics)
         return aq_fail(
@@ -251,7 +251,7 @@ static int32_t create_sink_topic(const struct kc_ops *ops, const struct br_route
 }
 
 int32_t br_sink_topic_provide(const struct kc_ops *ops, const struct br_route *route, struct kc_admin *source,
-                              struct kc_admin *sink, const struct br_sink_topic *wanted, struct aq_err *err)
+                              struct kc_admin *sink, const struct kc_sink_topic *wanted, struct aq_err *err)
 {
     if (wanted->partitions == 0) return create_sink_topic(ops, route, source, sink, wanted, err);
     if (route->partitioning != BR_PARTITION_SOURCE) return wanted->partitions;

@@ -7,7 +7,7 @@
 #define AQ_BRIDGE_STATE_TOPIC_H
 
 #include "bridge/route.h"
-#include "bridge/sink_topics.h"
+#include "kafka/sink_topics.h"
 #include "kafka/kafka.h"
 #include "kafka/position.h"
 
@@ -32,6 +32,6 @@ void br_state_topic_writer_close(const struct kc_ops *ops, struct kc_producer *w
 
 /* Creates or grows one sink topic; returns how many partitions it has now, or a negative code. */
 int32_t br_sink_topic_provide(const struct kc_ops *ops, const struct br_route *route, struct kc_admin *source,
-                              struct kc_admin *sink, const struct br_sink_topic *wanted, struct aq_err *err);
+                              struct kc_admin *sink, const struct kc_sink_topic *wanted, struct aq_err *err);
 
 #endif
