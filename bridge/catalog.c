@@ -24,8 +24,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bridge/sink_topic.h"
+#include "kafka/connect.h"
 #include "kafka/sink_topics.h"
-#include "bridge/state_topic.h"
+#include "kafka/state_topic.h"
+#include "kafka/task_map.h"
 
 #define ADMIN_TIMEOUT_MS 10000
 
@@ -52,7 +55,7 @@ struct br_catalog *br_catalog_create(const struct kc_ops *ops, const struct br_r
     struct br_catalog *catalog = aq_calloc(1, sizeof(*catalog));
     catalog->ops = ops;
     catalog->route = route;
-    kc_sink_topics_init(&catalog->sink_topics, "route");
+    kc_sink_topics_init(&catalog->sink_topics, route->flow.noun);
     pthread_mutex_init(&catalog->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -92,34 +95,6 @@ const struct kc_route_facts *br_catalog_facts(const struct br_catalog *catalog)
 
 /* ---- first contact ------------------------------------------------------------------------------------------------ */
 
-/* Tries until the cluster answers, the time is over, or the failure is one that waiting does not mend. */
-static int connect_cluster(struct br_catalog *catalog, const struct kc_cluster *cluster,
-                           struct kc_admin *admin, char id[KC_ID_MAX], const atomic_bool *stop,
-                           struct aq_err *err)
-{
-    int64_t deadline = aq_mono_us() + cluster->connect_timeout_ms * AQ_MS;
-    int64_t pause_ms = 100;
-    for (;;) {
-        int64_t left_ms = (deadline - aq_mono_us()) / AQ_MS;
-        int64_t timeout_ms = left_ms < 3000 ? left_ms : 3000;
-        int rc = catalog->ops->admin_connect(admin, timeout_ms > 100 ? timeout_ms : 100, id, err);
-        if (rc == 0 || aq_code_class(rc) != AQ_CLASS_RETRY) return rc;
-        if (atomic_load(stop))
-            return aq_fail(err, AQ_E_STOPPED, "stopped while connecting to cluster %s", cluster->name);
-        left_ms = (deadline - aq_mono_us()) / AQ_MS;
-        if (left_ms <= 0) {
-            char reason[512];
-            snprintf(reason, sizeof(reason), "%.*s", (int)sizeof(reason) - 1, err->text);
-            return aq_fail(err, AQ_E_UNREACHABLE, "cluster %s (%s) did not answer within %lld ms: %s",
-                           cluster->name, cluster->brokers, (long long)cluster->connect_timeout_ms, reason);
-        }
-        aq_log(AQ_WARN, "cluster does not answer yet, trying again", aq_fs("route", catalog->route->name),
-               aq_fs("cluster", cluster->name), aq_fs("reason", err->text));
-        aq_sleep_ms(pause_ms < left_ms ? pause_ms : left_ms);
-        pause_ms = pause_ms < 2000 ? pause_ms * 2 : 2000;
-    }
-}
-
 int br_catalog_connect(struct br_catalog *catalog, const atomic_bool *stop, struct aq_err *err)
 {
     const struct br_route *route = catalog->route;
@@ -130,16 +105,20 @@ int br_catalog_connect(struct br_catalog *catalog, const atomic_bool *stop, stru
     if (!catalog->sink &&
         (rc = catalog->ops->admin_open(route->sink, "aqueduct-admin", &catalog->sink, err)) != 0)
         return rc;
-    catalog->facts = (struct kc_route_facts){
-        .route = route->name, .tasks = (int32_t)route->tasks, .map_version = 1, .created_ms = aq_wall_ms()};
-    rc = connect_cluster(catalog, route->source, catalog->source, catalog->facts.source_id, stop, err);
+    catalog->facts = (struct kc_route_facts){.route = route->name,
+                                             .tasks = route->flow.tasks,
+                                             .map_version = KC_TASK_MAP_VERSION,
+                                             .created_ms = aq_wall_ms()};
+    rc = kc_connect(catalog->ops, &route->flow, route->source, catalog->source, catalog->facts.source_id,
+                    stop, err);
     if (rc != 0) return rc;
-    rc = connect_cluster(catalog, route->sink, catalog->sink, catalog->facts.sink_id, stop, err);
+    rc =
+        kc_connect(catalog->ops, &route->flow, route->sink, catalog->sink, catalog->facts.sink_id, stop, err);
     if (rc != 0) return rc;
     if (strcmp(catalog->facts.source_id, catalog->facts.sink_id) == 0)
         aq_log(AQ_WARN, "source and sink are the same cluster: only topics the chain renames can be mirrored",
                aq_fs("route", route->name), aq_fs("cluster_id", catalog->facts.sink_id));
-    return br_state_topic_prepare(catalog->ops, route, catalog->sink, &catalog->facts, err);
+    return kc_state_topic_prepare(catalog->ops, &route->flow, catalog->sink, &catalog->facts, err);
 }
 
 /* ---- one round ---------------------------------------------------------------------------------------------------- */

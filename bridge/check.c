@@ -23,7 +23,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "bridge/bridge.h"
-#include "bridge/state_topic.h"
+#include "kafka/state_topic.h"
 #include "kafka/position.h"
 #include "kafka/task_map.h"
 
@@ -267,7 +267,7 @@ static void check_facts(struct check *c)
     bool found = false;
     struct aq_err err = {0};
     int rc = c->ops->admin_watermarks(c->sink, route->state_topic, 0, ADMIN_TIMEOUT_MS, &low, &high, &err);
-    if (rc == 0) rc = br_state_topic_facts(c->ops, route, low, high, &c->arena, &stored, &found, &err);
+    if (rc == 0) rc = kc_state_topic_facts(c->ops, &route->flow, low, high, &c->arena, &stored, &found, &err);
     if (rc == 0 && found) {
         memcpy(ours.sink_id, c->sink_id, sizeof(ours.sink_id));
         memcpy(ours.source_id, c->source ? c->source_id : stored.source_id, sizeof(ours.source_id));

@@ -30,7 +30,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "bridge/bridge.h"
-#include "bridge/state_topic.h"
+#include "kafka/state_topic.h"
 #include "kafka/position.h"
 #include "kafka/task_map.h"
 
@@ -87,7 +87,8 @@ static int find_state(struct session *s, struct aq_err *err)
     int64_t low, high;
     rc = s->ops->admin_watermarks(s->sink, topic, 0, ADMIN_TIMEOUT_MS, &low, &high, err);
     if (rc == 0)
-        rc = br_state_topic_facts(s->ops, s->route, low, high, s->arena, &s->facts, &s->has_state, err);
+        rc =
+            kc_state_topic_facts(s->ops, &s->route->flow, low, high, s->arena, &s->facts, &s->has_state, err);
     if (rc != 0 || !s->has_state) return rc;
     if (s->facts.tasks != partitions)
         return aq_fail(err, AQ_E_STATE,
@@ -424,7 +425,8 @@ static int write_task(struct session *s, struct kc_producer *writer, int32_t tas
     char metadata[KC_METADATA_MAX];
     struct kc_ack *ack = aq_arena_zalloc(s->arena, sizeof(*ack)); /* outlives the writer */
     struct aq_slice value = kc_snapshot_encode(snapshot, s->arena);
-    int rc = br_state_topic_append(s->ops, s->route, writer, task, AQ_LIT(KC_POSITION_KEY), value, ack, err);
+    int rc = kc_state_topic_append(s->ops, &s->route->flow, writer, task, AQ_LIT(KC_POSITION_KEY), value, ack,
+                                   err);
     if (rc != 0) return rc;
     kc_metadata_format(snapshot->seq, value, metadata, sizeof(metadata));
     return s->ops->reader_commit_stopped(s->reader, s->route->state_topic, task, ack->offset + 1, metadata,
@@ -434,7 +436,7 @@ static int write_task(struct session *s, struct kc_producer *writer, int32_t tas
 static int write_tasks(struct session *s, const struct moves *moves, struct aq_err *err)
 {
     struct kc_producer *writer;
-    int rc = br_state_topic_writer(s->ops, s->route, &writer, err);
+    int rc = kc_state_topic_writer(s->ops, &s->route->flow, &writer, err);
     if (rc != 0) return rc;
     int32_t done = 0;
     for (int32_t task = 0; task < s->facts.tasks && rc == 0; task++) {
@@ -449,7 +451,7 @@ static int write_tasks(struct session *s, const struct moves *moves, struct aq_e
             aq_err_in(err, "nothing was moved: task %d", task);
         s->tasks[task].snapshot = snapshot;
     }
-    br_state_topic_writer_close(s->ops, writer);
+    kc_state_topic_writer_close(s->ops, writer);
     return rc;
 }
 

@@ -26,6 +26,8 @@
 #define NAME_MAX_LEN 200 /* leaves room for the prefixes and suffixes of topics named after the route */
 #define WHAT_MAX     300
 
+#define DELIVERY_TIMEOUT_MS 120000
+
 /* What the parts of reading hand on. */
 struct reading {
     struct conf_node *group;
@@ -482,6 +484,32 @@ static size_t read_part(struct reading *r, const struct opt_row *rows, const str
     return opt_read(rows, (struct conf_node *)part, what, NULL, r->arena, r->route, r->diags);
 }
 
+static void fill_flow(struct br_route *route)
+{
+    route->flow = (struct kc_flow){.noun = "route",
+                                   .name = route->name,
+                                   .group = route->group,
+                                   .state_topic = route->state_topic,
+                                   .source = route->source,
+                                   .sink = route->sink,
+                                   .tasks = (int32_t)route->tasks,
+                                   .exactly_once = route->delivery == BR_EXACTLY_ONCE,
+                                   .transactional_prefix = route->group,
+                                   .commit_interval_ms = route->commit_interval_ms,
+                                   .session_timeout_ms = route->session_timeout_ms,
+                                   .transaction_timeout_ms = route->transaction_timeout_ms,
+                                   .delivery_timeout_ms = DELIVERY_TIMEOUT_MS,
+                                   .linger_ms = route->linger_ms,
+                                   .batch_bytes = route->batch_bytes,
+                                   .batch_records = BR_BATCH_RECORDS,
+                                   .in_flight_bytes = route->in_flight_bytes,
+                                   .compression = route->compression,
+                                   .replication_factor = (int32_t)route->replication_factor,
+                                   .workers = (int)route->workers,
+                                   .reset_command = "aqueduct positions --reset earliest",
+                                   .at_least_once_hint = "delivery = \"at_least_once\""};
+}
+
 void br_route_read(struct conf_node *group, const struct kc_cluster *clusters, size_t n_clusters,
                    struct xf_library *library, struct aq_arena *arena, struct conf_diags *diags,
                    struct br_route *ret)
@@ -501,6 +529,7 @@ void br_route_read(struct conf_node *group, const struct kc_cluster *clusters, s
     read_name(&r);
     resolve(&r, clusters, n_clusters, library);
     check_topic_configs(&r);
+    fill_flow(ret);
     if (!rows_good) return;
     check_loop(&r, library);
     check_start(&r);

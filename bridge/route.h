@@ -7,8 +7,11 @@
 #define AQ_BRIDGE_ROUTE_H
 
 #include "bridge/topic_filter.h"
-#include "kafka/cluster.h"
+#include "kafka/flow.h"
 #include "transforms/chain.h"
+
+/* Most records in a batch, and what makes a produce request full: a whole batch goes out at once. */
+#define BR_BATCH_RECORDS 1000
 
 enum br_delivery { BR_EXACTLY_ONCE, BR_AT_LEAST_ONCE };
 enum br_start { BR_START_EARLIEST, BR_START_LATEST, BR_START_TIMESTAMP, BR_START_OFFSET };
@@ -63,8 +66,9 @@ struct br_route {
     const struct kc_cluster *sink;
     struct xf_chain *chain;
     struct br_topic_filter *filter;
-    char *group;       /* "aqueduct.<name>" */
-    char *state_topic; /* "aqueduct.<name>.state" */
+    char *group;         /* "aqueduct.<name>" */
+    char *state_topic;   /* "aqueduct.<name>.state" */
+    struct kc_flow flow; /* the same, for what is shared with the streams engine */
 
     /* read by rows, of no use afterwards */
     int isolation; /* enum br_isolation */

@@ -20,9 +20,6 @@
 #include "bridge/throttle.h"
 #include "kafka/cycle.h"
 
-/* Most records in a batch, and what makes a produce request full: a whole batch goes out at once. */
-#define BR_BATCH_RECORDS 1000
-
 struct br_counters {
     aq_counter records_read, bytes_read;
     aq_counter records_written, bytes_written;

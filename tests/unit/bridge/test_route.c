@@ -138,6 +138,38 @@ static void everything_said(void **state)
     finish(&f);
 }
 
+static void the_flow_says_what_the_route_says(void **state)
+{
+    (void)state;
+    struct fixture f;
+    read_route(&f, ROUTE " delivery = \"at_least_once\"; tasks = 6; workers = 2; commit_interval = \"3s\"; "
+                         "session_timeout = \"9s\"; transaction_timeout = \"40s\"; linger = \"7ms\"; "
+                         "batch_size = \"100KB\"; in_flight = \"2MB\"; compression = \"zstd\"; "
+                         "replication_factor = 2;");
+    check_clean(&f);
+    const struct kc_flow *flow = &f.route.flow;
+    assert_string_equal(flow->noun, "route");
+    assert_string_equal(flow->name, "r");
+    assert_string_equal(flow->group, "aqueduct.r");
+    assert_string_equal(flow->transactional_prefix, "aqueduct.r");
+    assert_string_equal(flow->state_topic, "aqueduct.r.state");
+    assert_ptr_equal(flow->source, &f.clusters[0]);
+    assert_ptr_equal(flow->sink, &f.clusters[1]);
+    assert_false(flow->exactly_once);
+    assert_int_equal(flow->tasks, 6);
+    assert_int_equal(flow->workers, 2);
+    assert_int_equal(flow->commit_interval_ms, 3000);
+    assert_int_equal(flow->session_timeout_ms, 9000);
+    assert_int_equal(flow->transaction_timeout_ms, 40000);
+    assert_int_equal(flow->linger_ms, 7);
+    assert_int_equal(flow->batch_bytes, f.route.batch_bytes);
+    assert_int_equal(flow->in_flight_bytes, f.route.in_flight_bytes);
+    assert_string_equal(flow->compression, "zstd");
+    assert_int_equal(flow->replication_factor, 2);
+    assert_null(flow->instance_id);
+    finish(&f);
+}
+
 static void a_group_of_named_groups_needs_no_name(void **state)
 {
     (void)state;
@@ -473,6 +505,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_least_there_is),
         cmocka_unit_test(everything_said),
+        cmocka_unit_test(the_flow_says_what_the_route_says),
         cmocka_unit_test(a_group_of_named_groups_needs_no_name),
         cmocka_unit_test(words_of_connect_for_tolerance),
         cmocka_unit_test(times_to_start_at),
