@@ -16,7 +16,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "bridge/lookup.h"
+#include "kafka/lookup.h"
 #include "bridge/worker.h"
 
 #define PAUSE_US (500 * AQ_MS)
@@ -92,7 +92,7 @@ struct aq_batch *br_intake_poll(struct br_worker *worker, int64_t now)
     }
     /* Nothing to do elsewhere: wait here, where new records arrive. */
     bool busy = worker->queue.head || worker->in_flight || !br_lanes_idle(worker) ||
-                br_lookup_state(worker->lookup) != BR_LOOKUP_IDLE;
+                kc_lookup_state(worker->lookup) != KC_LOOKUP_IDLE;
     struct aq_batch *batch = worker->ops->consumer_poll(worker->consumer, now, busy ? 1 : 20);
     notice_pause(worker);
     if (!batch) return NULL;

@@ -2,7 +2,7 @@
  *
  * Taking over tasks that were just assigned: from TAKING to OWNED.
  *
- * An ordinary pass: the tasks in TAKING are put to bridge/lookup.c, which finds their positions on the sink on a thread of
+ * An ordinary pass: the tasks in TAKING are put to kafka/lookup.c, which finds their positions on the sink on a thread of
  * its own; the answer is adopted, and their partitions are read from there. Tasks we have already flow meanwhile.
  *
  * A failing pass: an open transaction of the former owner still holds a pointer, or brokers do not answer: the task is
@@ -18,7 +18,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "bridge/lookup.h"
+#include "kafka/lookup.h"
 #include "bridge/worker.h"
 
 #define BELIEVE_AFTER (5 * AQ_SEC)
@@ -59,7 +59,7 @@ static void tell_waiting(struct br_worker *worker, int32_t index, int64_t now, c
 }
 
 /* What could not be found: to be asked again, or the end of the route. */
-static void put_off(struct br_worker *worker, const struct br_found *found, int64_t now)
+static void put_off(struct br_worker *worker, const struct kc_found *found, int64_t now)
 {
     struct br_task *task = &worker->tasks[found->task];
     /* What a broker that has just come up says of topics and ends is believed when it goes on saying so. */
@@ -78,9 +78,9 @@ static void put_off(struct br_worker *worker, const struct br_found *found, int6
 static void take_answer(struct br_worker *worker, int64_t now)
 {
     size_t n;
-    const struct br_found *list = br_lookup_answer(worker->lookup, &n);
+    const struct kc_found *list = kc_lookup_answer(worker->lookup, &n);
     for (size_t i = 0; i < n && worker->err.code == 0; i++) {
-        const struct br_found *found = &list[i];
+        const struct kc_found *found = &list[i];
         struct br_task *task = &worker->tasks[found->task];
         if (task->state != BR_TASK_TAKING || task->assignment != found->assignment) continue;
         if (found->code != 0) {
@@ -91,12 +91,12 @@ static void take_answer(struct br_worker *worker, int64_t now)
         task->pointer = found->pointer;
         br_ownership_own(worker, found->task);
     }
-    br_lookup_taken(worker->lookup);
+    kc_lookup_taken(worker->lookup);
 }
 
 static void ask(struct br_worker *worker, int64_t now)
 {
-    struct br_found *list = br_lookup_list(worker->lookup);
+    struct kc_found *list = kc_lookup_list(worker->lookup);
     size_t n = 0;
     for (int32_t i = 0; i < worker->n_tasks; i++) {
         const struct br_task *task = &worker->tasks[i];
@@ -104,12 +104,12 @@ static void ask(struct br_worker *worker, int64_t now)
         list[n].task = i;
         list[n++].assignment = task->assignment;
     }
-    if (n > 0) br_lookup_ask(worker->lookup, n);
+    if (n > 0) kc_lookup_ask(worker->lookup, n);
 }
 
 void br_takeover_turn(struct br_worker *worker, int64_t now)
 {
     if (!br_ownership_is_settled(worker) || worker->err.code) return;
-    if (br_lookup_state(worker->lookup) == BR_LOOKUP_ANSWERED) take_answer(worker, now);
-    if (br_lookup_state(worker->lookup) == BR_LOOKUP_IDLE && worker->err.code == 0) ask(worker, now);
+    if (kc_lookup_state(worker->lookup) == KC_LOOKUP_ANSWERED) take_answer(worker, now);
+    if (kc_lookup_state(worker->lookup) == KC_LOOKUP_IDLE && worker->err.code == 0) ask(worker, now);
 }

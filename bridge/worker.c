@@ -31,7 +31,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "bridge/lookup.h"
+#include "kafka/lookup.h"
 #include "bridge/selftest.h"
 
 #define DRAIN_PATIENCE (8 * AQ_SEC)
@@ -156,8 +156,9 @@ int br_worker_open(struct br_worker *worker, struct aq_err *err)
     if (rc != 0) return rc;
     rc = worker->ops->reader_open(route->sink, worker->instance, route->group, &worker->reader, err);
     if (rc != 0) return rc;
-    worker->lookup = br_lookup_create(worker->ops, route, worker->catalog, worker->reader);
-    rc = br_lookup_start(worker->lookup, err);
+    worker->lookup = kc_lookup_create(worker->ops, &route->flow, br_catalog_facts(worker->catalog),
+                                      br_catalog_sink(worker->catalog), worker->reader);
+    rc = kc_lookup_start(worker->lookup, err);
     if (rc != 0) return rc;
     for (int i = 0; i < worker->n_lanes; i++) kc_cycle_set_member(&worker->lanes[i].cycle, worker->member);
     br_lane_open_all(worker, aq_mono_us());
@@ -185,7 +186,7 @@ void br_worker_close(struct br_worker *worker)
         br_outflow_forget_task(worker, t);
         br_ownership_drop_task(worker, t);
     }
-    br_lookup_destroy(worker->lookup);
+    kc_lookup_destroy(worker->lookup);
     worker->lookup = NULL;
     if (worker->reader) worker->ops->reader_close(worker->reader, CLOSE_MS);
     if (worker->consumer) worker->ops->consumer_close(worker->consumer, CLOSE_MS);

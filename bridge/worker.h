@@ -82,7 +82,7 @@ struct br_lane {
 
 enum br_worker_state { BR_WORKER_RUNNING, BR_WORKER_DRAINING, BR_WORKER_ENDED, BR_WORKER_FAILED };
 
-struct br_lookup;
+struct kc_lookup;
 
 struct br_worker {
     const struct kc_ops *ops;
@@ -102,7 +102,7 @@ struct br_worker {
     struct kc_consumer *consumer;
     struct kc_member *member;
     struct kc_reader *reader; /* the lookup's */
-    struct br_lookup *lookup;
+    struct kc_lookup *lookup;
     struct br_lane lanes[BR_LANES];
     int n_lanes;          /* 2 in exactly_once, else 1 */
     struct br_lane *lane; /* the one records are sent on */

@@ -36,7 +36,7 @@ struct kc_flow {
     const char
         *instance_id; /* static membership: group.instance.id without the worker's number; NULL: none */
     /* for messages: what an operator can do */
-    const char *reset_command;      /* "aqueduct positions --reset earliest" */
+    const char *reset_command; /* takes "--topic NAME": "aqueduct positions --reset earliest"; NULL: none */
     const char *at_least_once_hint; /* "delivery = \"at_least_once\"" */
 };
 

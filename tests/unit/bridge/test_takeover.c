@@ -4,7 +4,7 @@
  * done by the test's own call instead of its thread, so that a test decides what happens between question and answer.
  */
 #include "base/mem.h"
-#include "bridge/lookup.h"
+#include "kafka/lookup.h"
 #include "tests/unit/bridge/worker_world.h"
 
 /* ---- a reader that answers what the test says ------------------------------------------------------------------------- */
@@ -49,12 +49,13 @@ static void begin(struct world *w, int tasks)
     ops.reader_committed = scripted_committed;
     ops.reader_read = scripted_read;
     for (int i = 0; i < MOST; i++) pointers[i] = -1;
-    br_lookup_destroy(w->worker->lookup);
-    w->route.tasks = tasks;
+    kc_lookup_destroy(w->worker->lookup);
+    w->route.flow.tasks = tasks;
     w->worker->n_tasks = tasks;
     free(w->worker->tasks);
     w->worker->tasks = aq_calloc((size_t)tasks, sizeof(*w->worker->tasks));
-    w->worker->lookup = br_lookup_create(&ops, &w->route, w->catalog, &w->reader);
+    w->worker->lookup = kc_lookup_create(&ops, &w->route.flow, br_catalog_facts(w->catalog),
+                                         br_catalog_sink(w->catalog), &w->reader);
     for (int i = 0; i < tasks; i++)
         w->worker->tasks[i] = (struct br_task){
             .state = BR_TASK_TAKING, .assignment = ++w->worker->assignments, .taking_since_us = w->now};
@@ -67,8 +68,8 @@ static void take(struct world *w)
 
 static void look_up(struct world *w)
 {
-    assert_int_equal(br_lookup_state(w->worker->lookup), BR_LOOKUP_ASKED);
-    br_lookup_run(w->worker->lookup);
+    assert_int_equal(kc_lookup_state(w->worker->lookup), KC_LOOKUP_ASKED);
+    kc_lookup_run(w->worker->lookup);
 }
 
 static void check_states(struct world *w, enum br_task_state first, enum br_task_state second)
@@ -91,14 +92,14 @@ static void an_ordinary_take_over(void **state)
     struct world w;
     begin(&w, 2);
     take(&w);
-    assert_int_equal(br_lookup_state(w.worker->lookup), BR_LOOKUP_ASKED);
+    assert_int_equal(kc_lookup_state(w.worker->lookup), KC_LOOKUP_ASKED);
     take(&w); /* the question is under way: no second one */
     look_up(&w);
     assert_int_equal(committed_calls, 1);
     check_states(&w, BR_TASK_TAKING, BR_TASK_TAKING);
     take(&w);
     check_states(&w, BR_TASK_OWNED, BR_TASK_OWNED);
-    assert_int_equal(br_lookup_state(w.worker->lookup), BR_LOOKUP_IDLE);
+    assert_int_equal(kc_lookup_state(w.worker->lookup), KC_LOOKUP_IDLE);
     assert_int_equal(w.worker->tasks[1].pointer.partition, 1);
     assert_int_equal(w.worker->tasks[1].pointer.offset, -1);
     take(&w);
@@ -116,7 +117,7 @@ static void one_open_transaction_holds_up_one_task(void **state)
     look_up(&w);
     take(&w);
     check_states(&w, BR_TASK_TAKING, BR_TASK_OWNED);
-    assert_int_equal(br_lookup_state(w.worker->lookup), BR_LOOKUP_IDLE); /* not again at once */
+    assert_int_equal(kc_lookup_state(w.worker->lookup), KC_LOOKUP_IDLE); /* not again at once */
     w.now += 100 * AQ_MS;
     take(&w);
     look_up(&w);
@@ -225,10 +226,10 @@ static void nothing_is_asked_while_the_group_settles(void **state)
     begin(&w, 2);
     w.worker->assigned = false;
     take(&w);
-    assert_int_equal(br_lookup_state(w.worker->lookup), BR_LOOKUP_IDLE);
+    assert_int_equal(kc_lookup_state(w.worker->lookup), KC_LOOKUP_IDLE);
     w.worker->assigned = true;
     take(&w);
-    assert_int_equal(br_lookup_state(w.worker->lookup), BR_LOOKUP_ASKED);
+    assert_int_equal(kc_lookup_state(w.worker->lookup), KC_LOOKUP_ASKED);
     end(&w);
 }
 

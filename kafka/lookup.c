@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Looking up positions (bridge/lookup.h).
+ * Looking up positions (kafka/lookup.h).
  *
  * An ordinary pass: ask the sink's coordinator for the committed pointer of partition t of the state topic, in the form
  * that refuses to answer while a transaction still holds it (require_stable); read exactly the record it points to;
- * compare its sequence and checksum with the pointer's metadata. Two requests, however long the route has run.
+ * compare its sequence and checksum with the pointer's metadata. Two requests, however long the flow has run.
  *
  * While the former owner's last transaction is open, the answer is UNSTABLE, and the worker asks again: reading anything
  * else instead would repeat or skip what that transaction is about to commit. It ends when its owner commits or aborts,
@@ -13,11 +13,11 @@
  * A failing pass: no pointer, but the state partition has records: the group's offsets expired or were deleted. We are a
  * member by now, so older owners are fenced; take the high watermark, read committed records up to it (which waits for
  * every open transaction below it), use the newest snapshot and say so. The ends of all tasks without a pointer are asked
- * for in one request: on a route's first start that is every task, and one by one they took half a second.
+ * for in one request: on a flow's first start that is every task, and one by one they took half a second.
  *
  * Invariants: code 0 means a verified snapshot, or the certainty that there is none.
  */
-#include "bridge/lookup.h"
+#include "kafka/lookup.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -27,18 +27,18 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "bridge/route.h"
 
 #define COMMITTED_TIMEOUT_MS 2000
 #define READ_TIMEOUT_MS      5000
 
-struct br_lookup {
+struct kc_lookup {
     const struct kc_ops *ops;
-    const struct br_route *route;
-    struct br_catalog *catalog;
+    const struct kc_flow *flow;
+    const struct kc_route_facts *facts;
+    struct kc_admin *sink_admin;
     struct kc_reader *reader;
     atomic_int state;
-    struct br_found *list;
+    struct kc_found *list;
     size_t n;
     struct aq_arena arena;
     pthread_t thread;
@@ -50,10 +50,10 @@ struct br_lookup {
 
 /* ---- one task ----------------------------------------------------------------------------------------------------- */
 
-static int scan_for_snapshot(struct br_lookup *lookup, int32_t task, int64_t end, struct kc_stored *ret,
+static int scan_for_snapshot(struct kc_lookup *lookup, int32_t task, int64_t end, struct kc_stored *ret,
                              struct aq_err *err)
 {
-    const char *topic = lookup->route->state_topic;
+    const char *topic = lookup->flow->state_topic;
     if (end < 0) return aq_fail(err, AQ_E_UNKNOWN_TOPIC, "%s[%d] does not exist", topic, task);
     if (end == 0) return 0;
     int rc = lookup->ops->reader_scan_last(lookup->reader, topic, task, AQ_LIT(KC_POSITION_KEY), end,
@@ -62,23 +62,39 @@ static int scan_for_snapshot(struct br_lookup *lookup, int32_t task, int64_t end
         aq_log(
             AQ_WARN,
             "no committed pointer leads to a position (expired, deleted or compacted); using the newest in the state topic",
-            aq_fs("route", lookup->route->name), aq_fs("topic", topic), aq_fi("task", task),
+            aq_fs(lookup->flow->noun, lookup->flow->name), aq_fs("topic", topic), aq_fi("task", task),
             aq_fi("offset", ret->offset));
     return rc;
 }
 
-static int check_snapshot(struct br_lookup *lookup, int32_t task, const struct kc_snapshot *snapshot,
+static int check_snapshot(struct kc_lookup *lookup, int32_t task, const struct kc_snapshot *snapshot,
                           struct aq_err *err)
 {
-    int rc = kc_facts_check(&snapshot->facts, br_catalog_facts(lookup->catalog), err);
+    int rc = kc_facts_check(&snapshot->facts, lookup->facts, err);
     if (rc == 0 && snapshot->task != task)
         rc = aq_fail(err, AQ_E_CORRUPT, "the position found belongs to task %d", snapshot->task);
     return rc;
 }
 
+static int fail_lost(struct kc_lookup *lookup, const struct kc_position *position, int64_t end,
+                     struct aq_err *err)
+{
+    const char *command = lookup->flow->reset_command;
+    const char *advice = !command ? ""
+                                  : aq_arena_printf(&lookup->arena, ", or mirror again with `%s --topic %s`",
+                                                    command, position->topic);
+    return aq_fail(
+        err, AQ_E_MISMATCH,
+        "%s[%d] was mirrored up to offset %" PRId64 ", but topic %s[%d] on cluster %s %s record %" PRId64
+        " that was written there: it was deleted, recreated or lost its tail. Restore it%s",
+        position->topic, position->partition, position->next, position->sink_topic, position->sink_partition,
+        lookup->flow->sink->name, end < 0 ? "does not exist any more, and with it" : "no longer has",
+        position->sink_offset, advice);
+}
+
 /* The sink must still have what the positions say was written: a topic deleted behind our back, or a log that lost its
  * tail, would otherwise become a hole that nobody hears of. */
-static int check_sink(struct br_lookup *lookup, const struct kc_snapshot *snapshot, struct aq_err *err)
+static int check_sink(struct kc_lookup *lookup, const struct kc_snapshot *snapshot, struct aq_err *err)
 {
     struct kc_end *ends = aq_arena_zalloc(&lookup->arena, snapshot->count * sizeof(*ends));
     size_t n = 0;
@@ -87,27 +103,18 @@ static int check_sink(struct br_lookup *lookup, const struct kc_snapshot *snapsh
             ends[n++] = (struct kc_end){.topic = snapshot->list[i].sink_topic,
                                         .partition = snapshot->list[i].sink_partition};
     if (n == 0) return 0;
-    int rc = lookup->ops->admin_ends(br_catalog_sink(lookup->catalog), ends, n, READ_TIMEOUT_MS, err);
+    int rc = lookup->ops->admin_ends(lookup->sink_admin, ends, n, READ_TIMEOUT_MS, err);
     for (size_t i = 0, at = 0; rc == 0 && i < snapshot->count; i++) {
         const struct kc_position *position = &snapshot->list[i];
         if (position->sink_offset < 0 || ends[at++].end > position->sink_offset) continue;
-        int64_t end = ends[at - 1].end;
-        return aq_fail(
-            err, AQ_E_MISMATCH,
-            "%s[%d] was mirrored up to offset %" PRId64 ", but topic %s[%d] on cluster %s %s record %" PRId64
-            " that was written there: it was deleted, recreated or lost its tail. Restore it, or mirror again with "
-            "`aqueduct positions --reset earliest --topic %s`",
-            position->topic, position->partition, position->next, position->sink_topic,
-            position->sink_partition, lookup->route->sink->name,
-            end < 0 ? "does not exist any more, and with it" : "no longer has", position->sink_offset,
-            position->topic);
+        return fail_lost(lookup, position, ends[at - 1].end, err);
     }
     return rc;
 }
 
 /* One task whose pointer is known; `stored` is the record it points to, or has no value when there is no pointer. `end`:
  * of the task's state partition in that case. */
-static int find(struct br_lookup *lookup, struct br_found *found, struct kc_stored *stored, int64_t end)
+static int find(struct kc_lookup *lookup, struct kc_found *found, struct kc_stored *stored, int64_t end)
 {
     struct aq_err *err = &found->err;
     int rc = 0;
@@ -137,7 +144,7 @@ static bool was_never_committed(const struct kc_pointer *pointer)
 
 /* The records all stable pointers point to, in one request; *ret_stored is parallel to the pointers. TIMEOUT: some of them
  * have no value. */
-static int read_all_stored(struct br_lookup *lookup, const struct kc_pointer *pointers, size_t n,
+static int read_all_stored(struct kc_lookup *lookup, const struct kc_pointer *pointers, size_t n,
                            struct kc_stored *stored, struct aq_err *err)
 {
     struct kc_stored *wanted = aq_arena_alloc(&lookup->arena, n * sizeof(*wanted));
@@ -149,7 +156,7 @@ static int read_all_stored(struct br_lookup *lookup, const struct kc_pointer *po
                 (struct kc_stored){.partition = pointers[i].partition, .offset = pointers[i].offset - 1};
     }
     if (m == 0) return 0;
-    int rc = lookup->ops->reader_read(lookup->reader, lookup->route->state_topic, wanted, m, READ_TIMEOUT_MS,
+    int rc = lookup->ops->reader_read(lookup->reader, lookup->flow->state_topic, wanted, m, READ_TIMEOUT_MS,
                                       &lookup->arena, err);
     bool some = rc == 0 || rc == AQ_E_TIMEOUT;
     for (size_t i = 0, at = 0; some && i < n; i++)
@@ -167,7 +174,7 @@ static void put_off_unread(struct kc_pointer *pointers, size_t n, const struct k
 
 /* The same, but a record that is not there any more makes its task look for the newest snapshot instead: a snapshot without
  * a pointer (at_least_once died between the two, a reset was interrupted) lets compaction take the one pointed to. */
-static int read_stored(struct br_lookup *lookup, struct kc_pointer *pointers, size_t n,
+static int read_stored(struct kc_lookup *lookup, struct kc_pointer *pointers, size_t n,
                        struct kc_stored *stored, struct aq_err *err)
 {
     int rc = read_all_stored(lookup, pointers, n, stored, err);
@@ -189,7 +196,7 @@ static int read_stored(struct br_lookup *lookup, struct kc_pointer *pointers, si
 }
 
 /* The ends of the state partitions of tasks without a pointer; *ret_ends is parallel to the pointers. */
-static int read_ends(struct br_lookup *lookup, const struct kc_pointer *pointers, size_t n, int64_t *ret_ends,
+static int read_ends(struct kc_lookup *lookup, const struct kc_pointer *pointers, size_t n, int64_t *ret_ends,
                      struct aq_err *err)
 {
     struct kc_end *wanted = aq_arena_zalloc(&lookup->arena, n * sizeof(*wanted));
@@ -197,29 +204,29 @@ static int read_ends(struct br_lookup *lookup, const struct kc_pointer *pointers
     for (size_t i = 0; i < n; i++)
         if (was_never_committed(&pointers[i]))
             wanted[m++] =
-                (struct kc_end){.topic = lookup->route->state_topic, .partition = pointers[i].partition};
+                (struct kc_end){.topic = lookup->flow->state_topic, .partition = pointers[i].partition};
     if (m == 0) return 0;
-    int rc = lookup->ops->admin_ends(br_catalog_sink(lookup->catalog), wanted, m, READ_TIMEOUT_MS, err);
+    int rc = lookup->ops->admin_ends(lookup->sink_admin, wanted, m, READ_TIMEOUT_MS, err);
     for (size_t i = 0, at = 0; rc == 0 && i < n; i++)
         if (was_never_committed(&pointers[i])) ret_ends[i] = wanted[at++].end;
     return rc;
 }
 
-void br_lookup_run(struct br_lookup *lookup)
+void kc_lookup_run(struct kc_lookup *lookup)
 {
-    AQ_ASSERT(br_lookup_state(lookup) == BR_LOOKUP_ASKED);
+    AQ_ASSERT(kc_lookup_state(lookup) == KC_LOOKUP_ASKED);
     size_t n = lookup->n;
     struct aq_err err = {0};
     struct kc_pointer *pointers = aq_arena_zalloc(&lookup->arena, n * sizeof(*pointers));
     struct kc_stored *stored = aq_arena_zalloc(&lookup->arena, n * sizeof(*stored));
     int64_t *ends = aq_arena_zalloc(&lookup->arena, n * sizeof(*ends));
     for (size_t i = 0; i < n; i++) pointers[i].partition = lookup->list[i].task;
-    int rc = lookup->ops->reader_committed(lookup->reader, lookup->route->state_topic, pointers, n,
+    int rc = lookup->ops->reader_committed(lookup->reader, lookup->flow->state_topic, pointers, n,
                                            COMMITTED_TIMEOUT_MS, &err);
     if (rc == 0) rc = read_stored(lookup, pointers, n, stored, &err);
     if (rc == 0) rc = read_ends(lookup, pointers, n, ends, &err);
     for (size_t i = 0; i < n; i++) {
-        struct br_found *found = &lookup->list[i];
+        struct kc_found *found = &lookup->list[i];
         found->pointer = pointers[i];
         found->code = rc ? rc : pointers[i].code;
         if (rc)
@@ -231,61 +238,64 @@ void br_lookup_run(struct br_lookup *lookup)
         else
             found->code = find(lookup, found, &stored[i], ends[i]);
     }
-    atomic_store(&lookup->state, BR_LOOKUP_ANSWERED);
+    atomic_store(&lookup->state, KC_LOOKUP_ANSWERED);
 }
 
 /* ---- asking ------------------------------------------------------------------------------------------------------- */
 
-enum br_lookup_state br_lookup_state(const struct br_lookup *lookup)
+enum kc_lookup_state kc_lookup_state(const struct kc_lookup *lookup)
 {
-    return (enum br_lookup_state)atomic_load(&((struct br_lookup *)lookup)->state);
+    return (enum kc_lookup_state)atomic_load(&((struct kc_lookup *)lookup)->state);
 }
 
-struct br_found *br_lookup_list(struct br_lookup *lookup)
+struct kc_found *kc_lookup_list(struct kc_lookup *lookup)
 {
-    AQ_ASSERT(br_lookup_state(lookup) == BR_LOOKUP_IDLE);
+    AQ_ASSERT(kc_lookup_state(lookup) == KC_LOOKUP_IDLE);
     return lookup->list;
 }
 
-void br_lookup_ask(struct br_lookup *lookup, size_t n)
+void kc_lookup_ask(struct kc_lookup *lookup, size_t n)
 {
-    AQ_ASSERT(br_lookup_state(lookup) == BR_LOOKUP_IDLE && n > 0);
+    AQ_ASSERT(kc_lookup_state(lookup) == KC_LOOKUP_IDLE && n > 0);
     for (size_t i = 0; i < n; i++) {
-        struct br_found *found = &lookup->list[i];
-        *found = (struct br_found){.task = found->task, .assignment = found->assignment};
+        struct kc_found *found = &lookup->list[i];
+        *found = (struct kc_found){.task = found->task, .assignment = found->assignment};
     }
     lookup->n = n;
     pthread_mutex_lock(&lookup->lock);
-    atomic_store(&lookup->state, BR_LOOKUP_ASKED);
+    atomic_store(&lookup->state, KC_LOOKUP_ASKED);
     pthread_cond_signal(&lookup->wake);
     pthread_mutex_unlock(&lookup->lock);
 }
 
-const struct br_found *br_lookup_answer(const struct br_lookup *lookup, size_t *ret_n)
+const struct kc_found *kc_lookup_answer(const struct kc_lookup *lookup, size_t *ret_n)
 {
-    AQ_ASSERT(br_lookup_state(lookup) == BR_LOOKUP_ANSWERED);
+    AQ_ASSERT(kc_lookup_state(lookup) == KC_LOOKUP_ANSWERED);
     *ret_n = lookup->n;
     return lookup->list;
 }
 
-void br_lookup_taken(struct br_lookup *lookup)
+void kc_lookup_taken(struct kc_lookup *lookup)
 {
-    AQ_ASSERT(br_lookup_state(lookup) == BR_LOOKUP_ANSWERED);
+    AQ_ASSERT(kc_lookup_state(lookup) == KC_LOOKUP_ANSWERED);
     aq_arena_reset(&lookup->arena);
-    atomic_store(&lookup->state, BR_LOOKUP_IDLE);
+    atomic_store(&lookup->state, KC_LOOKUP_IDLE);
 }
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
-struct br_lookup *br_lookup_create(const struct kc_ops *ops, const struct br_route *route,
-                                   struct br_catalog *catalog, struct kc_reader *reader)
+struct kc_lookup *kc_lookup_create(const struct kc_ops *ops, const struct kc_flow *flow,
+                                   const struct kc_route_facts *facts, struct kc_admin *sink_admin,
+                                   struct kc_reader *reader)
 {
-    struct br_lookup *lookup = aq_calloc(1, sizeof(*lookup));
+    AQ_ASSERT(flow && facts && reader);
+    struct kc_lookup *lookup = aq_calloc(1, sizeof(*lookup));
     lookup->ops = ops;
-    lookup->route = route;
-    lookup->catalog = catalog;
+    lookup->flow = flow;
+    lookup->facts = facts;
+    lookup->sink_admin = sink_admin;
     lookup->reader = reader;
-    lookup->list = aq_calloc((size_t)route->tasks, sizeof(*lookup->list));
+    lookup->list = aq_calloc((size_t)flow->tasks, sizeof(*lookup->list));
     aq_arena_init(&lookup->arena, 8192);
     pthread_mutex_init(&lookup->lock, NULL);
     pthread_cond_init(&lookup->wake, NULL);
@@ -293,10 +303,10 @@ struct br_lookup *br_lookup_create(const struct kc_ops *ops, const struct br_rou
 }
 
 /* Waits for a question; false: to end. */
-static bool next_question(struct br_lookup *lookup)
+static bool next_question(struct kc_lookup *lookup)
 {
     pthread_mutex_lock(&lookup->lock);
-    while (!lookup->stop && br_lookup_state(lookup) != BR_LOOKUP_ASKED)
+    while (!lookup->stop && kc_lookup_state(lookup) != KC_LOOKUP_ASKED)
         pthread_cond_wait(&lookup->wake, &lookup->lock);
     bool stop = lookup->stop;
     pthread_mutex_unlock(&lookup->lock);
@@ -305,12 +315,12 @@ static bool next_question(struct br_lookup *lookup)
 
 static void *lookup_thread(void *arg)
 {
-    struct br_lookup *lookup = arg;
-    while (next_question(lookup)) br_lookup_run(lookup);
+    struct kc_lookup *lookup = arg;
+    while (next_question(lookup)) kc_lookup_run(lookup);
     return NULL;
 }
 
-int br_lookup_start(struct br_lookup *lookup, struct aq_err *err)
+int kc_lookup_start(struct kc_lookup *lookup, struct aq_err *err)
 {
     if (pthread_create(&lookup->thread, NULL, lookup_thread, lookup) != 0)
         return aq_fail(err, AQ_E_FATAL, "cannot start the thread that looks up positions");
@@ -318,7 +328,7 @@ int br_lookup_start(struct br_lookup *lookup, struct aq_err *err)
     return 0;
 }
 
-void br_lookup_destroy(struct br_lookup *lookup)
+void kc_lookup_destroy(struct kc_lookup *lookup)
 {
     if (!lookup) return;
     pthread_mutex_lock(&lookup->lock);
