@@ -58,7 +58,7 @@ static void decide(struct br_worker *worker, struct br_partition *p, enum kind k
                 p->topic->text, p->partition, route->source->name, what, to, to, p->topic->text,
                 p->partition);
         p->state = BR_PARTITION_HALTED;
-        br_worker_fail(worker, &err);
+        kc_ownership_fail(&worker->own, &err);
         return;
     }
     aq_log(AQ_ERROR, "source anomaly, going on by on_anomaly = report", aq_fs("route", route->name),
@@ -142,7 +142,7 @@ void br_anomaly_out_of_range(struct br_worker *worker, struct br_partition *p, i
     /* Only the record we wanted to compare with is gone, nothing unread: read on without comparing. */
     aq_log(AQ_DEBUG, "the last mirrored record is no longer on the source", aq_fs("topic", p->topic->text),
            aq_fi("partition", p->partition), aq_fi("offset", offset));
-    if (br_ownership_read_from_mark(worker, p, false, &err) != 0) look_again(worker, p, &err);
+    if (br_task_read_from_mark(worker, p, false, &err) != 0) look_again(worker, p, &err);
 }
 
 void br_anomaly_fingerprint(struct br_worker *worker, struct br_partition *p, const struct aq_record *found)
@@ -194,7 +194,7 @@ void br_anomaly_apply_resets(struct br_worker *worker)
 {
     if (!worker->resets || worker->state == BR_WORKER_FAILED) return;
     worker->resets = false;
-    for (int32_t t = 0; t < worker->n_tasks; t++) {
+    for (int32_t t = 0; t < worker->own.n_tasks; t++) {
         for (size_t i = 0; i < worker->tasks[t].count; i++) {
             struct br_partition *p = worker->tasks[t].partitions[i];
             if (p->reset_to < 0) continue;
@@ -205,7 +205,7 @@ void br_anomaly_apply_resets(struct br_worker *worker)
             br_partition_set(p,
                              &(struct br_mark){.next = p->reset_to, .last_offset = -1, .leader_epoch = -1});
             p->committed = committed; /* until the jump itself is committed */
-            if (br_ownership_read_from_mark(worker, p, false, &err) != 0) continue;
+            if (br_task_read_from_mark(worker, p, false, &err) != 0) continue;
             p->reset_to = -1;
             p->settled_next = 0; /* a topic made anew has other records at the same offsets */
             worker->tasks[t].write_first = true;

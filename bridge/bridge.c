@@ -123,7 +123,7 @@ static void end_run(struct br_run *run)
         struct br_worker *worker = run->workers[i];
         if (worker->thread_running)
             pthread_join(worker->thread, NULL);
-        else if (worker->member || worker->lanes[0].producer)
+        else if (worker->consumer)
             br_worker_close(worker);
         worker->thread_running = false;
     }
@@ -156,7 +156,8 @@ static enum br_state worker_state(struct br_worker *worker, struct aq_err *err)
     enum br_state state = worker->shown_state;
     if (state == BR_FAILED) aq_fail(err, AQ_E_FATAL, "%s", worker->shown_reason);
     pthread_mutex_unlock(&worker->shown_lock);
-    if (state == BR_FAILED) *err = worker->err; /* final: its thread writes no more after publishing FAILED */
+    if (state == BR_FAILED)
+        *err = worker->own.err; /* final: its thread writes no more after publishing FAILED */
     return state;
 }
 

@@ -56,16 +56,16 @@ static bool task_is_through(const struct br_task *task, bool *delivered)
 
 static bool worker_is_through(struct br_worker *worker)
 {
-    if (!br_ownership_is_settled(worker) || !worker->view || worker->view_again) return false;
-    if (worker->rewind_due || worker->suspects) return false;
+    if (!kc_ownership_is_settled(&worker->own) || !worker->view || worker->view_again) return false;
+    if (worker->own.rewind_due || worker->suspects) return false;
     bool through = true, delivered = true;
-    for (int32_t t = 0; t < worker->n_tasks && delivered; t++) {
+    for (int32_t t = 0; t < worker->own.n_tasks && delivered; t++) {
         const struct br_task *task = &worker->tasks[t];
-        if (task->state == BR_TASK_TAKING || task->write_first) return false;
+        if (worker->own.tasks[t].state == KC_TASK_TAKING || task->write_first) return false;
         through &= task_is_through(task, &delivered);
     }
     /* Nothing more is wanted: why wait for the interval. */
-    if (delivered && !through) br_lanes_request(worker);
+    if (delivered && !through) kc_ownership_request(&worker->own);
     return delivered && through;
 }
 

@@ -16,7 +16,6 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "kafka/lookup.h"
 #include "bridge/worker.h"
 
 #define PAUSE_US (500 * AQ_MS)
@@ -24,11 +23,11 @@
 /* Bounds: at any of them nothing is polled, and the client's own small queue fills up. */
 static bool may_read(struct br_worker *worker, int64_t now)
 {
-    if (worker->state != BR_WORKER_RUNNING || worker->rewind_due) return false;
-    if (!br_ownership_is_settled(worker)) return false;
+    if (worker->state != BR_WORKER_RUNNING || worker->own.rewind_due) return false;
+    if (!kc_ownership_is_settled(&worker->own)) return false;
     if (worker->in_flight >= (uint64_t)worker->route->in_flight_bytes) return false;
-    if (worker->lane->cycle.state == KC_CYCLE_BROKEN && worker->queue.head) return false;
-    if (now < worker->intake_pause_us) return false;
+    if (worker->own.lanes.sending->cycle.state == KC_CYCLE_BROKEN && worker->queue.head) return false;
+    if (now < worker->own.pause_until_us) return false;
     return br_throttle_allows(&worker->throttle, now);
 }
 
@@ -65,7 +64,7 @@ static uint32_t skip_known(struct br_partition *p, struct aq_batch *batch)
 
 static void suspect_all(struct br_worker *worker)
 {
-    for (int32_t t = 0; t < worker->n_tasks; t++)
+    for (int32_t t = 0; t < worker->own.n_tasks; t++)
         for (size_t i = 0; i < worker->tasks[t].count; i++)
             worker->tasks[t].partitions[i]->suspect =
                 worker->tasks[t].partitions[i]->state == BR_PARTITION_READING;
@@ -86,13 +85,14 @@ struct aq_batch *br_intake_poll(struct br_worker *worker, int64_t now)
     bool allowed = may_read(worker, now);
     if (!allowed) {
         /* What we wait for (the group, a commit, an allowance) wakes nobody up: look again in a moment. */
-        if (worker->in_flight == 0 || kc_cycle_owns_producer(&worker->lane->cycle)) aq_sleep_ms(1);
+        if (worker->in_flight == 0 || kc_cycle_owns_producer(&worker->own.lanes.sending->cycle))
+            aq_sleep_ms(1);
         notice_pause(worker);
         return NULL;
     }
     /* Nothing to do elsewhere: wait here, where new records arrive. */
-    bool busy = worker->queue.head || worker->in_flight || !br_lanes_idle(worker) ||
-                kc_lookup_state(worker->lookup) != KC_LOOKUP_IDLE;
+    bool busy = worker->queue.head || worker->in_flight || !kc_lanes_idle(&worker->own.lanes) ||
+                kc_lookup_state(worker->own.lookup) != KC_LOOKUP_IDLE;
     struct aq_batch *batch = worker->ops->consumer_poll(worker->consumer, now, busy ? 1 : 20);
     notice_pause(worker);
     if (!batch) return NULL;
@@ -147,7 +147,7 @@ static void suspect(struct br_worker *worker, struct br_partition *p, const stru
     if (event->code == AQ_E_DENIED) {
         struct aq_err err;
         aq_fail(&err, AQ_E_DENIED, "%s[%d]: %s", p->topic->text, p->partition, event->text);
-        br_worker_fail(worker, &err);
+        kc_ownership_fail(&worker->own, &err);
         return;
     }
     if (event->code == AQ_E_UNKNOWN_TOPIC) br_catalog_poke(worker->catalog);
@@ -171,7 +171,7 @@ static void hear(struct br_worker *worker, const struct kc_event *event)
         if (event->code == AQ_E_AUTH || event->code == AQ_E_FATAL) {
             struct aq_err err;
             aq_fail(&err, event->code, "cluster %s: %s", worker->route->source->name, event->text);
-            br_worker_fail(worker, &err);
+            kc_ownership_fail(&worker->own, &err);
             return;
         }
         aq_log(AQ_WARN, "source cluster does not answer; the client keeps trying",
@@ -189,13 +189,13 @@ static void recheck_suspects(struct br_worker *worker, int64_t now)
     if (!worker->suspects || now < worker->recheck_us || worker->state != BR_WORKER_RUNNING) return;
     worker->recheck_us = now + AQ_SEC;
     worker->suspects = false;
-    for (int32_t t = 0; t < worker->n_tasks; t++) {
+    for (int32_t t = 0; t < worker->own.n_tasks; t++) {
         for (size_t i = 0; i < worker->tasks[t].count; i++) {
             struct br_partition *p = worker->tasks[t].partitions[i];
             if (!p->suspect || p->state != BR_PARTITION_READING) continue;
             struct aq_err err;
             p->suspect = false;
-            if (br_ownership_read_from_mark(worker, p, true, &err) == 0) continue;
+            if (br_task_read_from_mark(worker, p, true, &err) == 0) continue;
             p->suspect = worker->suspects = true;
         }
     }

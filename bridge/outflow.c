@@ -130,7 +130,7 @@ static void fail_route(struct br_worker *worker, const struct aq_record *rec)
             ": %s: %s; nothing behind it was mirrored. Set errors.tolerance = \"skip\" or \"dead_letter\" "
             "to go on, or mend the chain",
             rec->batch->topic->text, rec->batch->partition, rec->offset, rec->fail_step, rec->fail_reason);
-    br_worker_fail(worker, &err);
+    kc_ownership_fail(&worker->own, &err);
 }
 
 /* What the policy makes of one failed record; false when the route must stop. Said and counted the first time only: after
@@ -266,7 +266,7 @@ static void blocked(struct br_worker *worker, int64_t now, const struct aq_err *
     if (now - worker->blocked_us < BLOCKED_LIMIT) return;
     struct aq_err failure = *err;
     aq_err_in(&failure, "records have waited for %d s", (int)(BLOCKED_LIMIT / AQ_SEC));
-    br_worker_fail(worker, &failure);
+    kc_ownership_fail(&worker->own, &failure);
 }
 
 /* A record the client itself refused. True when the batch may be tried again now. */
@@ -286,8 +286,7 @@ static bool refused(struct br_worker *worker, struct aq_batch *batch, int code, 
     case AQ_CLASS_ABORT:
     case AQ_CLASS_FENCED:
         /* The transaction failed under records sent before; which, and why, their reports tell. */
-        worker->lane->cycle.err = *err;
-        br_lanes_abort(worker, now);
+        kc_ownership_give_up(&worker->own, err, now);
         return false;
     default: break;
     }
@@ -298,7 +297,7 @@ static bool refused(struct br_worker *worker, struct aq_batch *batch, int code, 
         return false;
     }
     aq_err_in(err, "%s[%d]@%" PRId64, batch->topic->text, batch->partition, rec->offset);
-    br_worker_fail(worker, err);
+    kc_ownership_fail(&worker->own, err);
     return false;
 }
 
@@ -319,14 +318,15 @@ static bool send_batch(struct br_worker *worker, struct aq_batch *before, struct
     struct br_partition *p = batch->owner;
     struct aq_err err = {0};
     if (worker->careful) return false;
-    if (is_careful(p, batch) && worker->ops->producer_in_flight(worker->lane->producer, NULL) > 0)
+    if (is_careful(p, batch) &&
+        worker->ops->producer_in_flight(kc_ownership_producer(&worker->own), NULL) > 0)
         return false;
     int rc = route_batch(worker, batch, &err);
     /* A batch with nothing to deliver is among the finished ones before the call returns, and linked there. */
     struct aq_batch *next = batch->next;
     if (rc == 0) {
         uint32_t n = narrow(worker, batch);
-        rc = worker->ops->producer_send(worker->lane->producer, batch, &err);
+        rc = worker->ops->producer_send(kc_ownership_producer(&worker->own), batch, &err);
         if (rc != 0) {
             batch->n = n;
             worker->careful = NULL;
@@ -347,7 +347,7 @@ static bool send_batch(struct br_worker *worker, struct aq_batch *before, struct
         p->pass = worker->pass;
     }
     br_partition_sent(p, batch);
-    if (br_lanes_exactly_once(worker)) kc_cycle_touch(&worker->lane->cycle, p->task);
+    if (worker->route->flow.exactly_once) kc_ownership_touch(&worker->own, p->task);
     return true;
 }
 
@@ -361,7 +361,7 @@ static void note_part(struct br_worker *worker, struct aq_batch *batch, uint32_t
     batch->n = whole;
     bool moved = br_partition_sent_part(p, batch);
     batch->n = part;
-    if (moved && br_lanes_exactly_once(worker)) kc_cycle_touch(&worker->lane->cycle, p->task);
+    if (moved && worker->route->flow.exactly_once) kc_ownership_touch(&worker->own, p->task);
 }
 
 /* True while enough of this partition is under way: two requests' worth when the sink answers quickly; else one, made of
@@ -383,13 +383,14 @@ static void send_queue(struct br_worker *worker, int64_t now)
     struct aq_batch *before = NULL;
     worker->pass++;
     worker->quick = worker->answer_us <= QUICK_ANSWER + worker->route->linger_ms * AQ_MS;
-    for (struct aq_batch *next, *batch = worker->queue.head; batch && worker->err.code == 0; batch = next) {
+    for (struct aq_batch *next, *batch = worker->queue.head; batch && worker->own.err.code == 0;
+         batch = next) {
         next = batch->next;
         if (is_busy(worker, batch->owner, batch)) {
             before = batch;
             continue;
         }
-        if (!br_worker_cycle_accepts(worker, now)) return;
+        if (!kc_ownership_accepts(&worker->own, now)) return;
         if (!send_batch(worker, before, batch, now)) {
             note_part(worker, batch, batch->n);
             return;
@@ -400,7 +401,7 @@ static void send_queue(struct br_worker *worker, int64_t now)
 
 void br_outflow_send(struct br_worker *worker, int64_t now)
 {
-    if (!br_worker_may_commit(worker)) return;
+    if (!kc_ownership_may_send(&worker->own)) return;
     send_queue(worker, now);
 }
 
@@ -426,16 +427,14 @@ static void fail_dead_letter(struct br_worker *worker, const struct aq_record *r
     struct aq_err err;
     aq_fail(&err, failure->code, "%s[%d]@%" PRId64 ": topic %s refuses it, too: %s", rec->batch->topic->text,
             rec->batch->partition, rec->offset, rec->topic->text, failure->text);
-    br_worker_fail(worker, &err);
+    kc_ownership_fail(&worker->own, &err);
 }
 
 /* Remembers what the sink refused, before the batch goes: either the very record, or the stretch to go through slowly. */
-static void note_failure(struct br_worker *worker, struct br_lane *lane)
+void br_outflow_failure(void *ctx, const struct kc_failure *failure)
 {
-    const struct kc_failure *failure = worker->ops->producer_failure(lane->producer);
-    if (failure->code == 0 || lane->failure_noted) return;
+    struct br_worker *worker = ctx;
     if (!failure->rec || aq_code_class(failure->code) != AQ_CLASS_INPUT) return;
-    lane->failure_noted = true;
     const struct aq_record *rec = failure->rec;
     struct br_partition *p = rec->batch->owner;
     if (worker->careful == rec->batch && br_partition_find_poison(p, rec->offset)) {
@@ -465,19 +464,20 @@ static void finish_batch(struct br_worker *worker, struct aq_batch *batch)
      * its report came, and a sink topic deleted before the next would be a hole that nobody hears of. */
     if (br_partition_acked(p, batch) || (!placed && p->sink_offset >= 0))
         worker->tasks[p->task].write_first = true;
-    if (!br_lanes_exactly_once(worker)) kc_cycle_touch(&worker->lane->cycle, p->task);
+    if (!worker->route->flow.exactly_once) kc_ownership_touch(&worker->own, p->task);
     br_show_sample(worker, batch);
     give_back(worker, batch);
 }
 
-static void drain_lane(struct br_worker *worker, struct br_lane *lane, int64_t now)
+static void drain_lane(struct br_worker *worker, struct kc_lane *lane, int64_t now)
 {
     if (!lane->producer || kc_cycle_owns_producer(&lane->cycle)) return;
     bool must_wait = lane->cycle.state == KC_CYCLE_DRAINING ||
                      worker->in_flight >= (uint64_t)worker->route->in_flight_bytes;
     struct kc_drained drained = {0};
-    worker->ops->producer_drain(lane->producer, must_wait && lane == worker->lane ? 1 : 0, &drained);
-    note_failure(worker, lane);
+    worker->ops->producer_drain(lane->producer, must_wait && lane == worker->own.lanes.sending ? 1 : 0,
+                                &drained);
+    kc_lane_tell_failure(&worker->own.lanes, lane, false);
     if (drained.records > 0 && aq_counter_get(&worker->counters.first_record_us) == 0)
         aq_counter_set(&worker->counters.first_record_us, (uint64_t)now);
     aq_counter_add(&worker->counters.records_written, drained.records);
@@ -504,7 +504,7 @@ static void drain_lane(struct br_worker *worker, struct br_lane *lane, int64_t n
 
 void br_outflow_drain(struct br_worker *worker, int64_t now)
 {
-    for (int i = 0; i < worker->n_lanes; i++) drain_lane(worker, &worker->lanes[i], now);
+    for (int i = 0; i < worker->own.lanes.n; i++) drain_lane(worker, &worker->own.lanes.list[i], now);
 }
 
 /* ---- the way back ------------------------------------------------------------------------------------------------- */
@@ -514,8 +514,9 @@ static void release_queue(struct br_worker *worker)
     while (worker->queue.head) give_back(worker, pop(&worker->queue));
 }
 
-void br_outflow_take_back(struct br_worker *worker, struct aq_batch *list)
+void br_outflow_take_back(void *ctx, struct aq_batch *list)
 {
+    struct br_worker *worker = ctx;
     for (struct aq_batch *next, *batch = list; batch; batch = next) {
         next = batch->next;
         if (batch == worker->careful) {
@@ -549,27 +550,14 @@ static void rewind_partition(struct br_worker *worker, struct br_partition *p)
     struct aq_err err;
     br_partition_rewind(p);
     if (p->state != BR_PARTITION_READING) return;
-    if (br_ownership_read_from_mark(worker, p, true, &err) == 0) return;
+    if (br_task_read_from_mark(worker, p, true, &err) == 0) return;
     p->suspect = worker->suspects = true;
 }
 
-static void take_back_lane(struct br_worker *worker, struct br_lane *lane)
+void br_outflow_rewind(void *ctx, int64_t now)
 {
-    if (lane->producer && !kc_cycle_owns_producer(&lane->cycle)) {
-        struct kc_drained drained = {0};
-        note_failure(worker, lane);
-        worker->ops->producer_drain(lane->producer, 0, &drained);
-        note_failure(worker, lane);
-        br_outflow_take_back(worker, drained.done);
-        worker->ops->producer_forget_failure(lane->producer);
-    }
-    lane->failure_noted = false;
-}
-
-void br_outflow_rewind(struct br_worker *worker, int64_t now)
-{
+    struct br_worker *worker = ctx;
     (void)now;
-    for (int i = 0; i < worker->n_lanes; i++) take_back_lane(worker, &worker->lanes[i]);
     worker->careful = NULL;
     worker->known_count = 0; /* a sink topic may be gone: the catalog knows */
     worker->last_sink = (struct br_known_sink){0};
@@ -583,8 +571,7 @@ void br_outflow_rewind(struct br_worker *worker, int64_t now)
                aq_fs("route", worker->route->name), aq_fi("bytes", (int64_t)worker->in_flight));
         _exit(75);
     }
-    for (int32_t t = 0; t < worker->n_tasks; t++)
+    for (int32_t t = 0; t < worker->own.n_tasks; t++)
         for (size_t i = 0; i < worker->tasks[t].count; i++)
             rewind_partition(worker, worker->tasks[t].partitions[i]);
-    worker->rewind_due = false;
 }

@@ -28,12 +28,13 @@ void br_show_sample(struct br_worker *worker, const struct aq_batch *batch)
 
 /* Half of a batch's records are counted as old as its first, half as its last: records of one batch arrive together, and
  * looking at each one's timestamp again would cost more than it tells. */
-void br_show_committing(struct br_worker *worker)
+void br_show_committing(void *ctx)
 {
+    struct br_worker *worker = ctx;
     worker->samples_committing = worker->sample_count;
 }
 
-void br_show_committed(struct br_worker *worker, int64_t now, int64_t cycle_us)
+static void show_committed(struct br_worker *worker, int64_t now, int64_t cycle_us)
 {
     int64_t wall_ms = aq_wall_ms();
     uint32_t n = worker->samples_committing ? worker->samples_committing : worker->sample_count;
@@ -50,6 +51,15 @@ void br_show_committed(struct br_worker *worker, int64_t now, int64_t cycle_us)
     aq_histogram_add_us(&worker->counters.cycle, cycle_us > 0 ? cycle_us : 0, 1);
     aq_counter_add(&worker->counters.committed, 1);
     aq_counter_set(&worker->counters.last_commit_us, (uint64_t)now);
+}
+
+void br_show_cycle(void *ctx, enum kc_cycle_result result, int64_t now, int64_t took_us)
+{
+    struct br_worker *worker = ctx;
+    if (result == KC_CYCLE_COMMITTED)
+        show_committed(worker, now, took_us);
+    else
+        aq_counter_add(result == KC_CYCLE_FENCED ? &worker->counters.fenced : &worker->counters.aborted, 1);
 }
 
 /* ---- partitions --------------------------------------------------------------------------------------------------- */
@@ -77,25 +87,25 @@ static void show_partition(struct br_worker *worker, struct br_partition *p)
 
 static bool all_tasks_known(const struct br_worker *worker)
 {
-    for (int32_t t = 0; t < worker->n_tasks; t++)
-        if (worker->tasks[t].state == BR_TASK_TAKING) return false;
+    for (int32_t t = 0; t < worker->own.n_tasks; t++)
+        if (worker->own.tasks[t].state == KC_TASK_TAKING) return false;
     return true;
 }
 
 static void show_readiness(struct br_worker *worker)
 {
     const char *reason = "";
-    if (worker->err.code)
-        reason = worker->err.text;
-    else if (worker->revoking)
+    if (worker->own.err.code)
+        reason = worker->own.err.text;
+    else if (worker->own.revoking)
         reason = "the group is rebalancing";
-    else if (!worker->assigned)
+    else if (!worker->own.assigned)
         reason = "the group on the sink has not assigned tasks yet";
     else if (!all_tasks_known(worker))
         reason = "is taking over tasks";
     else if (!worker->view)
         reason = "source topics are not known yet";
-    else if (worker->lane->cycle.state == KC_CYCLE_BROKEN)
+    else if (worker->own.lanes.sending->cycle.state == KC_CYCLE_BROKEN)
         reason = "the producer is being replaced";
     worker->shown_ready = reason[0] == 0;
     snprintf(worker->shown_reason, sizeof(worker->shown_reason), "%.*s",
@@ -115,9 +125,9 @@ void br_show_publish(struct br_worker *worker, int64_t now)
     pthread_mutex_lock(&worker->shown_lock);
     worker->shown_us = now;
     worker->shown_count = 0;
-    for (int32_t t = 0; t < worker->n_tasks; t++) {
+    for (int32_t t = 0; t < worker->own.n_tasks; t++) {
         struct br_task *task = &worker->tasks[t];
-        owned += task->state != BR_TASK_FOREIGN;
+        owned += worker->own.tasks[t].state != KC_TASK_FOREIGN;
         for (size_t i = 0; i < task->count; i++) {
             struct br_partition *p = task->partitions[i];
             if (p->state != BR_PARTITION_READING) continue;
@@ -132,6 +142,7 @@ void br_show_publish(struct br_worker *worker, int64_t now)
     show_readiness(worker);
     pthread_mutex_unlock(&worker->shown_lock);
     aq_counter_set(&worker->counters.tasks, (uint64_t)owned);
+    aq_counter_set(&worker->counters.rebalances, worker->own.rebalances);
     aq_counter_set(&worker->counters.in_flight, worker->in_flight);
     aq_counter_set(&worker->counters.turn_us, (uint64_t)now);
 }

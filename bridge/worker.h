@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A worker: one thread, one source consumer, one sink producer, one member of the route's group, and the tasks the group
- * gave it. br_worker_turn() in bridge/worker.c is a record's whole way.
+ * A worker: one thread, one source consumer, and its share of the route's tasks (kafka/ownership.h), with whose producers
+ * it writes to the sink. br_worker_turn() in bridge/worker.c is a record's whole way.
  *
  * Threads: everything belongs to the worker's own thread, except `stop` (set by the supervisor), the counters (read by
  * anybody) and `shown` (under its lock).
@@ -18,7 +18,7 @@
 #include "bridge/finish.h"
 #include "bridge/partition.h"
 #include "bridge/throttle.h"
-#include "kafka/cycle.h"
+#include "kafka/ownership.h"
 
 struct br_counters {
     aq_counter records_read, bytes_read;
@@ -34,22 +34,9 @@ struct br_counters {
     struct aq_histogram cycle;
 };
 
-enum br_task_state {
-    BR_TASK_FOREIGN, /* somebody else's */
-    BR_TASK_TAKING,  /* ours since the last assignment; its position is not known yet */
-    BR_TASK_OWNED,   /* position known, partitions being read */
-};
-
+/* What the bridge keeps of a task besides kafka/ownership.h: its source partitions. */
 struct br_task {
-    enum br_task_state state;
-    int64_t seq;         /* of the newest committed snapshot */
-    int64_t writing_seq; /* of the one under way */
-    bool had_snapshot;   /* false: the route never ran for this task; `start` applies */
-    bool write_first;    /* a first snapshot must be written even without records (start = latest …) */
-    int64_t retry_us;    /* take-over: not before */
-    int64_t taking_since_us;
-    uint64_t assignment;       /* grows whenever the task has to be taken (again) */
-    struct kc_pointer pointer; /* as it was when the task was taken; offset -1: none */
+    bool write_first; /* a first snapshot must be written even without records (start = latest …) */
     struct br_partition **partitions;
     size_t count, cap;
 };
@@ -67,22 +54,7 @@ struct br_sample {
     uint32_t records;
 };
 
-/* A producer with its commit cycle. The essay is on top of bridge/lane.c. */
-struct br_lane {
-    struct kc_producer *producer;
-    struct kc_cycle cycle;
-    char transactional_id[320];
-    uint32_t producers_made;
-    int64_t retry_us; /* no other producer before */
-    int64_t pause_us;
-    bool failure_noted; /* the producer's failure was looked at */
-};
-
-#define BR_LANES 2
-
 enum br_worker_state { BR_WORKER_RUNNING, BR_WORKER_DRAINING, BR_WORKER_ENDED, BR_WORKER_FAILED };
-
-struct kc_lookup;
 
 struct br_worker {
     const struct kc_ops *ops;
@@ -91,53 +63,29 @@ struct br_worker {
     struct br_finish *finish; /* the route's */
     bool working;             /* our share of it: not through with what stop_at_end asks for */
     int index;
-    char instance[64];
     atomic_bool stop;
     enum br_worker_state state;
-    struct aq_err err; /* why it failed */
-    int64_t failed_us;
 
+    struct kc_ownership own; /* tasks, producers and commit cycles; own.err: why the worker fails */
+    struct br_task *tasks;   /* parallel to own.tasks */
     struct aq_names names;
     struct xf_run *run;
     struct kc_consumer *consumer;
-    struct kc_member *member;
-    struct kc_reader *reader; /* the lookup's */
-    struct kc_lookup *lookup;
-    struct br_lane lanes[BR_LANES];
-    int n_lanes;          /* 2 in exactly_once, else 1 */
-    struct br_lane *lane; /* the one records are sent on */
 
-    struct br_task *tasks;
-    int32_t n_tasks;
     struct br_catalog_view *view;
-    bool revoking; /* a revocation waits for the cycle */
-    bool lost;     /* … and nothing may be committed for it */
-    int64_t revoking_since_us;
-    bool fenced;     /* our generation is stale: send nothing until the group assigns again */
     bool view_again; /* some partition of the view could not be started */
     int64_t view_again_us;
     bool suspects; /* some partition must be read again from its last record */
     bool resets;   /* some partition waits to jump (anomaly policy report) */
     int64_t recheck_us;
-    int64_t awake_us; /* when intake last looked at the clock: a long gap is a process that stood still */
-    int64_t intake_pause_us;        /* nothing is read before: backing off after aborts */
-    int64_t end_total;              /* stop_at_end: records there were to mirror */
-    struct kc_member_event pending; /* the event being answered */
-    bool assigned;                  /* the group has said which tasks are ours, and has not taken it back */
-    uint64_t assignments;           /* tasks put to TAKING so far */
-    bool self_tested;               /* exactly_once: the sink's coordinator was seen to fence */
-    enum { BR_SELFTEST_IDLE, BR_SELFTEST_OFFERED, BR_SELFTEST_WITHDRAWING } selftest;
-    struct kc_producer *selftest_producer;
-    int64_t selftest_since_us;
-    bool retake_due; /* the outcome of a commit is not known: read the positions from the sink again */
+    int64_t awake_us;  /* when intake last looked at the clock: a long gap is a process that stood still */
+    int64_t end_total; /* stop_at_end: records there were to mirror */
     int64_t draining_since_us;
-    bool rewind_due; /* an abort is through: go back to the committed positions */
 
     struct br_queue queue; /* transformed, to be sent */
     struct aq_batch
         *careful;       /* the batch that is sent record by record; 0 or 1 of its records is in flight */
     uint32_t careful_n; /* its true length */
-    bool failure_noted; /* the producer's failure was looked at */
     uint64_t in_flight; /* bytes read and not yet released: queue and producer */
     struct br_throttle throttle;
     uint32_t round_robin;
@@ -185,31 +133,18 @@ void br_worker_destroy(struct br_worker *worker);
 
 /* ---- parts of a turn, each in a file of its own ------------------------------------------------------------------- */
 
-/* True when records and positions may be sent: tasks are ours, the sink is known to fence, nothing waits to be undone. */
-bool br_worker_may_commit(const struct br_worker *worker);
-/* kc_cycle_accepts(), and the producer is given up when it cannot begin any more. */
-bool br_worker_cycle_accepts(struct br_worker *worker, int64_t now);
-void br_worker_fail(struct br_worker *worker, const struct aq_err *err);
-
-/* bridge/ownership.c: what the group says. */
-void br_ownership_turn(struct br_worker *worker, int64_t now);
-/* True when a source partition may be read and committed for. */
-bool br_ownership_is_settled(const struct br_worker *worker);
+/* bridge/task.c: what a task is to the bridge. The first four are called by the ownership (kafka/ownership.h). */
+void br_task_own(void *worker, int32_t task, const struct kc_snapshot *snapshot);
+void br_task_drop(void *worker, int32_t task);
+void br_task_positions(void *worker, int32_t task, struct aq_arena *arena, struct kc_position **ret_list,
+                       size_t *ret_count);
+void br_task_committed(void *worker, int32_t task);
 /* Adds partitions of owned tasks that the newest view shows, notices the ones that are gone. */
-void br_ownership_follow_view(struct br_worker *worker, int64_t now);
-void br_ownership_drop_task(struct br_worker *worker, int32_t task);
-struct br_partition *br_ownership_add(struct br_worker *worker, int32_t task, const char *topic,
-                                      int32_t partition);
-/* Owned tasks go back to TAKING. Nothing may be in flight. */
-void br_ownership_retake(struct br_worker *worker, int64_t now);
-/* The task's position is known: read its partitions. */
-void br_ownership_own(struct br_worker *worker, int32_t task);
+void br_task_follow_view(struct br_worker *worker, int64_t now);
+struct br_partition *br_task_add(struct br_worker *worker, int32_t task, const char *topic,
+                                 int32_t partition);
 /* Assigns a partition to the consumer at its read mark, one record earlier when the mark is to be verified. */
-int br_ownership_read_from_mark(struct br_worker *worker, struct br_partition *p, bool verify,
-                                struct aq_err *err);
-
-/* bridge/takeover.c: positions of tasks just assigned. */
-void br_takeover_turn(struct br_worker *worker, int64_t now);
+int br_task_read_from_mark(struct br_worker *worker, struct br_partition *p, bool verify, struct aq_err *err);
 
 /* bridge/intake.c: source side. Returns the batch to transform, or NULL. */
 struct aq_batch *br_intake_poll(struct br_worker *worker, int64_t now);
@@ -230,28 +165,18 @@ void br_outflow_send(struct br_worker *worker, int64_t now);
 void br_outflow_drain(struct br_worker *worker, int64_t now);
 /* Releases what is queued for a task that is being given up. */
 void br_outflow_forget_task(struct br_worker *worker, int32_t task);
-/* Releases batches that come back undelivered. */
-void br_outflow_take_back(struct br_worker *worker, struct aq_batch *list);
-/* After an abort: every batch back, every partition back to its committed position. */
-void br_outflow_rewind(struct br_worker *worker, int64_t now);
-
-/* bridge/lane.c: the worker's producers and their cycles. */
-void br_lane_open_all(struct br_worker *worker, int64_t now);
-void br_lane_drop(struct br_worker *worker, struct br_lane *lane, int64_t now);
-/* Sends on the other lane while this one is being committed. */
-void br_lane_switch(struct br_worker *worker);
-/* Whether the lane may commit now: not before every earlier cycle is. */
-void br_lane_hold(struct br_worker *worker, struct br_lane *lane);
-bool br_lanes_idle(const struct br_worker *worker);
-void br_lanes_request(struct br_worker *worker);
-void br_lanes_abort(struct br_worker *worker, int64_t now);
-bool br_lanes_exactly_once(const struct br_worker *worker);
+/* Called by the ownership. Releases batches that come back undelivered; remembers a record the sink refused; after an
+ * abort: every batch back, every partition back to its committed position. */
+void br_outflow_take_back(void *worker, struct aq_batch *list);
+void br_outflow_failure(void *worker, const struct kc_failure *failure);
+void br_outflow_rewind(void *worker, int64_t now);
 
 /* bridge/show.c: what others may see, and the metrics. */
 void br_show_publish(struct br_worker *worker, int64_t now);
 void br_show_sample(struct br_worker *worker, const struct aq_batch *batch);
-void br_show_committing(struct br_worker *worker);
-void br_show_committed(struct br_worker *worker, int64_t now, int64_t cycle_us);
+/* Called by the ownership. */
+void br_show_committing(void *worker);
+void br_show_cycle(void *worker, enum kc_cycle_result result, int64_t now, int64_t took_us);
 int64_t br_worker_lag(const struct br_worker *worker);
 
 #endif

@@ -10,6 +10,8 @@
  *   … reads, works, sends on kc_ownership_producer() while kc_ownership_accepts(), drains …
  *   kc_ownership_step()    the cycles; calls host.encode, host.committed, host.take_back, host.rewind
  *
+ * The essay is on top of kafka/ownership.c.
+ *
  * Threads: the worker's own. Errors: ownership->err is set once, by whatever cannot be mended; the host ends then.
  */
 #ifndef AQ_KAFKA_OWNERSHIP_H
@@ -19,6 +21,7 @@
 #include "kafka/flow.h"
 #include "kafka/lane.h"
 #include "kafka/lookup.h"
+#include "kafka/selftest.h"
 
 enum kc_task_state {
     KC_TASK_FOREIGN, /* somebody else's */
@@ -42,7 +45,8 @@ struct kc_ownership_host {
     /* The task is ours and its position known (NULL: it never ran): read its partitions. The snapshot is valid during the
      * call only. */
     void (*own)(void *ctx, int32_t task, const struct kc_snapshot *snapshot);
-    /* The task is no longer ours, or will be taken anew: forget everything about it. Nothing of it is in flight. */
+    /* The task is no longer ours, or will be taken anew: forget everything about it. Nothing of it is in flight. Said once
+     * for every own(). */
     void (*drop)(void *ctx, int32_t task);
     /* The task's positions as they will be when the open cycle commits. Strings live until the cycle ends. */
     void (*positions)(void *ctx, int32_t task, struct aq_arena *arena, struct kc_position **ret_list,
@@ -57,7 +61,8 @@ struct kc_ownership_host {
     void (*take_back)(void *ctx, struct aq_batch *list);
     /* An abort is through and every batch is back: everything to its committed position. */
     void (*rewind)(void *ctx, int64_t now);
-    /* A producer's first failure since its cycle began is about to be forgotten (the record is still whole). */
+    /* A producer's first failure since its cycle began is about to be forgotten (the record is still whole). May be NULL.
+     * A host that releases batches as it drains calls kc_lane_tell_failure() before, and hears it then. */
     void (*failure)(void *ctx, const struct kc_failure *failure);
     /* A cycle is through: took_us from its first position record to the end of its commit. */
     void (*cycle_done)(void *ctx, enum kc_cycle_result result, int64_t now, int64_t took_us);
@@ -75,6 +80,7 @@ struct kc_ownership {
     struct kc_member *member;
     struct kc_reader *reader; /* the lookup's */
     struct kc_lookup *lookup;
+    bool inline_lookup;
     struct kc_admin *sink_admin; /* borrowed */
     struct kc_lanes lanes;
     struct kc_task *tasks;
@@ -105,12 +111,13 @@ struct kc_ownership_setup {
     const struct kc_ops *ops;
     const struct kc_flow *flow;
     const struct kc_route_facts *facts; /* outlive it */
-    struct kc_admin *sink_admin;        /* may be NULL until open */
+    struct kc_admin *sink_admin;        /* answers from any thread (admin_ends) */
     int index;
     struct kc_ownership_host host;
     bool inline_lookup; /* no thread: kc_ownership_hear() looks positions up itself (simulation) */
 };
 
+/* `own` stays where it is: the cycles point to it. */
 void kc_ownership_init(struct kc_ownership *own, const struct kc_ownership_setup *setup);
 /* Member, reader, look-up thread, producers. The caller closes it, whatever the answer. */
 int kc_ownership_open(struct kc_ownership *own, struct aq_err *err);
@@ -142,9 +149,22 @@ void kc_ownership_idle(struct kc_ownership *own, int64_t now);
 /* Commit now; give up now. */
 void kc_ownership_request(struct kc_ownership *own);
 void kc_ownership_abort(struct kc_ownership *own, int64_t now);
+/* The same with the reason a call to the sending producer gave (class ABORT or FENCED of producer_send). */
+void kc_ownership_give_up(struct kc_ownership *own, const struct aq_err *err, int64_t now);
 /* No cycle is open or under way, and nothing waits to be undone. */
 bool kc_ownership_is_idle(const struct kc_ownership *own);
 /* Owned tasks are looked up again, as after a commit of unknown outcome. Nothing may be in flight. */
 void kc_ownership_retake(struct kc_ownership *own, int64_t now);
+
+/* ---- parts of kc_ownership_hear(), each in a file of its own ------------------------------------------------------- */
+
+/* kafka/group.c: what the group says. */
+void kc_group_turn(struct kc_ownership *own, int64_t now);
+/* kafka/takeover.c: positions of tasks just assigned. */
+void kc_takeover_turn(struct kc_ownership *own, int64_t now);
+/* What the sink has of the task must be looked up from now on. */
+void kc_takeover_begin(struct kc_ownership *own, struct kc_task *task, int64_t now);
+/* The host forgets the task if it has it; it is nobody's as far as we know. */
+void kc_ownership_drop(struct kc_ownership *own, int32_t task);
 
 #endif

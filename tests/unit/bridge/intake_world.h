@@ -23,7 +23,7 @@ static inline struct br_partition *reading(struct world *w, int64_t next, bool v
 {
     struct aq_err err;
     struct br_partition *p = mirrored(w, 0, next);
-    assert_int_equal(br_ownership_read_from_mark(w->worker, p, verify, &err), 0);
+    assert_int_equal(br_task_read_from_mark(w->worker, p, verify, &err), 0);
     w->log[0] = '\0';
     return p;
 }

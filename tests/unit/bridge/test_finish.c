@@ -23,7 +23,7 @@ static struct br_partition *start_reading(struct world *w)
 
 static void commit(struct world *w, int lane)
 {
-    end_call(w->worker->lanes[lane].producer, KC_TXN_READY, 0);
+    end_call(w->worker->own.lanes.list[lane].producer, KC_TXN_READY, 0);
 }
 
 static void the_group_says(struct world *w, enum kc_member_event_kind kind)
@@ -78,7 +78,8 @@ static void a_commit_is_not_waited_for_longer_than_it_takes(void **state)
     struct world w;
     start(&w, "stop_at_end = true;");
     w.high = 5;
-    for (int i = 0; i < w.worker->n_lanes; i++) w.worker->lanes[i].cycle.conf.interval_us = 3600 * AQ_SEC;
+    for (int i = 0; i < w.worker->own.lanes.n; i++)
+        w.worker->own.lanes.list[i].cycle.conf.interval_us = 3600 * AQ_SEC;
     turns(&w, 1);
     struct br_partition *p = w.worker->tasks[0].partitions[0];
     arrive(&w, p, 0, 5);
@@ -118,7 +119,7 @@ static void a_worker_between_two_assignments_is_not_through(void **state)
     the_group_says(&w, KC_MEMBER_ASSIGNED);
     turns(&w, 1);
     assert_int_equal(w.worker->state, BR_WORKER_RUNNING);
-    assert_int_equal(w.worker->tasks[0].state, BR_TASK_TAKING);
+    assert_int_equal(w.worker->own.tasks[0].state, KC_TASK_TAKING);
     stop(&w);
 }
 
@@ -128,8 +129,7 @@ static void a_worker_without_tasks_waits_for_the_others(void **state)
     struct world w;
     start_reading(&w);
     br_finish_init(&w.finish, 2);
-    w.worker->tasks[0].state = BR_TASK_FOREIGN;
-    br_ownership_drop_task(w.worker, 0);
+    kc_ownership_drop(&w.worker->own, 0);
     turns(&w, 2);
     assert_int_equal(atomic_load(&w.finish.working), 1);
     assert_int_equal(w.worker->state, BR_WORKER_RUNNING);

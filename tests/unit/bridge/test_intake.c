@@ -62,7 +62,7 @@ static void the_last_record_mirrored_is_recognised_and_skipped(void **state)
     acknowledge(&w, take(&w, 10, 14));
     assert_false(p->verify); /* once is enough */
     check_marks(p, 15, 15);
-    assert_int_equal(w.worker->err.code, 0);
+    assert_int_equal(w.worker->own.err.code, 0);
     stop(&w);
 }
 
@@ -97,7 +97,7 @@ static void another_record_in_its_place_stops_the_route(void **state)
         first->value = aq_slice_str(rows[i].value);
         first->timestamp += rows[i].later_ms;
         check_untaken(&w);
-        T_CHECK(w.worker->err.code == AQ_E_RECREATED, "row %zu: %d", i, w.worker->err.code);
+        T_CHECK(w.worker->own.err.code == AQ_E_RECREATED, "row %zu: %d", i, w.worker->own.err.code);
         assert_int_equal(p->state, BR_PARTITION_HALTED);
         assert_int_equal(p->count, 0);
         check_marks(p, 10, 10);
@@ -116,7 +116,7 @@ static void reported_it_is_read_from_where_the_log_begins(void **state)
     w.low = 3;
     arrive(&w, p, 9, 6)->records[0].value = AQ_LIT("another");
     check_untaken(&w);
-    assert_int_equal(w.worker->err.code, 0);
+    assert_int_equal(w.worker->own.err.code, 0);
     assert_int_equal(p->reset_to, 3);
     w.worker->recheck_us = w.now + AQ_SEC;
     hear(&w);
@@ -134,7 +134,7 @@ static void a_last_record_gone_by_compaction_is_no_anomaly(void **state)
     struct br_partition *p = reading(&w, 10, true);
     arrive(&w, p, 12, 3)->records[0].value = AQ_LIT("another"); /* nothing to compare it with */
     acknowledge(&w, take(&w, 12, 14));
-    assert_int_equal(w.worker->err.code, 0);
+    assert_int_equal(w.worker->own.err.code, 0);
     assert_false(p->verify);
     check_marks(p, 15, 15);
     stop(&w);
@@ -149,7 +149,7 @@ static void what_cannot_be_examined_now_is_not_taken(void **state)
     w.watermarks_rc = AQ_E_UNREACHABLE;
     arrive(&w, p, 9, 6)->records[0].value = AQ_LIT("another");
     check_untaken(&w);
-    assert_int_equal(w.worker->err.code, 0);
+    assert_int_equal(w.worker->own.err.code, 0);
     arrive(&w, p, 15, 1);
     check_untaken(&w);
     w.watermarks_rc = 0;
@@ -158,7 +158,7 @@ static void what_cannot_be_examined_now_is_not_taken(void **state)
     assert_true(p->verify);
     arrive(&w, p, 9, 6)->records[0].value = AQ_LIT("another");
     check_untaken(&w);
-    assert_int_equal(w.worker->err.code, AQ_E_RECREATED);
+    assert_int_equal(w.worker->own.err.code, AQ_E_RECREATED);
     stop(&w);
 }
 
@@ -189,7 +189,7 @@ static void also_when_it_may_not_read(void **state)
     struct world w;
     start(&w, "");
     struct br_partition *p = reading(&w, 10, false);
-    w.worker->rewind_due = true;
+    w.worker->own.rewind_due = true;
     w.worker->awake_us = aq_mono_us() - 600 * AQ_MS;
     assert_null(br_intake_poll(w.worker, w.now));
     assert_true(p->suspect);
@@ -237,7 +237,7 @@ static void nothing_is_polled_before_the_rewind(void **state)
     struct world w;
     start(&w, "");
     check_polls(&w, true, "an ordinary turn");
-    w.worker->rewind_due = true;
+    w.worker->own.rewind_due = true;
     check_polls(&w, false, "a rewind is due");
     stop(&w);
 }
@@ -247,14 +247,14 @@ static void nothing_is_polled_while_the_group_settles(void **state)
     (void)state;
     struct world w;
     start(&w, "");
-    bool *const unsettled[] = {&w.worker->revoking, &w.worker->fenced};
+    bool *const unsettled[] = {&w.worker->own.revoking, &w.worker->own.fenced};
     for (size_t i = 0; i < sizeof(unsettled) / sizeof(unsettled[0]); i++) {
         *unsettled[i] = true;
         check_polls(&w, false, i ? "fenced" : "revoking");
         *unsettled[i] = false;
         check_polls(&w, true, "settled");
     }
-    w.worker->assigned = false;
+    w.worker->own.assigned = false;
     check_polls(&w, false, "never assigned");
     stop(&w);
 }
@@ -275,12 +275,12 @@ static void a_broken_producer_gets_no_more_than_one_batch(void **state)
     struct world w;
     start(&w, "");
     struct br_partition *p = reading(&w, 10, false);
-    w.worker->lane->cycle.state = KC_CYCLE_BROKEN;
+    w.worker->own.lanes.sending->cycle.state = KC_CYCLE_BROKEN;
     check_polls(&w, true, "nothing is queued");
     arrive(&w, p, 10, 1);
     br_outflow_enqueue(w.worker, poll_once(&w));
     check_polls(&w, false, "a batch is queued");
-    w.worker->lane->cycle.state = KC_CYCLE_IDLE;
+    w.worker->own.lanes.sending->cycle.state = KC_CYCLE_IDLE;
     check_polls(&w, true, "the producer is back");
     stop(&w);
 }
@@ -290,7 +290,7 @@ static void nothing_is_polled_while_backing_off(void **state)
     (void)state;
     struct world w;
     start(&w, "");
-    w.worker->intake_pause_us = w.now + 1;
+    w.worker->own.pause_until_us = w.now + 1;
     check_polls(&w, false, "backing off");
     w.now++;
     check_polls(&w, true, "backed off");

@@ -33,8 +33,8 @@ static void without_a_record_an_end_is_not_worth_a_position(void **state)
     struct world w;
     struct aq_err err;
     start(&w, "");
-    struct br_partition *p = br_ownership_add(w.worker, 0, "orders", 0);
-    assert_int_equal(br_ownership_read_from_mark(w.worker, p, true, &err), 0);
+    struct br_partition *p = br_task_add(w.worker, 0, "orders", 0);
+    assert_int_equal(br_task_read_from_mark(w.worker, p, true, &err), 0);
     check_log(&w, "assign(0@-2)");
     say_end(&w, p, 3);
     hear(&w);
@@ -82,10 +82,10 @@ static void an_end_before_the_last_record_does_not_end_the_comparison(void **sta
     w.high = 13; /* 9 to 12 belong to an open transaction */
     say_end(&w, p, 9);
     hear(&w);
-    assert_int_equal(w.worker->err.code, 0);
+    assert_int_equal(w.worker->own.err.code, 0);
     arrive(&w, p, 9, 4)->records[0].value = AQ_LIT("another"); /* it was committed */
     check_untaken(&w);
-    assert_int_equal(w.worker->err.code, AQ_E_RECREATED);
+    assert_int_equal(w.worker->own.err.code, AQ_E_RECREATED);
     stop(&w);
 }
 
@@ -108,7 +108,7 @@ static void an_end_below_the_position_is_a_short_log(void **state)
         w.not_older = rows[i].not_older;
         say_end(&w, p, 7);
         hear(&w);
-        T_CHECK(w.worker->err.code == rows[i].code, "row %zu: %d", i, w.worker->err.code);
+        T_CHECK(w.worker->own.err.code == rows[i].code, "row %zu: %d", i, w.worker->own.err.code);
         assert_int_equal(p->state, rows[i].code ? BR_PARTITION_HALTED : BR_PARTITION_READING);
         assert_false(p->reached_end);
         check_marks(p, 10, 10);
@@ -312,7 +312,7 @@ static void a_partition_in_trouble_is_read_again_from_its_last_record(void **sta
     assert_false(p->suspect || w.worker->suspects);
     arrive(&w, p, 9, 1)->records[0].value = AQ_LIT("another");
     check_untaken(&w);
-    assert_int_equal(w.worker->err.code, AQ_E_RECREATED);
+    assert_int_equal(w.worker->own.err.code, AQ_E_RECREATED);
     stop(&w);
 }
 
@@ -368,8 +368,8 @@ static void without_the_right_to_read_the_route_stops(void **state)
     struct br_partition *p = reading(&w, 10, false);
     say_partition(&w, p, AQ_E_DENIED);
     hear(&w);
-    assert_int_equal(w.worker->err.code, AQ_E_DENIED);
-    assert_non_null(strstr(w.worker->err.text, "orders[0]"));
+    assert_int_equal(w.worker->own.err.code, AQ_E_DENIED);
+    assert_non_null(strstr(w.worker->own.err.text, "orders[0]"));
     stop(&w);
 }
 
@@ -383,7 +383,7 @@ static void trouble_of_a_partition_that_is_not_read_is_none(void **state)
     say_out_of_range(&w, p, 9);
     w.low = 20;
     hear(&w);
-    assert_int_equal(w.worker->err.code, 0);
+    assert_int_equal(w.worker->own.err.code, 0);
     assert_false(p->suspect);
     check_log(&w, "");
     stop(&w);
@@ -403,7 +403,7 @@ static void a_cluster_that_was_away_makes_every_partition_a_suspect(void **state
     check_log(&w, "assign(0@9) assign(2@29)");
     assert_true(p->verify && other->verify);
     assert_false(gone->suspect);
-    assert_int_equal(w.worker->err.code, 0);
+    assert_int_equal(w.worker->own.err.code, 0);
     stop(&w);
 }
 
@@ -417,7 +417,7 @@ static void a_cluster_that_does_not_let_us_in_stops_the_route(void **state)
         reading(&w, 10, false);
         say_cluster(&w, codes[i]);
         hear(&w);
-        assert_int_equal(w.worker->err.code, codes[i]);
+        assert_int_equal(w.worker->own.err.code, codes[i]);
         check_log(&w, "");
         stop(&w);
     }
@@ -441,7 +441,7 @@ static void an_offset_that_is_not_in_the_log(void **state)
         w.low = rows[i].low;
         say_out_of_range(&w, p, 9);
         hear(&w);
-        assert_int_equal(w.worker->err.code, rows[i].code);
+        assert_int_equal(w.worker->own.err.code, rows[i].code);
         check_log(&w, rows[i].log);
         assert_int_equal(p->verify, rows[i].code != 0);
         stop(&w);

@@ -2,7 +2,7 @@
  *
  * The worker's lanes against scripted producers: when records go on in the other lane, what the lane behind must not do
  * before the one in front is through, what becomes of it when that one fails, and how a producer is replaced. Every test
- * fails when the guard it is named after is taken out of bridge/lane.c, bridge/worker.c or kafka/cycle.c; that no record
+ * fails when the guard it is named after is taken out of kafka/lane.c, kafka/ownership.c or kafka/cycle.c; that no record
  * overtakes another and no two commits run at once is watched by the scripted client in all of them.
  */
 #include "tests/unit/bridge/worker_world.h"
@@ -22,13 +22,13 @@ static struct br_partition *start_reading(struct world *w, const char *options)
 
 static struct kc_producer *producer_of(struct world *w, int lane)
 {
-    assert_non_null(w->worker->lanes[lane].producer);
-    return w->worker->lanes[lane].producer;
+    assert_non_null(w->worker->own.lanes.list[lane].producer);
+    return w->worker->own.lanes.list[lane].producer;
 }
 
 static int sending_lane(const struct world *w)
 {
-    return (int)(w->worker->lane - w->worker->lanes);
+    return (int)(w->worker->own.lanes.sending - w->worker->own.lanes.list);
 }
 
 static void turns(struct world *w, int n)
@@ -65,8 +65,8 @@ static struct br_partition *start_two_under_way(struct world *w)
 /* What is known of both lanes' states, without any client. */
 static void set_states(struct world *w, enum kc_cycle_state first, enum kc_cycle_state second)
 {
-    w->worker->lanes[0].cycle.state = first;
-    w->worker->lanes[1].cycle.state = second;
+    w->worker->own.lanes.list[0].cycle.state = first;
+    w->worker->own.lanes.list[1].cycle.state = second;
 }
 
 /* ---- two lanes take turns --------------------------------------------------------------------------------------------- */
@@ -98,7 +98,7 @@ static void an_ordinary_pass(void **state)
     turns(&w, 1);
     check_log(&w, "a:own(12)");
     assert_int_equal(p->committed.next, 10);
-    assert_int_equal(w.worker->tasks[0].seq, 2);
+    assert_int_equal(w.worker->own.tasks[0].seq, 2);
     stop(&w);
 }
 
@@ -115,14 +115,14 @@ static void lanes_switch_only_while_one_commits_and_the_other_is_idle(void **sta
     for (size_t i = 0; i < n * n; i++) {
         enum kc_cycle_state sending = others[i / n], other = others[i % n];
         set_states(&w, sending, other);
-        w.worker->lane = &w.worker->lanes[0];
-        br_lane_switch(w.worker);
+        w.worker->own.lanes.sending = &w.worker->own.lanes.list[0];
+        kc_lanes_switch(&w.worker->own.lanes);
         int expected = sending == KC_CYCLE_COMMITTING && other == KC_CYCLE_IDLE;
         T_CHECK(sending_lane(&w) == expected, "states %d and %d: lane %d", sending, other, sending_lane(&w));
     }
     set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_COMMITTING);
-    w.worker->lane = &w.worker->lanes[1];
-    br_lane_switch(w.worker);
+    w.worker->own.lanes.sending = &w.worker->own.lanes.list[1];
+    kc_lanes_switch(&w.worker->own.lanes);
     assert_int_equal(sending_lane(&w), 0);
     set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_IDLE);
     stop(&w);
@@ -133,9 +133,9 @@ static void a_lane_without_a_producer_is_not_switched_to(void **state)
     (void)state;
     struct world w;
     start(&w, "");
-    br_lane_drop(w.worker, &w.worker->lanes[1], aq_mono_us());
+    kc_lane_drop(&w.worker->own.lanes, &w.worker->own.lanes.list[1], aq_mono_us());
     set_states(&w, KC_CYCLE_COMMITTING, KC_CYCLE_IDLE);
-    br_lane_switch(w.worker);
+    kc_lanes_switch(&w.worker->own.lanes);
     assert_int_equal(sending_lane(&w), 0);
     set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_BROKEN);
     stop(&w);
@@ -147,10 +147,10 @@ static void the_lane_behind_waits_with_its_positions(void **state)
     struct world w;
     struct br_partition *p = start_two_under_way(&w);
     deliver(&w); /* all of it is in the sink's logs, the interval is over, a stop asks for it: and still */
-    br_lanes_request(w.worker);
+    kc_ownership_request(&w.worker->own);
     turns(&w, 5);
     check_log(&w, "");
-    assert_int_equal(w.worker->lanes[1].cycle.state, KC_CYCLE_OPEN);
+    assert_int_equal(w.worker->own.lanes.list[1].cycle.state, KC_CYCLE_OPEN);
     assert_int_equal(p->committed.next, BR_NEXT_EARLIEST);
     end_call(producer_of(&w, 0), KC_TXN_READY, 0);
     turns(&w, 1);
@@ -166,16 +166,16 @@ static void only_the_sending_lane_is_held_and_only_by_one_under_way(void **state
                                                     KC_CYCLE_COMMITTING, KC_CYCLE_ABORTING};
     struct world w;
     start(&w, "");
-    struct br_lane *first = &w.worker->lanes[0], *second = &w.worker->lanes[1];
-    w.worker->lane = second;
+    struct kc_lane *first = &w.worker->own.lanes.list[0], *second = &w.worker->own.lanes.list[1];
+    w.worker->own.lanes.sending = second;
     for (size_t i = 0; i < sizeof(under_way) / sizeof(under_way[0]); i++) {
         set_states(&w, under_way[i], KC_CYCLE_OPEN);
-        br_lane_hold(w.worker, second);
+        kc_lanes_hold(&w.worker->own.lanes, second);
         assert_true(second->cycle.hold);
-        br_lane_hold(w.worker, first);
+        kc_lanes_hold(&w.worker->own.lanes, first);
         assert_false(first->cycle.hold); /* or each would wait for the other */
         set_states(&w, i % 2 ? KC_CYCLE_IDLE : KC_CYCLE_BROKEN, KC_CYCLE_OPEN);
-        br_lane_hold(w.worker, second);
+        kc_lanes_hold(&w.worker->own.lanes, second);
         assert_false(second->cycle.hold);
     }
     set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_IDLE);
@@ -187,10 +187,10 @@ static void a_stop_asks_whichever_lane_is_open(void **state)
     (void)state;
     struct world w;
     struct br_partition *p = start_reading(&w, "");
-    for (int i = 0; i < BR_LANES; i++) w.worker->lanes[i].cycle.conf.interval_us = NEVER_MS * AQ_MS;
+    for (int i = 0; i < KC_LANES; i++) w.worker->own.lanes.list[i].cycle.conf.interval_us = NEVER_MS * AQ_MS;
     flow(&w, p, 0, 5);
     check_log(&w, "a:begin a:send(0-4)");
-    br_lanes_request(w.worker);
+    kc_ownership_request(&w.worker->own);
     turns(&w, 1);
     check_log(&w, "a:own(5)");
     deliver(&w);
@@ -201,7 +201,7 @@ static void a_stop_asks_whichever_lane_is_open(void **state)
     deliver(&w);
     turns(&w, 3);
     check_log(&w, "b:begin b:send(5-9)");
-    br_lanes_request(w.worker);
+    kc_ownership_request(&w.worker->own);
     turns(&w, 1);
     check_log(&w, "b:own(10)");
     stop(&w);
@@ -212,13 +212,13 @@ static void the_worker_is_idle_when_both_lanes_are(void **state)
     (void)state;
     struct world w;
     start(&w, "");
-    assert_true(br_lanes_idle(w.worker));
+    assert_true(kc_lanes_idle(&w.worker->own.lanes));
     set_states(&w, KC_CYCLE_COMMITTING, KC_CYCLE_IDLE);
-    assert_false(br_lanes_idle(w.worker));
+    assert_false(kc_lanes_idle(&w.worker->own.lanes));
     set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_ABORTING);
-    assert_false(br_lanes_idle(w.worker));
+    assert_false(kc_lanes_idle(&w.worker->own.lanes));
     set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_BROKEN);
-    assert_true(br_lanes_idle(w.worker));
+    assert_true(kc_lanes_idle(&w.worker->own.lanes));
     set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_IDLE);
     stop(&w);
 }
@@ -243,7 +243,7 @@ static void a_commit_that_fails_takes_the_lane_behind_with_it(void **state)
         check_log(&w, "assign(0@-2)");
         assert_int_equal(p->read.next, BR_NEXT_EARLIEST);
         assert_int_equal(w.worker->in_flight, 0);
-        assert_int_equal(w.worker->fenced, codes[i] == AQ_E_FENCED);
+        assert_int_equal(w.worker->own.fenced, codes[i] == AQ_E_FENCED);
         stop(&w);
     }
 }
@@ -267,7 +267,7 @@ static void records_of_both_are_sent_again(void **state)
     end_call(producer_of(&w, 1), KC_TXN_READY, 0);
     turns(&w, 1);
     assert_int_equal(p->committed.next, 8);
-    assert_int_equal(w.worker->tasks[0].seq, 1);
+    assert_int_equal(w.worker->own.tasks[0].seq, 1);
     stop(&w);
 }
 
@@ -299,18 +299,19 @@ static void a_producer_that_fails_takes_the_lane_behind_with_it(void **state)
     end_call(lost, KC_TXN_FAILED, AQ_E_FATAL);
     turns(&w, 1);
     check_log(&w, "b:abort a:close");
-    assert_null(w.worker->lanes[0].producer);
-    assert_true(w.worker->retake_due);
+    assert_null(w.worker->own.lanes.list[0].producer);
+    assert_true(w.worker->own.retake_due);
     /* The records behind are still with the other producer: nothing is taken again before they are back. */
-    br_lane_open_all(w.worker, aq_mono_us());
+    kc_lanes_open(&w.worker->own.lanes, aq_mono_us());
     check_log(&w, "a:open");
     turns(&w, 2);
     check_log(&w, "");
-    assert_int_equal(w.worker->tasks[0].state, BR_TASK_OWNED);
+    assert_int_equal(w.worker->own.tasks[0].state, KC_TASK_OWNED);
     end_call(producer_of(&w, 1), KC_TXN_READY, 0);
     turns(&w, 1);
     check_log(&w, "assign(0@-2) unassign(0)");
-    assert_int_equal(w.worker->tasks[0].state, BR_TASK_TAKING); /* the sink alone knows what is committed */
+    assert_int_equal(w.worker->own.tasks[0].state,
+                     KC_TASK_TAKING); /* the sink alone knows what is committed */
     assert_int_equal(w.worker->in_flight, 0);
     stop(&w);
 }
@@ -324,7 +325,7 @@ static void a_lane_that_cannot_begin_behind_a_commit_waits_for_it(void **state)
     producer_of(&w, 1)->begin_rc = AQ_E_FATAL; /* tainted by an abort of earlier */
     flow(&w, p, 5, 5);
     check_log(&w, "b:begin b:close");
-    br_lane_open_all(w.worker, aq_mono_us());
+    kc_lanes_open(&w.worker->own.lanes, aq_mono_us());
     check_log(&w, "b:open");
     turns(&w, 2);
     check_log(&w, "");
@@ -332,7 +333,7 @@ static void a_lane_that_cannot_begin_behind_a_commit_waits_for_it(void **state)
     turns(&w, 1);
     check_log(&w, "assign(0@4) unassign(0)");
     assert_int_equal(aq_counter_get(&w.worker->counters.committed), 1);
-    assert_int_equal(w.worker->tasks[0].state, BR_TASK_TAKING);
+    assert_int_equal(w.worker->own.tasks[0].state, KC_TASK_TAKING);
     stop(&w);
 }
 
@@ -348,7 +349,7 @@ static void a_tainted_producer_is_replaced_while_records_go_on(void **state)
     turns(&w, 1);
     check_log(&w, "a:close b:own(10)");
     assert_int_equal(p->committed.next, 5);
-    assert_int_equal(w.worker->lanes[0].cycle.state, KC_CYCLE_BROKEN);
+    assert_int_equal(w.worker->own.lanes.list[0].cycle.state, KC_CYCLE_BROKEN);
     turns(&w, 1);
     check_log(&w, "a:open");
     deliver(&w);
@@ -371,8 +372,9 @@ static void an_abort_that_threw_records_away_replaces_the_producer(void **state)
     end_call(producer_of(&w, 1), KC_TXN_READY, 0);
     turns(&w, 1);
     check_log(&w, "b:close");
-    assert_false(w.worker->retake_due); /* an abort's outcome is known: what we remember as committed is */
-    br_lane_open_all(w.worker, aq_mono_us());
+    assert_false(
+        w.worker->own.retake_due); /* an abort's outcome is known: what we remember as committed is */
+    kc_lanes_open(&w.worker->own.lanes, aq_mono_us());
     check_log(&w, "b:open");
     end_call(producer_of(&w, 0), KC_TXN_READY, 0);
     turns(&w, 1);
@@ -388,17 +390,17 @@ static void the_pause_doubles_up_to_five_seconds(void **state)
     static const int pauses_ms[] = {0, 50, 100, 200, 400, 800, 1600, 3200, 5000, 5000};
     struct world w;
     start(&w, "");
-    struct br_lane *lane = &w.worker->lanes[1];
+    struct kc_lane *lane = &w.worker->own.lanes.list[1];
     int64_t now = 7 * AQ_SEC;
     for (size_t i = 0; i < sizeof(pauses_ms) / sizeof(pauses_ms[0]); i++) {
-        br_lane_drop(w.worker, lane, now);
+        kc_lane_drop(&w.worker->own.lanes, lane, now);
         check_log(&w, "b:close");
         assert_int_equal(lane->cycle.state, KC_CYCLE_BROKEN);
         int64_t due = now + pauses_ms[i] * AQ_MS;
-        br_lane_open_all(w.worker, due - 1);
+        kc_lanes_open(&w.worker->own.lanes, due - 1);
         T_CHECK(lane->producer == NULL, "opened before %d ms", pauses_ms[i]);
         check_log(&w, "");
-        br_lane_open_all(w.worker, due);
+        kc_lanes_open(&w.worker->own.lanes, due);
         T_CHECK(lane->producer != NULL, "not opened after %d ms", pauses_ms[i]);
         check_log(&w, "b:open");
         assert_int_equal(lane->cycle.state, KC_CYCLE_IDLE);
@@ -412,13 +414,13 @@ static void a_commit_ends_the_pauses(void **state)
     (void)state;
     struct world w;
     struct br_partition *p = start_reading(&w, "");
-    w.worker->lanes[0].pause_us = w.worker->lanes[1].pause_us = AQ_SEC;
+    w.worker->own.lanes.list[0].pause_us = w.worker->own.lanes.list[1].pause_us = AQ_SEC;
     run_to_commit(&w, p, 0, 5);
-    assert_int_equal(w.worker->lanes[0].pause_us, AQ_SEC);
+    assert_int_equal(w.worker->own.lanes.list[0].pause_us, AQ_SEC);
     end_call(producer_of(&w, 0), KC_TXN_READY, 0);
     turns(&w, 1);
-    assert_int_equal(w.worker->lanes[0].pause_us, 0);
-    assert_int_equal(w.worker->lanes[1].pause_us, AQ_SEC);
+    assert_int_equal(w.worker->own.lanes.list[0].pause_us, 0);
+    assert_int_equal(w.worker->own.lanes.list[1].pause_us, AQ_SEC);
     stop(&w);
 }
 
@@ -429,8 +431,8 @@ static void a_producer_gives_back_what_it_had(void **state)
     struct br_partition *p = start_reading(&w, "");
     flow(&w, p, 0, 5);
     assert_int_equal(w.worker->in_flight, 5 * RECORD_BYTES);
-    w.worker->lanes[0].cycle.state = KC_CYCLE_BROKEN;
-    br_lane_drop(w.worker, &w.worker->lanes[0], aq_mono_us());
+    w.worker->own.lanes.list[0].cycle.state = KC_CYCLE_BROKEN;
+    kc_lane_drop(&w.worker->own.lanes, &w.worker->own.lanes.list[0], aq_mono_us());
     assert_int_equal(w.worker->in_flight, 0);
     assert_int_equal(w.consumer.released, 1);
     stop(&w);
@@ -441,12 +443,12 @@ static void the_first_producer_that_cannot_be_opened_stops_the_route(void **stat
     (void)state;
     struct world w;
     start(&w, "");
-    struct br_lane *lane = &w.worker->lanes[0];
-    br_lane_drop(w.worker, lane, 0);
+    struct kc_lane *lane = &w.worker->own.lanes.list[0];
+    kc_lane_drop(&w.worker->own.lanes, lane, 0);
     lane->producers_made = 0;
     w.open_rc = AQ_E_UNREACHABLE;
-    br_lane_open_all(w.worker, AQ_SEC);
-    assert_int_equal(w.worker->err.code, AQ_E_UNREACHABLE);
+    kc_lanes_open(&w.worker->own.lanes, AQ_SEC);
+    assert_int_equal(w.worker->own.err.code, AQ_E_UNREACHABLE);
     stop(&w);
 }
 
@@ -455,18 +457,18 @@ static void a_later_one_is_tried_again(void **state)
     (void)state;
     struct world w;
     start(&w, "");
-    br_lane_drop(w.worker, &w.worker->lanes[0], 0);
+    kc_lane_drop(&w.worker->own.lanes, &w.worker->own.lanes.list[0], 0);
     w.log[0] = '\0';
     w.open_rc = AQ_E_UNREACHABLE;
-    br_lane_open_all(w.worker, AQ_SEC);
+    kc_lanes_open(&w.worker->own.lanes, AQ_SEC);
     check_log(&w, "a:open");
-    assert_int_equal(w.worker->err.code, 0);
-    br_lane_open_all(w.worker, 6 * AQ_SEC - 1);
+    assert_int_equal(w.worker->own.err.code, 0);
+    kc_lanes_open(&w.worker->own.lanes, 6 * AQ_SEC - 1);
     check_log(&w, "");
     w.open_rc = 0;
-    br_lane_open_all(w.worker, 6 * AQ_SEC);
+    kc_lanes_open(&w.worker->own.lanes, 6 * AQ_SEC);
     check_log(&w, "a:open");
-    assert_int_equal(w.worker->lanes[0].cycle.state, KC_CYCLE_IDLE);
+    assert_int_equal(w.worker->own.lanes.list[0].cycle.state, KC_CYCLE_IDLE);
     stop(&w);
 }
 
@@ -475,10 +477,10 @@ static void unless_waiting_does_not_mend_it(void **state)
     (void)state;
     struct world w;
     start(&w, "");
-    br_lane_drop(w.worker, &w.worker->lanes[0], 0);
+    kc_lane_drop(&w.worker->own.lanes, &w.worker->own.lanes.list[0], 0);
     w.open_rc = AQ_E_AUTH;
-    br_lane_open_all(w.worker, AQ_SEC);
-    assert_int_equal(w.worker->err.code, AQ_E_AUTH);
+    kc_lanes_open(&w.worker->own.lanes, AQ_SEC);
+    assert_int_equal(w.worker->own.err.code, AQ_E_AUTH);
     stop(&w);
 }
 
@@ -498,7 +500,7 @@ static void at_least_once_has_one_lane_that_never_switches(void **state)
     deliver(&w);
     turns(&w, 1);
     check_log(&w, "pointers(1)");
-    assert_int_equal(w.worker->lane->cycle.state, KC_CYCLE_COMMITTING);
+    assert_int_equal(w.worker->own.lanes.sending->cycle.state, KC_CYCLE_COMMITTING);
     flow(&w, p, 5, 5);
     check_log(&w, "p:send(5-9)");
     assert_int_equal(sending_lane(&w), 0);
@@ -514,16 +516,16 @@ static void the_second_lane_does_not_exist_for_it(void **state)
     (void)state;
     struct world w;
     start(&w, "delivery = \"at_least_once\";");
-    struct br_lane *first = &w.worker->lanes[0], *second = &w.worker->lanes[1];
+    struct kc_lane *first = &w.worker->own.lanes.list[0], *second = &w.worker->own.lanes.list[1];
     second->producer = first->producer;
     set_states(&w, KC_CYCLE_COMMITTING, KC_CYCLE_IDLE);
-    br_lane_switch(w.worker);
+    kc_lanes_switch(&w.worker->own.lanes);
     assert_int_equal(sending_lane(&w), 0);
     set_states(&w, KC_CYCLE_OPEN, KC_CYCLE_COMMITTING);
-    br_lane_hold(w.worker, first);
+    kc_lanes_hold(&w.worker->own.lanes, first);
     assert_false(first->cycle.hold);
     set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_COMMITTING);
-    assert_true(br_lanes_idle(w.worker));
+    assert_true(kc_lanes_idle(&w.worker->own.lanes));
     second->producer = NULL;
     stop(&w);
 }

@@ -2,7 +2,6 @@
  *
  * The self-test of exactly_once at the start: what counts as a sink that fences, and what does not.
  */
-#include "bridge/selftest.h"
 #include "tests/unit/bridge/worker_world.h"
 
 static struct kc_ops ops;
@@ -36,17 +35,17 @@ static struct kc_producer *offer(struct world *w)
     ops.producer_seen_versions = fake_producer_versions;
     ops.reader_seen_versions = fake_reader_versions;
     versions = (struct kc_seen_versions){.txn_offset_commit = 3, .offset_fetch = 7};
-    w->worker->ops = &ops;
-    w->worker->self_tested = false;
-    w->worker->tasks[0].pointer = (struct kc_pointer){.offset = 5};
-    br_selftest_turn(w->worker, w->now);
+    w->worker->own.ops = &ops;
+    w->worker->own.self_tested = false;
+    w->worker->own.tasks[0].pointer = (struct kc_pointer){.offset = 5};
+    kc_selftest_turn(&w->worker->own, w->now);
     check_log(w, "t:open t:begin t:commit(5)");
     return &w->producers[w->n_producers - 1];
 }
 
 static void end(struct world *w)
 {
-    w->worker->ops = &fake_ops;
+    w->worker->own.ops = &fake_ops;
     stop(w);
 }
 
@@ -56,13 +55,13 @@ static void a_refused_generation_passes(void **state)
     struct world w;
     struct kc_producer *p = offer(&w);
     end_call(p, KC_TXN_OPEN, AQ_E_FENCED);
-    br_selftest_turn(w.worker, w.now);
-    assert_true(w.worker->self_tested);
+    kc_selftest_turn(&w.worker->own, w.now);
+    assert_true(w.worker->own.self_tested);
     check_log(&w, "t:abort");
     end_call(p, KC_TXN_READY, 0);
-    br_selftest_turn(w.worker, w.now);
+    kc_selftest_turn(&w.worker->own, w.now);
     check_log(&w, "t:close");
-    br_selftest_turn(w.worker, w.now);
+    kc_selftest_turn(&w.worker->own, w.now);
     check_log(&w, "");
     end(&w);
 }
@@ -73,9 +72,9 @@ static void an_accepted_one_refuses_the_route(void **state)
     struct world w;
     struct kc_producer *p = offer(&w);
     end_call(p, KC_TXN_READY, 0);
-    br_selftest_turn(w.worker, w.now);
-    assert_false(w.worker->self_tested);
-    assert_int_equal(w.worker->err.code, AQ_E_UNSUPPORTED);
+    kc_selftest_turn(&w.worker->own, w.now);
+    assert_false(w.worker->own.self_tested);
+    assert_int_equal(w.worker->own.err.code, AQ_E_UNSUPPORTED);
     end(&w);
 }
 
@@ -85,11 +84,11 @@ static void a_producer_that_failed_proves_nothing(void **state)
     struct world w;
     struct kc_producer *p = offer(&w);
     end_call(p, KC_TXN_FAILED, AQ_E_FENCED); /* its transaction timed out while brokers were away */
-    br_selftest_turn(w.worker, w.now);
-    assert_false(w.worker->self_tested);
-    assert_int_equal(w.worker->err.code, 0);
+    kc_selftest_turn(&w.worker->own, w.now);
+    assert_false(w.worker->own.self_tested);
+    assert_int_equal(w.worker->own.err.code, 0);
     check_log(&w, "t:close");
-    br_selftest_turn(w.worker, w.now);
+    kc_selftest_turn(&w.worker->own, w.now);
     check_log(&w, "t:open t:begin t:commit(5)");
     end(&w);
 }
@@ -101,9 +100,9 @@ static void old_protocol_versions_refuse_the_route(void **state)
     struct kc_producer *p = offer(&w);
     versions.txn_offset_commit = 2;
     end_call(p, KC_TXN_OPEN, AQ_E_FENCED);
-    br_selftest_turn(w.worker, w.now);
-    assert_false(w.worker->self_tested);
-    assert_int_equal(w.worker->err.code, AQ_E_UNSUPPORTED);
+    kc_selftest_turn(&w.worker->own, w.now);
+    assert_false(w.worker->own.self_tested);
+    assert_int_equal(w.worker->own.err.code, AQ_E_UNSUPPORTED);
     end_call(p, KC_TXN_READY, 0);
     end(&w);
 }
@@ -113,11 +112,11 @@ static void without_a_task_nothing_is_offered(void **state)
     (void)state;
     struct world w;
     start(&w, "");
-    w.worker->self_tested = false;
-    w.worker->tasks[0].state = BR_TASK_TAKING;
-    br_selftest_turn(w.worker, w.now);
+    w.worker->own.self_tested = false;
+    w.worker->own.tasks[0].state = KC_TASK_TAKING;
+    kc_selftest_turn(&w.worker->own, w.now);
     check_log(&w, "t:open");
-    w.worker->self_tested = true;
+    w.worker->own.self_tested = true;
     stop(&w);
 }
 

@@ -4,7 +4,6 @@
  * done by the test's own call instead of its thread, so that a test decides what happens between question and answer.
  */
 #include "base/mem.h"
-#include "kafka/lookup.h"
 #include "tests/unit/bridge/worker_world.h"
 
 /* ---- a reader that answers what the test says ------------------------------------------------------------------------- */
@@ -49,38 +48,40 @@ static void begin(struct world *w, int tasks)
     ops.reader_committed = scripted_committed;
     ops.reader_read = scripted_read;
     for (int i = 0; i < MOST; i++) pointers[i] = -1;
-    kc_lookup_destroy(w->worker->lookup);
+    kc_lookup_destroy(w->worker->own.lookup);
     w->route.flow.tasks = tasks;
-    w->worker->n_tasks = tasks;
+    w->worker->own.n_tasks = tasks;
     free(w->worker->tasks);
+    free(w->worker->own.tasks);
     w->worker->tasks = aq_calloc((size_t)tasks, sizeof(*w->worker->tasks));
-    w->worker->lookup = kc_lookup_create(&ops, &w->route.flow, br_catalog_facts(w->catalog),
-                                         br_catalog_sink(w->catalog), &w->reader);
+    w->worker->own.tasks = aq_calloc((size_t)tasks, sizeof(*w->worker->own.tasks));
+    w->worker->own.lookup = kc_lookup_create(&ops, &w->route.flow, br_catalog_facts(w->catalog),
+                                             br_catalog_sink(w->catalog), &w->reader);
     for (int i = 0; i < tasks; i++)
-        w->worker->tasks[i] = (struct br_task){
-            .state = BR_TASK_TAKING, .assignment = ++w->worker->assignments, .taking_since_us = w->now};
+        w->worker->own.tasks[i] = (struct kc_task){
+            .state = KC_TASK_TAKING, .assignment = ++w->worker->own.assignments, .taking_since_us = w->now};
 }
 
 static void take(struct world *w)
 {
-    br_takeover_turn(w->worker, w->now);
+    kc_takeover_turn(&w->worker->own, w->now);
 }
 
 static void look_up(struct world *w)
 {
-    assert_int_equal(kc_lookup_state(w->worker->lookup), KC_LOOKUP_ASKED);
-    kc_lookup_run(w->worker->lookup);
+    assert_int_equal(kc_lookup_state(w->worker->own.lookup), KC_LOOKUP_ASKED);
+    kc_lookup_run(w->worker->own.lookup);
 }
 
-static void check_states(struct world *w, enum br_task_state first, enum br_task_state second)
+static void check_states(struct world *w, enum kc_task_state first, enum kc_task_state second)
 {
-    assert_int_equal(w->worker->tasks[0].state, first);
-    assert_int_equal(w->worker->tasks[1].state, second);
+    assert_int_equal(w->worker->own.tasks[0].state, first);
+    assert_int_equal(w->worker->own.tasks[1].state, second);
 }
 
 static void end(struct world *w)
 {
-    w->worker->n_tasks = 1; /* as the route began, for the cycle's lists */
+    w->worker->own.n_tasks = 1; /* as the route began, for the cycle's lists */
     stop(w);
 }
 
@@ -92,16 +93,16 @@ static void an_ordinary_take_over(void **state)
     struct world w;
     begin(&w, 2);
     take(&w);
-    assert_int_equal(kc_lookup_state(w.worker->lookup), KC_LOOKUP_ASKED);
+    assert_int_equal(kc_lookup_state(w.worker->own.lookup), KC_LOOKUP_ASKED);
     take(&w); /* the question is under way: no second one */
     look_up(&w);
     assert_int_equal(committed_calls, 1);
-    check_states(&w, BR_TASK_TAKING, BR_TASK_TAKING);
+    check_states(&w, KC_TASK_TAKING, KC_TASK_TAKING);
     take(&w);
-    check_states(&w, BR_TASK_OWNED, BR_TASK_OWNED);
-    assert_int_equal(kc_lookup_state(w.worker->lookup), KC_LOOKUP_IDLE);
-    assert_int_equal(w.worker->tasks[1].pointer.partition, 1);
-    assert_int_equal(w.worker->tasks[1].pointer.offset, -1);
+    check_states(&w, KC_TASK_OWNED, KC_TASK_OWNED);
+    assert_int_equal(kc_lookup_state(w.worker->own.lookup), KC_LOOKUP_IDLE);
+    assert_int_equal(w.worker->own.tasks[1].pointer.partition, 1);
+    assert_int_equal(w.worker->own.tasks[1].pointer.offset, -1);
     take(&w);
     assert_int_equal(committed_calls, 1);
     end(&w);
@@ -116,8 +117,8 @@ static void one_open_transaction_holds_up_one_task(void **state)
     take(&w);
     look_up(&w);
     take(&w);
-    check_states(&w, BR_TASK_TAKING, BR_TASK_OWNED);
-    assert_int_equal(kc_lookup_state(w.worker->lookup), KC_LOOKUP_IDLE); /* not again at once */
+    check_states(&w, KC_TASK_TAKING, KC_TASK_OWNED);
+    assert_int_equal(kc_lookup_state(w.worker->own.lookup), KC_LOOKUP_IDLE); /* not again at once */
     w.now += 100 * AQ_MS;
     take(&w);
     look_up(&w);
@@ -129,8 +130,8 @@ static void one_open_transaction_holds_up_one_task(void **state)
     take(&w); /* … and asks again */
     look_up(&w);
     take(&w);
-    check_states(&w, BR_TASK_OWNED, BR_TASK_OWNED);
-    assert_int_equal(w.worker->err.code, 0);
+    check_states(&w, KC_TASK_OWNED, KC_TASK_OWNED);
+    assert_int_equal(w.worker->own.err.code, 0);
     end(&w);
 }
 
@@ -143,8 +144,8 @@ static void a_position_that_cannot_be_read_holds_up_one_task(void **state)
     take(&w);
     look_up(&w);
     take(&w);
-    check_states(&w, BR_TASK_TAKING, BR_TASK_OWNED);
-    assert_int_equal(w.worker->err.code, 0);
+    check_states(&w, KC_TASK_TAKING, KC_TASK_OWNED);
+    assert_int_equal(w.worker->own.err.code, 0);
     w.now += 100 * AQ_MS;
     take(&w);
     look_up(&w);
@@ -160,15 +161,15 @@ static void an_answer_to_an_older_assignment_counts_for_nothing(void **state)
     take(&w);
     look_up(&w);
     /* Meanwhile task 0 was given up, another owner committed, and it came back. */
-    br_ownership_drop_task(w.worker, 0);
-    w.worker->tasks[0].state = BR_TASK_TAKING;
-    w.worker->tasks[0].assignment = ++w.worker->assignments;
+    kc_ownership_drop(&w.worker->own, 0);
+    w.worker->own.tasks[0].state = KC_TASK_TAKING;
+    w.worker->own.tasks[0].assignment = ++w.worker->own.assignments;
     take(&w);
-    check_states(&w, BR_TASK_TAKING, BR_TASK_OWNED);
+    check_states(&w, KC_TASK_TAKING, KC_TASK_OWNED);
     look_up(&w);
     assert_true(asked[0] && !asked[1]);
     take(&w);
-    check_states(&w, BR_TASK_OWNED, BR_TASK_OWNED);
+    check_states(&w, KC_TASK_OWNED, KC_TASK_OWNED);
     end(&w);
 }
 
@@ -179,9 +180,9 @@ static void an_answer_about_a_task_given_up_counts_for_nothing(void **state)
     begin(&w, 2);
     take(&w);
     look_up(&w);
-    br_ownership_drop_task(w.worker, 0);
+    kc_ownership_drop(&w.worker->own, 0);
     take(&w);
-    check_states(&w, BR_TASK_FOREIGN, BR_TASK_OWNED);
+    check_states(&w, KC_TASK_FOREIGN, KC_TASK_OWNED);
     end(&w);
 }
 
@@ -194,14 +195,14 @@ static void brokers_that_do_not_answer_are_asked_again(void **state)
     take(&w);
     look_up(&w);
     take(&w);
-    check_states(&w, BR_TASK_TAKING, BR_TASK_TAKING);
-    assert_int_equal(w.worker->err.code, 0);
+    check_states(&w, KC_TASK_TAKING, KC_TASK_TAKING);
+    assert_int_equal(w.worker->own.err.code, 0);
     committed_rc = 0;
     w.now += AQ_SEC;
     take(&w);
     look_up(&w);
     take(&w);
-    check_states(&w, BR_TASK_OWNED, BR_TASK_OWNED);
+    check_states(&w, KC_TASK_OWNED, KC_TASK_OWNED);
     end(&w);
 }
 
@@ -214,8 +215,8 @@ static void without_the_right_to_read_positions_the_route_stops(void **state)
     take(&w);
     look_up(&w);
     take(&w);
-    assert_int_equal(w.worker->err.code, AQ_E_DENIED);
-    assert_non_null(strstr(w.worker->err.text, "state topic aqueduct.r.state, task 0"));
+    assert_int_equal(w.worker->own.err.code, AQ_E_DENIED);
+    assert_non_null(strstr(w.worker->own.err.text, "state topic aqueduct.r.state, task 0"));
     end(&w);
 }
 
@@ -224,12 +225,12 @@ static void nothing_is_asked_while_the_group_settles(void **state)
     (void)state;
     struct world w;
     begin(&w, 2);
-    w.worker->assigned = false;
+    w.worker->own.assigned = false;
     take(&w);
-    assert_int_equal(kc_lookup_state(w.worker->lookup), KC_LOOKUP_IDLE);
-    w.worker->assigned = true;
+    assert_int_equal(kc_lookup_state(w.worker->own.lookup), KC_LOOKUP_IDLE);
+    w.worker->own.assigned = true;
     take(&w);
-    assert_int_equal(kc_lookup_state(w.worker->lookup), KC_LOOKUP_ASKED);
+    assert_int_equal(kc_lookup_state(w.worker->own.lookup), KC_LOOKUP_ASKED);
     end(&w);
 }
 
@@ -255,10 +256,10 @@ static void tasks_are_taken_again_when_nothing_of_them_is_under_way(void **state
     turn(&w);
     assert_int_equal(w.producers[1].state, KC_TXN_ABORTING);
     turn(&w);
-    assert_int_equal(w.worker->tasks[0].state, BR_TASK_OWNED);
+    assert_int_equal(w.worker->own.tasks[0].state, KC_TASK_OWNED);
     end_call(&w.producers[1], KC_TXN_READY, 0);
     turn(&w);
-    assert_int_equal(w.worker->tasks[0].state, BR_TASK_TAKING);
+    assert_int_equal(w.worker->own.tasks[0].state, KC_TASK_TAKING);
     assert_int_equal(w.worker->in_flight, 0);
     stop(&w);
 }

@@ -29,7 +29,7 @@ static inline void read_route(struct world *w, const char *options)
                   &w->route);
     if (w->diags.errors) conf_diags_print(&w->diags, stderr);
     assert_int_equal(w->diags.errors, 0);
-    w->route.commit_interval_ms = 0;
+    w->route.commit_interval_ms = w->route.flow.commit_interval_ms = 0;
 }
 
 /* A worker in its group, which owns the only task there is; nothing of it is read yet. */
@@ -49,8 +49,8 @@ static inline void start(struct world *w, const char *options)
     assert_int_equal(br_catalog_refresh(w->catalog, &err), 0);
     w->worker = br_worker_create(&fake_ops, &w->route, w->catalog, &w->finish, 0);
     assert_int_equal(br_worker_open(w->worker, &err), 0);
-    w->worker->assigned = w->worker->self_tested = true;
-    w->worker->tasks[0].state = BR_TASK_OWNED;
+    w->worker->own.assigned = w->worker->own.self_tested = true;
+    w->worker->own.tasks[0].state = KC_TASK_OWNED;
     w->log[0] = '\0';
 }
 
@@ -116,7 +116,7 @@ static inline void say_end(struct world *w, struct br_partition *p, int64_t offs
 /* A partition mirrored up to `next`, as a take-over finds it. */
 static inline struct br_partition *mirrored(struct world *w, int32_t number, int64_t next)
 {
-    struct br_partition *p = br_ownership_add(w->worker, 0, "orders", number);
+    struct br_partition *p = br_task_add(w->worker, 0, "orders", number);
     br_partition_set(
         p, &(struct br_mark){.next = next,
                              .last_offset = next - 1,
@@ -124,7 +124,7 @@ static inline struct br_partition *mirrored(struct world *w, int32_t number, int
                              .last_hash = kc_fingerprint(AQ_LIT("k"), AQ_LIT("v"), time_at(next - 1)),
                              .leader_epoch = -1});
     p->has_position = true;
-    w->worker->tasks[0].had_snapshot = true;
+    w->worker->own.tasks[0].had_snapshot = true;
     return p;
 }
 

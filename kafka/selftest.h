@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The start-up self-test of exactly_once: offers the sink's coordinator a commit under a generation that cannot be
- * current. A coordinator that accepts it does not fence (too old, or another implementation), and the route is refused
+ * current. A coordinator that accepts it does not fence (too old, or another implementation), and the flow is refused
  * with that reason before a record was sent. Runs once a worker, after its first assignment.
  */
-#ifndef AQ_BRIDGE_SELFTEST_H
-#define AQ_BRIDGE_SELFTEST_H
+#ifndef AQ_KAFKA_SELFTEST_H
+#define AQ_KAFKA_SELFTEST_H
 
 #include <stdint.h>
 
-struct br_worker;
+struct kc_ownership;
 
-void br_selftest_turn(struct br_worker *worker, int64_t now);
+void kc_selftest_turn(struct kc_ownership *own, int64_t now);
 
 /* Closes what the test still has open. */
-void br_selftest_finish(struct br_worker *worker);
+void kc_selftest_finish(struct kc_ownership *own);
 
 #endif
