@@ -111,7 +111,7 @@ struct kc_ownership_setup {
     const struct kc_ops *ops;
     const struct kc_flow *flow;
     const struct kc_route_facts *facts; /* outlive it */
-    struct kc_admin *sink_admin;        /* answers from any thread (admin_ends) */
+    struct kc_admin *sink_admin;        /* may be NULL until open: own->sink_admin is set then */
     int index;
     struct kc_ownership_host host;
     bool inline_lookup; /* no thread: kc_ownership_hear() looks positions up itself (simulation) */

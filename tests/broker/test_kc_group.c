@@ -288,6 +288,29 @@ static void a_static_member_comes_back_to_its_partitions(void **state)
     ops->member_close(b.member, 5000);
 }
 
+/* Two processes under one instance id: the first hears that it was displaced, and does not go on as if nothing were. */
+static void an_instance_id_in_use_twice_is_told(void **state)
+{
+    (void)state;
+    const char *topic = kt_topic(&env, env.sink_admin, "kt-state", PARTITIONS, NULL, 0);
+    const char *group = kt_name(&env, "kt-group");
+    struct node a, b;
+    join_as(&a, group, topic, "instance-0");
+    UNTIL(owned(&a) == PARTITIONS, turn(&a, false));
+    join_as(&b, group, topic, "instance-0");
+    int code = 0;
+    UNTIL(code != 0, {
+        turn(&b, false);
+        bool said = !a.pending && ops->member_poll(a.member, &a.event);
+        if (said && a.event.kind == KC_MEMBER_ERROR) code = a.event.code;
+        if (said && a.event.kind != KC_MEMBER_ERROR) answer(&a);
+    });
+    assert_int_equal(code, AQ_E_FENCED);
+    UNTIL(owned(&b) == PARTITIONS, turn(&b, false));
+    ops->member_close(a.member, 5000);
+    ops->member_close(b.member, 5000);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -313,6 +336,7 @@ int main(void)
         cmocka_unit_test(commits_without_a_transaction),
         cmocka_unit_test(source_offsets_are_committed_with_the_pointers),
         cmocka_unit_test(a_static_member_comes_back_to_its_partitions),
+        cmocka_unit_test(an_instance_id_in_use_twice_is_told),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

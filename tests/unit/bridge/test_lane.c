@@ -337,6 +337,36 @@ static void a_lane_that_cannot_begin_behind_a_commit_waits_for_it(void **state)
     stop(&w);
 }
 
+/* A commit of unknown outcome sends the tasks back to the sink for their positions, but not while the other lane still
+ * has their records. */
+static void tasks_are_taken_again_when_nothing_of_them_is_under_way(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, "");
+    struct br_partition *p = mirrored(&w, 0, 10);
+    turn(&w);
+    arrive(&w, p, 10, 3);
+    turn(&w); /* sent on lane a, with its position */
+    deliver(&w);
+    turn(&w);
+    turn(&w);
+    arrive(&w, p, 13, 3);
+    turn(&w); /* sent on lane b */
+    T_CHECK(w.producers[0].state == KC_TXN_COMMITTING && w.producers[1].n_sent == 1, "%s", w.log);
+
+    end_call(&w.producers[0], KC_TXN_FAILED, AQ_E_FATAL);
+    turn(&w);
+    assert_int_equal(w.producers[1].state, KC_TXN_ABORTING);
+    turn(&w);
+    assert_int_equal(w.worker->own.tasks[0].state, KC_TASK_OWNED);
+    end_call(&w.producers[1], KC_TXN_READY, 0);
+    turn(&w);
+    assert_int_equal(w.worker->own.tasks[0].state, KC_TASK_TAKING);
+    assert_int_equal(w.worker->in_flight, 0);
+    stop(&w);
+}
+
 /* ---- replacing a producer --------------------------------------------------------------------------------------------- */
 
 static void a_tainted_producer_is_replaced_while_records_go_on(void **state)
@@ -545,6 +575,7 @@ int main(void)
         cmocka_unit_test(a_failure_behind_leaves_the_commit_in_front_alone),
         cmocka_unit_test(a_producer_that_fails_takes_the_lane_behind_with_it),
         cmocka_unit_test(a_lane_that_cannot_begin_behind_a_commit_waits_for_it),
+        cmocka_unit_test(tasks_are_taken_again_when_nothing_of_them_is_under_way),
         cmocka_unit_test(a_tainted_producer_is_replaced_while_records_go_on),
         cmocka_unit_test(an_abort_that_threw_records_away_replaces_the_producer),
         cmocka_unit_test(the_pause_doubles_up_to_five_seconds),
