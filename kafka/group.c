@@ -85,7 +85,7 @@ static void continue_revocation(struct kc_ownership *own, int64_t now)
 /* With an instance id of its own, being fenced means that another process has the same one: the client gives up then. */
 static bool is_displaced(const struct kc_ownership *own, int code)
 {
-    return own->flow->instance_id && (code == AQ_E_FENCED || code == AQ_E_FATAL);
+    return own->flow->instance_id && code == AQ_E_FENCED;
 }
 
 static void hear_error(struct kc_ownership *own, const struct kc_member_event *event)

@@ -179,6 +179,16 @@ int krd_member_open(const struct kc_cluster *cluster, const struct kc_member_con
     return 0;
 }
 
+/* The real reason hides behind _FATAL; a fencing keeps its own code. */
+static int code_of(const struct kc_member *member, int rd_code)
+{
+    char text[512];
+    if (rd_code == RD_KAFKA_RESP_ERR__FATAL &&
+        krd_code(rd_kafka_fatal_error(member->client.rk, text, sizeof(text)), 0) == AQ_E_FENCED)
+        return AQ_E_FENCED;
+    return krd_code(rd_code, AQ_E_AGAIN);
+}
+
 static void serve(struct kc_member *member)
 {
     for (;;) {
@@ -188,7 +198,7 @@ static void serve(struct kc_member *member)
         if (message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF &&
             message->err != RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
             struct change *change = add_change(member, KC_MEMBER_ERROR);
-            change->code = krd_code(message->err, AQ_E_AGAIN);
+            change->code = code_of(member, message->err);
             snprintf(change->text, sizeof(change->text), "group of %s on cluster %s: %s", member->topic,
                      member->client.cluster, rd_kafka_message_errstr(message));
         }
