@@ -60,6 +60,19 @@ void xf_run_destroy(struct xf_run *run);
  * headers hold the final bytes. An empty chain returns at once. */
 void xf_run_batch(struct xf_run *run, struct aq_batch *batch);
 
+/* A running chain for records that come one at a time. `views` are borrowed and shared with whoever else works on the
+ * same records; they must outlive the run. NULL: views of its own. */
+struct xf_views;
+struct xf_run *xf_run_create_with(const struct xf_chain *chain, struct aq_names *names,
+                                  struct xf_views *views);
+
+/* Runs all steps over one record, which may lie anywhere: rec->batch gives the arena, and rec->partition the source
+ * partition, which must be known. Afterwards the record is live, AQ_REC_DROPPED or AQ_REC_FAILED. A live one may have open
+ * views: whoever looks at key or value, copies the record or ends its life calls xf_views_write() first, because a
+ * view belongs to the address of the record it was opened for. Not for chains with a step that takes whole batches, and
+ * not for a run that is also given batches. */
+void xf_run_record(struct xf_run *run, struct aq_record *rec);
+
 const struct xf_counters *xf_run_counters(const struct xf_run *run, size_t step);
 
 /* All kinds, for `aqueduct list` and `help`. */

@@ -77,7 +77,7 @@ static int record_index(lua_State *L)
     case NAME_VALUE: lua_push_part(L, XF_PART_VALUE); break;
     case NAME_KEY: lua_push_part(L, XF_PART_KEY); break;
     case NAME_TOPIC: push_topic(L, rec); break;
-    case NAME_PARTITION: lua_pushinteger(L, rec->batch->partition); break;
+    case NAME_PARTITION: lua_pushinteger(L, xf_source_partition(e->step, rec)); break;
     case NAME_OFFSET: lua_pushinteger(L, rec->offset); break;
     case NAME_TIMESTAMP:
         if (rec->time_type == AQ_TIME_NONE) return 0;

@@ -19,7 +19,11 @@
  * the stretch's time among the steps. A view's scan is charged to the step that opened it, writing to the last
  * field step.
  *
- * Invariants: between records both views are closed; a record is counted once by each step it reaches.
+ * Records that come one at a time (xf_run_record) go through the same steps without batch, stretch or tally; one of
+ * SAMPLE_EVERY is timed and counts for all of them. Their views may belong to somebody else and stay open, so that
+ * what comes behind the chain goes on editing the same document; the write is then not in these times.
+ *
+ * Invariants: between records of a batch both views are closed; a record is counted once by each step it reaches.
  * Threads: one worker; counters are read by anybody.
  */
 #include <stdlib.h>
@@ -35,6 +39,9 @@
 /* Shares of sampled time are halved above this, so that they follow the load. */
 #define WEIGHT_MAX_NS 100000000ull
 
+/* Of records that come one at a time, one in so many is timed. The first is not: it pays for cold caches. */
+#define SAMPLE_EVERY 1024u
+
 /* What one batch adds to a step's counters; plain numbers while the batch runs. */
 struct tally {
     uint32_t records;
@@ -48,8 +55,10 @@ struct xf_run {
     struct xf_step *predicates; /* predicates[i] belongs to steps[i] */
     struct tally *tallies;
     size_t n;
-    uint32_t turn; /* batches so far: which record is the sample */
-    struct xf_views views;
+    uint32_t turn;  /* batches so far, or single records: which record is the sample */
+    bool batchwise; /* a step takes whole batches */
+    struct xf_views *views;
+    struct xf_views own; /* `views`, unless they were handed in */
 };
 
 /* The worker's own stopwatch: durations only, nothing decides by it, so a simulation's time does not matter here. */
@@ -71,7 +80,7 @@ static void step_start(struct xf_step *step, const struct xf_entry *entry, const
     step->negate = entry->negate;
     step->compat = compat;
     step->names = names;
-    step->views = &run->views;
+    step->views = run->views;
     step->run = entry->kind->start ? entry->kind->start(entry->conf) : NULL;
 }
 
@@ -80,7 +89,7 @@ static void step_stop(struct xf_step *step)
     if (step->kind && step->kind->stop) step->kind->stop(step->run);
 }
 
-struct xf_run *xf_run_create(const struct xf_chain *chain, struct aq_names *names)
+static struct xf_run *create(const struct xf_chain *chain, struct aq_names *names, struct xf_views *views)
 {
     AQ_ASSERT(chain && names);
     struct xf_run *run = aq_calloc(1, sizeof(*run));
@@ -88,15 +97,30 @@ struct xf_run *xf_run_create(const struct xf_chain *chain, struct aq_names *name
     run->steps = aq_calloc(chain->n ? chain->n : 1, sizeof(*run->steps));
     run->predicates = aq_calloc(chain->n ? chain->n : 1, sizeof(*run->predicates));
     run->tallies = aq_calloc(chain->n ? chain->n : 1, sizeof(*run->tallies));
-    xf_views_init(&run->views);
+    xf_views_init(&run->own);
+    run->views = views ? views : &run->own;
     for (size_t i = 0; i < chain->n; i++) {
         const struct xf_entry *entry = chain->steps[i];
         AQ_ASSERT(!entry->kind->each != !entry->kind->apply);
+        run->batchwise |= entry->kind->apply != NULL;
         step_start(&run->steps[i], entry, chain->names[i], run, chain->compat, names);
         if (!entry->predicate) continue;
         step_start(&run->predicates[i], entry->predicate, chain->names[i], run, chain->compat, names);
         run->steps[i].predicate = &run->predicates[i];
     }
+    return run;
+}
+
+struct xf_run *xf_run_create(const struct xf_chain *chain, struct aq_names *names)
+{
+    return create(chain, names, NULL);
+}
+
+struct xf_run *xf_run_create_with(const struct xf_chain *chain, struct aq_names *names,
+                                  struct xf_views *views)
+{
+    struct xf_run *run = create(chain, names, views);
+    for (size_t i = 0; i < run->n; i++) run->steps[i].alone = run->predicates[i].alone = true;
     return run;
 }
 
@@ -107,7 +131,7 @@ void xf_run_destroy(struct xf_run *run)
         step_stop(&run->steps[i]);
         step_stop(&run->predicates[i]);
     }
-    xf_views_finish(&run->views);
+    xf_views_finish(&run->own);
     free(run->steps);
     free(run->predicates);
     free(run->tallies);
@@ -133,11 +157,11 @@ static inline void run_record(struct xf_run *run, size_t from, size_t to, struct
         }
         if (rec->flags & GONE) {
             tally_end(&run->tallies[i], rec);
-            xf_views_close(&run->views);
+            xf_views_close(run->views);
             return;
         }
     }
-    xf_views_write(&run->views);
+    xf_views_write(run->views);
 }
 
 /* The same with a clock reading after every step. */
@@ -157,11 +181,11 @@ static void run_sample(struct xf_run *run, size_t from, size_t to, struct aq_rec
         last = now;
         if (rec->flags & GONE) {
             tally_end(&run->tallies[i], rec);
-            xf_views_close(&run->views);
+            xf_views_close(run->views);
             return;
         }
     }
-    xf_views_write(&run->views);
+    xf_views_write(run->views);
     run->tallies[writer].weight_ns += now_ns() - last;
 }
 
@@ -224,7 +248,7 @@ static void run_batch_step(struct xf_run *run, size_t i, struct aq_batch *batch)
     }
     uint64_t begin = now_ns();
     step->kind->apply(step, batch);
-    xf_views_write(&run->views);
+    xf_views_write(run->views);
     aq_counter_add(&step->counters.nanoseconds, now_ns() - begin);
     for (uint32_t r = 0; r < batch->n; r++) {
         gone += (batch->records[r].flags & GONE) != 0;
@@ -250,7 +274,51 @@ void xf_run_batch(struct xf_run *run, struct aq_batch *batch)
         i = to;
     }
     run->turn++;
-    AQ_ASSERT(!run->views.key.rec && !run->views.value.rec);
+    AQ_ASSERT(!run->views->key.rec && !run->views->value.rec);
+}
+
+/* Step i on a record that came alone; false when the record goes no further. Counters are plain loads and stores here
+ * (base/metric.h), so they are kept without a tally. */
+static inline bool single_step(struct xf_run *run, size_t i, struct aq_record *rec)
+{
+    struct xf_step *step = &run->steps[i];
+    if (xf_wants(step, rec)) {
+        aq_counter_add(&step->counters.records, 1);
+        step->kind->each(step, rec);
+    }
+    if (!(rec->flags & GONE)) return true;
+    if (rec->flags & AQ_REC_FAILED)
+        aq_counter_add(&step->counters.errors, 1);
+    else if (rec->flags & AQ_REC_DROPPED)
+        aq_counter_add(&step->counters.dropped, 1);
+    xf_views_close(run->views);
+    return false;
+}
+
+/* The same for the record that stands for SAMPLE_EVERY of them in the steps' times. */
+static void single_sample(struct xf_run *run, struct aq_record *rec)
+{
+    uint64_t last = now_ns();
+    bool on = true;
+    for (size_t i = 0; i < run->n && on; i++) {
+        on = single_step(run, i, rec);
+        uint64_t now = now_ns();
+        aq_counter_add(&run->steps[i].counters.nanoseconds, (now - last) * SAMPLE_EVERY);
+        last = now;
+    }
+}
+
+void xf_run_record(struct xf_run *run, struct aq_record *rec)
+{
+    AQ_ASSERT(!run->batchwise && rec->batch);
+    if (rec->flags & GONE) return;
+    if (++run->turn % SAMPLE_EVERY == SAMPLE_EVERY / 2) {
+        single_sample(run, rec);
+        return;
+    }
+    for (size_t i = 0; i < run->n; i++) {
+        if (!single_step(run, i, rec)) return;
+    }
 }
 
 const struct xf_counters *xf_run_counters(const struct xf_run *run, size_t step)

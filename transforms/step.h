@@ -21,8 +21,15 @@ struct xf_step {
     struct xf_step *predicate; /* NULL: runs for every record */
     struct aq_names *names;
     struct xf_views *views;
+    bool alone; /* records come one at a time: see xf_source_partition() */
     struct xf_counters counters;
 };
+
+/* Records of a batch carry the sink's partition themselves; one that comes alone carries the source's. */
+static inline int32_t xf_source_partition(const struct xf_step *step, const struct aq_record *rec)
+{
+    return step->alone ? rec->partition : rec->batch->partition;
+}
 
 /* Not dropped, not failed, not skipped, predicate met. A predicate that cannot decide fails the record. */
 static inline bool xf_wants(struct xf_step *step, struct aq_record *rec)

@@ -138,7 +138,7 @@ static void each(struct xf_step *step, struct aq_record *rec)
         insert(doc, &names[FROM_TOPIC], topic_value(step->run, rec), JS_STRING);
     }
     if (names[FROM_PARTITION].text.ptr) {
-        insert(doc, &names[FROM_PARTITION], json_int(arena, rec->batch->partition), JS_NUMBER);
+        insert(doc, &names[FROM_PARTITION], json_int(arena, xf_source_partition(step, rec)), JS_NUMBER);
     }
     if (names[FROM_OFFSET].text.ptr) {
         insert(doc, &names[FROM_OFFSET], json_int(arena, rec->offset), JS_NUMBER);

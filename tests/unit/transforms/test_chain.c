@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The library, building chains with their lints, running them: order, predicates, counters, formats, batch-wise
- * steps between record-wise ones, and where topics go.
+ * steps between record-wise ones, records that come alone, and where topics go.
  */
 #include <glob.h>
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 
 #include "tests/unit/transforms/xf_test.h"
 #include "transforms/chain_steps.h"
-#include "transforms/step.h"
+#include "transforms/views.h"
 
 static const char sketch[] =
     "predicates = { tombstone = { type = \"RecordIsTombstone\"; };"
@@ -376,6 +376,105 @@ static void test_views(void **state)
     xt_close(&t);
 }
 
+/* A record as the streams engine has it: on the stack, with an arena and nothing else of a batch. */
+static struct aq_record alone(struct xt *t, const char *key, const char *value)
+{
+    t->batch.partition = -1;
+    return (struct aq_record){.key = aq_slice_str(key),
+                              .value = aq_slice_str(value),
+                              .topic = t->batch.topic,
+                              .offset = 7,
+                              .partition = 5,
+                              .batch = &t->batch};
+}
+
+static const char single_conf[] =
+    "predicates = { tombstone = { type = \"RecordIsTombstone\"; }; };"
+    "transforms = {"
+    "  no_tombstones = { type = \"Filter\"; predicate = \"tombstone\"; };"
+    "  mask  = { type = \"MaskField\"; fields = [\"email\"]; replacement = \"***\"; };"
+    "  stamp = { type = \"InsertField\"; partition_field = \"p\"; };"
+    "  lua   = { type = \"Lua\"; map = \"value.q = partition\"; };"
+    "};";
+
+static void a_single_record_leaves_shared_views_open(void **state)
+{
+    (void)state;
+    struct xt t;
+    struct xf_views views;
+    xf_views_init(&views);
+    xt_open(&t, single_conf, "no_tombstones mask stamp lua", XF_SAFE);
+    xf_run_destroy(t.run);
+    t.run = xf_run_create_with(t.chain, &t.names, &views);
+    struct aq_record rec = alone(&t, "k", "{\"email\":\"a\"}");
+    xf_run_record(t.run, &rec);
+    assert_int_equal(rec.flags, 0);
+    assert_ptr_equal(views.value.rec, &rec);
+    xt_expect(rec.value, "{\"email\":\"a\"}"); /* not yet written */
+    xf_run_record(t.run, &rec);
+    xf_views_write(&views);
+    xt_expect(rec.value, "{\"email\":\"***\",\"p\":5,\"q\":5}");
+    assert_null(views.value.rec);
+    struct xf_run *second = xf_run_create_with(t.chain, &t.names, NULL);
+    rec = alone(&t, NULL, "{\"email\":\"b\"}");
+    xf_run_record(second, &rec);
+    xf_run_destroy(second); /* its own views go with it: nothing was written */
+    xt_expect(rec.value, "{\"email\":\"b\"}");
+    xt_close(&t);
+    xf_views_finish(&views);
+}
+
+static void a_single_record_that_is_gone_leaves_no_view(void **state)
+{
+    (void)state;
+    struct xt t;
+    struct xf_views views;
+    xf_views_init(&views);
+    xt_open(&t, single_conf, "stamp no_tombstones mask", XF_SAFE);
+    xf_run_destroy(t.run);
+    t.run = xf_run_create_with(t.chain, &t.names, &views);
+    struct aq_record null = alone(&t, NULL, NULL), bad = alone(&t, NULL, "{\"email\":[1]}");
+    xf_run_record(t.run, &null);
+    assert_true(null.flags & AQ_REC_DROPPED);
+    xf_run_record(t.run, &bad);
+    assert_true(bad.flags & AQ_REC_FAILED);
+    assert_string_equal(bad.fail_step, "mask");
+    xt_expect(bad.value, "{\"email\":[1]}");
+    assert_null(views.value.rec);
+    xf_run_record(t.run, &null); /* gone records are left alone */
+    assert_int_equal(counted(&t, 0, 'r'), 2);
+    assert_int_equal(counted(&t, 1, 'r'), 1);
+    assert_int_equal(counted(&t, 1, 'd'), 1);
+    assert_int_equal(counted(&t, 2, 'r'), 1);
+    assert_int_equal(counted(&t, 2, 'e'), 1);
+    xt_close(&t);
+    xf_views_finish(&views);
+}
+
+static void single_records_are_timed_by_samples(void **state)
+{
+    (void)state;
+    struct xt t;
+    struct xf_views views;
+    xf_views_init(&views);
+    xt_open(&t, single_conf, "mask stamp", XF_SAFE);
+    xf_run_destroy(t.run);
+    t.run = xf_run_create_with(t.chain, &t.names, &views);
+    for (int i = 0; i < 2048; i++) {
+        struct aq_record rec = alone(&t, NULL, "{\"email\":\"x\"}");
+        xf_run_record(t.run, &rec);
+        xf_views_write(&views);
+        xt_expect(rec.value, "{\"email\":\"***\",\"p\":5}");
+        if (i == 10) assert_int_equal(aq_counter_get(&xf_run_counters(t.run, 0)->nanoseconds), 0);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(counted(&t, i, 'r'), 2048);
+        assert_true(aq_counter_get(&xf_run_counters(t.run, i)->nanoseconds) > 0);
+    }
+    xt_close(&t);
+    xf_views_finish(&views);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +490,9 @@ int main(void)
         cmocka_unit_test(test_batch_step),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_views),
+        cmocka_unit_test(a_single_record_leaves_shared_views_open),
+        cmocka_unit_test(a_single_record_that_is_gone_leaves_no_view),
+        cmocka_unit_test(single_records_are_timed_by_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
