@@ -20,10 +20,11 @@ static struct conf_pos name_pos(const struct opt_strings *names, size_t i)
     return names->places ? names->places[i] : (struct conf_pos){.origin = "chain"};
 }
 
-static const char *format_name(enum xf_format format)
+const char *xf_format_name(enum xf_format format)
 {
-    static const char *const names[] = {[XF_BYTES] = "bytes", [XF_STRING] = "string", [XF_JSON] = "json"};
-    AQ_ASSERT(format <= XF_JSON);
+    static const char *const names[] = {[XF_BYTES] = "bytes", [XF_STRING] = "string", [XF_JSON] = "json",
+                                        [XF_INT32] = "int32", [XF_INT64] = "int64",   [XF_DOUBLE] = "double"};
+    AQ_ASSERT(format <= XF_DOUBLE);
     return names[format];
 }
 
@@ -62,7 +63,7 @@ static void check_format(const struct xf_entry *entry, enum xf_format key, enum 
     conf_diag(
         diags, CONF_ERROR, pos,
         "chain: '%s' (%s) works on fields of the %s, but its format is %s; set format = { %s = \"json\"; }",
-        entry->name, entry->kind->name, part, format_name(format), part);
+        entry->name, entry->kind->name, part, xf_format_name(format), part);
 }
 
 static bool guarded_against_tombstones(const struct xf_entry *entry)

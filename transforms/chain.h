@@ -27,7 +27,11 @@ int xf_library_load(struct conf_node *transforms, struct conf_node *predicates, 
                     struct conf_diags *diags, struct xf_library **ret_library);
 void xf_library_destroy(struct xf_library *library);
 
-enum xf_format { XF_BYTES, XF_STRING, XF_JSON };
+/* How a key or a value lies in its bytes. The last three are those of Kafka's serializers: big-endian, two's complement
+ * and IEEE 754 (streams/serde.h); they exist in streams only, routes have the others. */
+enum xf_format { XF_BYTES, XF_STRING, XF_JSON, XF_INT32, XF_INT64, XF_DOUBLE };
+
+const char *xf_format_name(enum xf_format format);
 
 /* Builds the chain a route names. `names`/`places` come from the route's `chain = [...]`. key/value formats: field
  * steps on a part that is not json are a configuration error at `route_pos`. Complaints go to diags; also the lints

@@ -24,7 +24,7 @@ static struct lua_engine *editing(lua_State *L)
 {
     struct lua_engine *e = lua_engine_of(L);
     if (e->program->form == LUA_EXPRESSION) luaL_error(L, "an expression cannot change the record");
-    if (!e->rec) luaL_error(L, "there is no record at hand while the file itself runs");
+    if (!e->rec) lua_no_record(L);
     return e;
 }
 
@@ -186,9 +186,9 @@ int lua_view_assign(lua_State *L)
 
 static void set_part(lua_State *L, struct lua_engine *e, enum xf_part part)
 {
-    enum json_type type;
-    struct aq_slice bytes = lua_isnil(L, 3) ? AQ_NULL_SLICE : lua_to_json(L, 3, &type);
+    struct aq_slice bytes = lua_encode(L, 3, e->outgoing[part], part == XF_PART_KEY ? "key" : "value");
     xf_step_set_part(e->step, e->rec, part, bytes);
+    e->now[part] = e->outgoing[part];
 }
 
 static void set_bytes(lua_State *L, struct lua_engine *e, enum xf_part part)
@@ -200,6 +200,7 @@ static void set_bytes(lua_State *L, struct lua_engine *e, enum xf_part part)
         bytes = aq_arena_copy(&e->rec->batch->arena, bytes);
     }
     xf_step_set_part(e->step, e->rec, part, bytes);
+    e->now[part] = e->outgoing[part];
 }
 
 static void set_topic(lua_State *L, struct lua_engine *e)

@@ -95,6 +95,7 @@ static int prepare(lua_State *L)
         if (lua_getglobal(L, p->call) != LUA_TFUNCTION)
             return luaL_error(L, "%s: there is no function '%s'", p->name, p->call);
     }
+    e->started = true;
     lua_pushvalue(L, record);
     return 2;
 }
@@ -185,8 +186,15 @@ static struct lua_result result_of(lua_State *L)
 static void begin(struct lua_engine *e, struct xf_step *step, struct aq_record *rec)
 {
     AQ_ASSERT(!e->rec && rec->batch);
+    static const struct xf_formats json = {XF_JSON, XF_JSON, XF_JSON, XF_JSON};
+    const struct xf_formats *f = step->formats ? step->formats : &json;
+    e->now[XF_PART_KEY] = f->in_key;
+    e->now[XF_PART_VALUE] = f->in_value;
+    e->outgoing[XF_PART_KEY] = f->out_key;
+    e->outgoing[XF_PART_VALUE] = f->out_value;
     e->step = step;
     e->rec = rec;
+    e->arena = &rec->batch->arena;
     e->generation++;
     e->written = 0;
     /* What was scanned belongs to the last record; the next may stand at the same addresses. */
@@ -195,6 +203,32 @@ static void begin(struct lua_engine *e, struct xf_step *step, struct aq_record *
     e->next_nested = 0;
     lua_settop(e->L, AT_RECORD);
     limit_instructions(e);
+}
+
+static void end(struct lua_engine *e)
+{
+    e->rec = NULL;
+    e->step = NULL;
+    e->arena = NULL;
+}
+
+/* A part that no script assigned goes out as it came in, which only some pairs of formats allow. */
+static int check_part(const struct lua_engine *e, enum xf_part part, struct aq_slice bytes,
+                      struct aq_err *err)
+{
+    enum xf_format now = e->now[part], out = e->outgoing[part];
+    if (now == out || aq_slice_is_null(bytes) || lua_format_passes(now, out)) return 0;
+    const char *name = part == XF_PART_KEY ? "key" : "value";
+    return aq_fail(err, AQ_E_BAD_RECORD, "%s: %s comes in as %s and goes out as %s: assign %s",
+                   e->program->name, name, xf_format_name(now), xf_format_name(out), name);
+}
+
+/* What a script that edits leaves behind. */
+static int check_parts(const struct lua_engine *e, const struct aq_record *rec, struct aq_err *err)
+{
+    if (e->program->form == LUA_EXPRESSION) return 0;
+    int rc = check_part(e, XF_PART_KEY, rec->key, err);
+    return rc < 0 ? rc : check_part(e, XF_PART_VALUE, rec->value, err);
 }
 
 int lua_engine_run(struct lua_engine *e, struct xf_step *step, struct aq_record *rec,
@@ -208,14 +242,13 @@ int lua_engine_run(struct lua_engine *e, struct xf_step *step, struct aq_record 
     lua_pushvalue(L, AT_FUNCTION);
     if (function) lua_pushvalue(L, AT_RECORD);
     int rc = lua_pcall(L, function, 1, 0);
-    e->rec = NULL;
-    e->step = NULL;
+    end(e);
     if (rc == LUA_OK) {
         *ret_result = result_of(L);
-        return 0;
+        if (check_parts(e, rec, err) == 0) return 0;
     }
     xf_step_set_part(step, rec, XF_PART_KEY, before.key);
     xf_step_set_part(step, rec, XF_PART_VALUE, before.value);
     *rec = before;
-    return fail(e, rc, AQ_E_BAD_RECORD, err);
+    return rc == LUA_OK ? AQ_E_BAD_RECORD : fail(e, rc, AQ_E_BAD_RECORD, err);
 }

@@ -199,7 +199,8 @@ static void put_value(lua_State *L, int index, const struct around *around)
 struct aq_slice lua_to_json(lua_State *L, int index, enum json_type *ret_type)
 {
     struct lua_engine *e = lua_engine_of(L);
-    struct aq_arena *arena = &e->rec->batch->arena;
+    struct aq_arena *arena = e->arena;
+    AQ_DASSERT(arena);
     index = lua_absindex(L, index);
     if (lua_istable(L, index)) {
         e->out_len = 0;

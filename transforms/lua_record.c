@@ -7,7 +7,8 @@
  * own globals stay its own. A name is told by the address of Lua's copy: equal short strings are one string in a state.
  *
  * value and key are nil for Kafka's null, a view or a Lua value when they are JSON, and an error of the script when
- * they are not, for which there are value_bytes and key_bytes. headers[name] is the last header of that name.
+ * they are not, for which there are value_bytes and key_bytes. With another format than JSON (struct xf_formats) they
+ * are strings or numbers (lua_typed.c). headers[name] is the last header of that name.
  *
  * Threads: the engine's.
  */
@@ -30,7 +31,7 @@ static const char *const name_texts[NAME_COUNT] = {
 static struct aq_record *record_of(lua_State *L)
 {
     struct aq_record *rec = lua_engine_of(L)->rec;
-    if (!rec) luaL_error(L, "there is no record at hand while the file itself runs");
+    if (!rec) lua_no_record(L);
     return rec;
 }
 

@@ -48,6 +48,11 @@ struct lua_engine {
     /* The record at hand; NULL between calls. */
     struct xf_step *step;
     struct aq_record *rec;
+    struct aq_arena *arena; /* where the bytes of this call go; NULL between calls */
+    bool started;           /* the file itself has run */
+    /* By enum xf_part: what the part's bytes are now, and what they are when it is assigned. */
+    enum xf_format now[XF_PART_VALUE + 1];
+    enum xf_format outgoing[XF_PART_VALUE + 1];
     uint64_t generation; /* of the record: tells a nested value kept from an earlier one */
     size_t written;      /* bytes given to the record by this call */
     /* Made once. */
@@ -88,6 +93,8 @@ enum lua_name lua_name_at(lua_State *L, int index);
 void lua_view_open(lua_State *L);
 /* The open document of a part, which must be an object. */
 struct doc *lua_root_doc(lua_State *L, enum xf_part part);
+/* Raises the error that this call has no record. */
+void lua_no_record(lua_State *L);
 /* Pushes what `key` or `value` is. */
 void lua_push_part(lua_State *L, enum xf_part part);
 /* Pushes a scanned value; `parent` is the stack index of the view it is in, 0 for none. */
@@ -101,7 +108,17 @@ struct aq_slice lua_view_text(lua_State *L, const struct lua_view *view);
 /* Last field of this name, DOC_NONE when there is none: of a duplicated name the last counts. */
 uint32_t lua_doc_find(const struct doc *doc, struct aq_slice name);
 
-/* lua_json.c: Lua values as JSON text in the batch's arena; anything but nil, which has none. */
+/* lua_typed.c: parts that are no JSON, and values as bytes. Pushes the part by its format, which is not JSON. */
+void lua_push_typed(lua_State *L, enum xf_part part);
+/* The value at an index as bytes of a format, in the call's arena; nil is null. `what` is the subject of the complaint
+ * about a value that the format has no bytes for. */
+struct aq_slice lua_encode(lua_State *L, int index, enum xf_format format, const char *what);
+/* Whether a part that was not assigned may go out as it came in. */
+bool lua_format_passes(enum xf_format in, enum xf_format out);
+/* "a number", "a JSON object", ... for complaints. */
+const char *lua_what(lua_State *L, int index);
+
+/* lua_json.c: Lua values as JSON text in the call's arena; anything but nil, which has none. */
 void lua_json_open(lua_State *L);
 struct aq_slice lua_to_json(lua_State *L, int index, enum json_type *ret_type);
 /* Counts bytes about to be written into the batch; more than memory_limit for one record is an error. */

@@ -121,12 +121,18 @@ static const char *part_name(enum xf_part part)
     return part == XF_PART_KEY ? "key" : "value";
 }
 
+void lua_no_record(lua_State *L)
+{
+    luaL_error(L, "there is no record at hand %s",
+               lua_engine_of(L)->started ? "outside of process()" : "while the file itself runs");
+}
+
 /* As xf_step_view() for the record at hand; a part that is no JSON is an error of the script that asked for it. */
 static enum xf_fields open_part(lua_State *L, enum xf_part part, struct doc **ret_doc,
                                 enum json_type *ret_type)
 {
     struct lua_engine *e = lua_engine_of(L);
-    if (!e->rec) luaL_error(L, "there is no record at hand while the file itself runs");
+    if (!e->rec) lua_no_record(L);
     struct json_error error;
     enum xf_fields fields = xf_step_view(e->step, e->rec, part, ret_doc, ret_type, &error);
     if (fields != XF_BAD) return fields;
@@ -139,7 +145,7 @@ struct doc *lua_root_doc(lua_State *L, enum xf_part part)
 {
     struct doc *doc;
     enum json_type type;
-    if (open_part(L, part, &doc, &type) != XF_OBJECT)
+    if (lua_engine_of(L)->now[part] != XF_JSON || open_part(L, part, &doc, &type) != XF_OBJECT)
         luaL_error(L, "%s is no JSON object in this record", part_name(part));
     return doc;
 }
@@ -149,6 +155,10 @@ void lua_push_part(lua_State *L, enum xf_part part)
     struct lua_engine *e = lua_engine_of(L);
     struct doc *doc;
     enum json_type type;
+    if (e->now[part] != XF_JSON) {
+        lua_push_typed(L, part);
+        return;
+    }
     enum xf_fields fields = open_part(L, part, &doc, &type);
     if (fields == XF_OBJECT) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, e->roots[part]);

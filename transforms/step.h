@@ -10,6 +10,14 @@
 
 struct xf_views;
 
+/* What Lua takes key and value for when a record comes in, and makes of what a script gives them. */
+struct xf_formats {
+    enum xf_format in_key;
+    enum xf_format in_value;
+    enum xf_format out_key;
+    enum xf_format out_value;
+};
+
 struct xf_step {
     const char *name; /* alias in the configuration; what failed records carry */
     const struct xf_kind *kind;
@@ -21,7 +29,8 @@ struct xf_step {
     struct xf_step *predicate; /* NULL: runs for every record */
     struct aq_names *names;
     struct xf_views *views;
-    bool alone; /* records come one at a time: see xf_source_partition() */
+    const struct xf_formats *formats; /* NULL: JSON, whatever the route says; only Lua looks at them */
+    bool alone;                       /* records come one at a time: see xf_source_partition() */
     struct xf_counters counters;
 };
 

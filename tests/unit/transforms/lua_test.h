@@ -46,19 +46,29 @@ static inline void lt_close(struct lt *t)
     aq_names_finish(&t->names);
 }
 
-/* A new record; what lua_engine_run() returned. */
-static inline int lt_run(struct lt *t, const char *key, const char *value)
+static inline void lt_record(struct lt *t, struct aq_slice key, struct aq_slice value)
 {
     aq_batch_release(&t->batch);
     t->rec = aq_batch_add(&t->batch);
-    t->rec->key = aq_slice_str(key);
-    t->rec->value = aq_slice_str(value);
+    t->rec->key = key;
+    t->rec->value = value;
     t->rec->offset = 981;
     t->rec->timestamp = 1582981323456;
     t->rec->time_type = AQ_TIME_CREATE;
+}
+
+/* A new record; what lua_engine_run() returned. */
+static inline int lt_run_slices(struct lt *t, struct aq_slice key, struct aq_slice value)
+{
+    lt_record(t, key, value);
     int rc = lua_engine_run(t->engine, &t->step, t->rec, &t->result, &t->err);
     xf_views_write(&t->views);
     return rc;
+}
+
+static inline int lt_run(struct lt *t, const char *key, const char *value)
+{
+    return lt_run_slices(t, aq_slice_str(key), aq_slice_str(value));
 }
 
 /* An expression on a value: the result as text, or what it fails with. */
