@@ -24,6 +24,8 @@ static struct lua_engine *editing(lua_State *L)
 {
     struct lua_engine *e = lua_engine_of(L);
     if (e->program->form == LUA_EXPRESSION) luaL_error(L, "an expression cannot change the record");
+    if (e->program->form == LUA_PEEK)
+        luaL_error(L, "peek sees a record and does not change it; use map_values");
     if (!e->rec) lua_no_record(L);
     return e;
 }
@@ -205,11 +207,21 @@ static void set_bytes(lua_State *L, struct lua_engine *e, enum xf_part part)
 
 static void set_topic(lua_State *L, struct lua_engine *e)
 {
+    if (e->program->form == LUA_PROCESSOR)
+        luaL_error(L, "a processor does not choose the topic; give the sink a topic_by");
     if (e->program->form != LUA_FUNCTION) luaL_error(L, "the topic can be set by `route` or by a file only");
     struct aq_slice name = string_at(L, 3, "topic");
     const char *fault = topic_name_fault(name);
     if (fault) luaL_error(L, "topic '%s' %s", name.ptr, fault);
     e->rec->topic = aq_names_intern(e->step->names, name);
+}
+
+/* Only a processor's records get a time of their own: a route keeps the source's. */
+static void set_timestamp(lua_State *L, struct lua_engine *e)
+{
+    if (e->program->form != LUA_PROCESSOR) luaL_error(L, "'timestamp' cannot be assigned");
+    e->rec->timestamp = lua_timestamp(L, 3);
+    if (e->rec->time_type == AQ_TIME_NONE) e->rec->time_type = AQ_TIME_CREATE;
 }
 
 int lua_record_assign(lua_State *L)
@@ -227,6 +239,7 @@ int lua_record_assign(lua_State *L)
     case NAME_VALUE_BYTES: set_bytes(L, e, XF_PART_VALUE); break;
     case NAME_KEY_BYTES: set_bytes(L, e, XF_PART_KEY); break;
     case NAME_TOPIC: set_topic(L, e); break;
+    case NAME_TIMESTAMP: set_timestamp(L, e); break;
     default: luaL_error(L, "'%s' cannot be assigned", lua_tostring(L, 2));
     }
     return 0;

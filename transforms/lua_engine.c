@@ -17,7 +17,10 @@
  * before it gives up. What a script writes lives in the batch, outside the state, and is counted against the same
  * number for each record. The limits catch mistakes; whoever writes the configuration is trusted.
  *
- * Invariants: engine->rec is set exactly while a call runs; Lua functions that can raise an error are called only below
+ * Programs whose results become bytes or records run below a C function that encodes them (lua_typed.c, lua_emit.c), in
+ * the same protected call. The records are emitted after it, or by forward() from inside it.
+ *
+ * Invariants: engine->step is set exactly while a call runs, engine->rec while one with a record does; Lua functions that can raise an error are called only below
  * lua_pcall(). Threads: one owner.
  */
 #include "transforms/lua_state.h"
@@ -26,6 +29,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "transforms/views.h"
 
 /* The bottom of the stack. */
 enum { AT_FUNCTION = 1, AT_RECORD = 2 };
@@ -64,7 +68,7 @@ static void limit_instructions(struct lua_engine *e)
 static void compile(lua_State *L, const struct lua_program *p)
 {
     struct aq_slice text = p->text;
-    const char *chunk = lua_pushfstring(L, p->form == LUA_FUNCTION ? "@%s" : "=%s", p->name);
+    const char *chunk = lua_pushfstring(L, lua_is_file(p) ? "@%s" : "=%s", p->name);
     if (p->form == LUA_EXPRESSION) {
         /* A comment at the end must not swallow the bracket. */
         const char *close = memmem(text.ptr, text.len, "--", 2) ? "\n)" : ")";
@@ -75,6 +79,42 @@ static void compile(lua_State *L, const struct lua_program *p)
         text.ptr = lua_tolstring(L, -1, &text.len);
     }
     if (luaL_loadbufferx(L, text.ptr, text.len, chunk, "t") != LUA_OK) lua_error(L);
+}
+
+static const char *const hook_names[HOOK_COUNT] = {"init", "punctuate", "close"};
+static const char *const time_names[] = {"stream_time", "wall_clock"};
+
+/* The other functions of a processor's file, found once. */
+static void find_hooks(lua_State *L, struct lua_engine *e)
+{
+    for (enum lua_hook hook = 0; hook < HOOK_COUNT; hook++) {
+        int type = lua_getglobal(L, hook_names[hook]);
+        if (type == LUA_TFUNCTION) {
+            e->hooks[hook] = luaL_ref(L, LUA_REGISTRYINDEX);
+            continue;
+        }
+        if (type != LUA_TNIL)
+            luaL_error(L, "%s: '%s' is not a function, and the name is taken", e->program->name,
+                       hook_names[hook]);
+        lua_pop(L, 1);
+    }
+    for (int i = 0; i < 2; i++) {
+        lua_pushstring(L, time_names[i]);
+        e->times[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+}
+
+/* Runs a file and pushes the function that is given records. */
+static void run_file(lua_State *L, struct lua_engine *e)
+{
+    const struct lua_program *p = e->program;
+    const char *call = p->form == LUA_PROCESSOR ? "process" : p->call;
+    if (p->form == LUA_PROCESSOR) lua_emit_open(L);
+    limit_instructions(e);
+    lua_call(L, 0, 0);
+    if (p->form == LUA_PROCESSOR) find_hooks(L, e);
+    if (lua_getglobal(L, call) != LUA_TFUNCTION)
+        luaL_error(L, "%s: there is no function '%s'", p->name, call);
 }
 
 /* Runs in protected mode; returns what stays at the bottom of the stack. */
@@ -89,12 +129,7 @@ static int prepare(lua_State *L)
     lua_record_open(L);
     int record = lua_gettop(L);
     compile(L, p);
-    if (p->form == LUA_FUNCTION) {
-        limit_instructions(e);
-        lua_call(L, 0, 0);
-        if (lua_getglobal(L, p->call) != LUA_TFUNCTION)
-            return luaL_error(L, "%s: there is no function '%s'", p->name, p->call);
-    }
+    if (lua_is_file(p)) run_file(L, e);
     e->started = true;
     lua_pushvalue(L, record);
     return 2;
@@ -110,7 +145,12 @@ static int fail(const struct lua_engine *e, int rc, int code, struct aq_err *err
                        name, (long long)e->program->memory_limit);
     if (lua_type(L, -1) != LUA_TSTRING)
         return aq_fail(err, code, "%s: an error without a text (%s)", name, luaL_typename(L, -1));
-    return aq_fail(err, code, "%s", lua_tostring(L, -1));
+    const char *text = lua_tostring(L, -1);
+    /* Lua puts a place before the text while a script runs; its result is nowhere. */
+    if (e->encoding && e->element > 0)
+        return aq_fail(err, code, "%s: element %lld: %s", name, (long long)e->element, text);
+    if (e->encoding) return aq_fail(err, code, "%s: %s", name, text);
+    return aq_fail(err, code, "%s", text);
 }
 
 static int open_state(struct lua_engine *e, struct aq_err *err)
@@ -129,6 +169,7 @@ static struct lua_engine *engine_create(const struct lua_program *program)
     AQ_ASSERT(program->instruction_limit > 0 && program->instruction_limit <= LUA_INSTRUCTIONS_MAX);
     struct lua_engine *e = aq_calloc(1, sizeof(*e));
     e->program = program;
+    for (enum lua_hook hook = 0; hook < HOOK_COUNT; hook++) e->hooks[hook] = LUA_NOREF;
     aq_arena_init(&e->scratch, 256);
     for (size_t i = 0; i < LUA_NESTED_MAX; i++) {
         doc_init(&e->nested[i].doc);
@@ -164,6 +205,7 @@ void lua_engine_stop(struct lua_engine *e)
     }
     aq_arena_finish(&e->scratch);
     free(e->out);
+    free(e->outputs);
     free(e->broken);
     free(e);
 }
@@ -183,20 +225,30 @@ static struct lua_result result_of(lua_State *L)
     return r;
 }
 
-static void begin(struct lua_engine *e, struct xf_step *step, struct aq_record *rec)
+static void set_formats(struct lua_engine *e, const struct xf_step *step)
 {
-    AQ_ASSERT(!e->rec && rec->batch);
     static const struct xf_formats json = {XF_JSON, XF_JSON, XF_JSON, XF_JSON};
     const struct xf_formats *f = step->formats ? step->formats : &json;
     e->now[XF_PART_KEY] = f->in_key;
     e->now[XF_PART_VALUE] = f->in_value;
     e->outgoing[XF_PART_KEY] = f->out_key;
     e->outgoing[XF_PART_VALUE] = f->out_value;
+}
+
+/* rec is NULL in calls that have none. */
+static void begin(struct lua_engine *e, struct xf_step *step, struct aq_record *rec, struct aq_arena *arena)
+{
+    AQ_ASSERT(!e->step && step->views);
+    set_formats(e, step);
     e->step = step;
     e->rec = rec;
-    e->arena = &rec->batch->arena;
+    e->arena = arena;
     e->generation++;
     e->written = 0;
+    e->encoding = false;
+    e->element = 0;
+    e->n_outputs = 0;
+    e->emit_rc = 0;
     /* What was scanned belongs to the last record; the next may stand at the same addresses. */
     unsigned used = e->next_nested < LUA_NESTED_MAX ? e->next_nested : LUA_NESTED_MAX;
     for (unsigned i = 0; i < used; i++) e->nested[i].text = AQ_NULL_SLICE;
@@ -210,6 +262,16 @@ static void end(struct lua_engine *e)
     e->rec = NULL;
     e->step = NULL;
     e->arena = NULL;
+    e->emit = NULL;
+    e->emit_err = NULL;
+}
+
+/* The record as it was before the call. */
+static void take_back(struct xf_step *step, struct aq_record *rec, const struct aq_record *before)
+{
+    xf_step_set_part(step, rec, XF_PART_KEY, before->key);
+    xf_step_set_part(step, rec, XF_PART_VALUE, before->value);
+    *rec = *before;
 }
 
 /* A part that no script assigned goes out as it came in, which only some pairs of formats allow. */
@@ -226,7 +288,7 @@ static int check_part(const struct lua_engine *e, enum xf_part part, struct aq_s
 /* What a script that edits leaves behind. */
 static int check_parts(const struct lua_engine *e, const struct aq_record *rec, struct aq_err *err)
 {
-    if (e->program->form == LUA_EXPRESSION) return 0;
+    if (e->program->form != LUA_STATEMENTS && e->program->form != LUA_FUNCTION) return 0;
     int rc = check_part(e, XF_PART_KEY, rec->key, err);
     return rc < 0 ? rc : check_part(e, XF_PART_VALUE, rec->value, err);
 }
@@ -234,10 +296,11 @@ static int check_parts(const struct lua_engine *e, const struct aq_record *rec, 
 int lua_engine_run(struct lua_engine *e, struct xf_step *step, struct aq_record *rec,
                    struct lua_result *ret_result, struct aq_err *err)
 {
+    AQ_ASSERT(e->program->form != LUA_PROCESSOR);
     if (e->broken) return aq_fail(err, AQ_E_BAD_RECORD, "%s", e->broken);
     struct aq_record before = *rec;
     lua_State *L = e->L;
-    begin(e, step, rec);
+    begin(e, step, rec, &rec->batch->arena);
     bool function = e->program->form == LUA_FUNCTION;
     lua_pushvalue(L, AT_FUNCTION);
     if (function) lua_pushvalue(L, AT_RECORD);
@@ -247,8 +310,149 @@ int lua_engine_run(struct lua_engine *e, struct xf_step *step, struct aq_record 
         *ret_result = result_of(L);
         if (check_parts(e, rec, err) == 0) return 0;
     }
-    xf_step_set_part(step, rec, XF_PART_KEY, before.key);
-    xf_step_set_part(step, rec, XF_PART_VALUE, before.value);
-    *rec = before;
+    take_back(step, rec, &before);
     return rc == LUA_OK ? AQ_E_BAD_RECORD : fail(e, rc, AQ_E_BAD_RECORD, err);
+}
+
+/* ---- results as bytes ------------------------------------------------------------------------------------------- */
+
+/* (the compiled expression); runs in protected mode, as does the next. */
+static int evaluate(lua_State *L)
+{
+    struct lua_engine *e = lua_engine_of(L);
+    lua_call(L, 0, 1);
+    e->encoding = true;
+    e->result = lua_encode(L, 1, e->result_format, "the result");
+    return 0;
+}
+
+static int evaluate_values(lua_State *L)
+{
+    lua_call(L, 0, 1);
+    lua_engine_of(L)->encoding = true;
+    lua_collect(L, LUA_VALUES);
+    return 0;
+}
+
+static int evaluate_records(lua_State *L)
+{
+    lua_call(L, 0, 1);
+    lua_engine_of(L)->encoding = true;
+    lua_collect(L, LUA_RECORDS);
+    return 0;
+}
+
+static int run_expression(struct lua_engine *e, struct xf_step *step, struct aq_record *rec,
+                          struct aq_arena *arena, lua_CFunction how, struct aq_err *err)
+{
+    AQ_ASSERT(e->program->form == LUA_EXPRESSION && rec->batch && arena);
+    if (e->broken) return aq_fail(err, AQ_E_BAD_RECORD, "%s", e->broken);
+    begin(e, step, rec, arena);
+    lua_pushcfunction(e->L, how);
+    lua_pushvalue(e->L, AT_FUNCTION);
+    int rc = lua_pcall(e->L, 1, 0, 0);
+    end(e);
+    return rc == LUA_OK ? 0 : fail(e, rc, AQ_E_BAD_RECORD, err);
+}
+
+int lua_engine_eval(struct lua_engine *e, struct xf_step *step, struct aq_record *rec, enum xf_format out,
+                    struct aq_arena *arena, struct aq_slice *ret, struct aq_err *err)
+{
+    e->result_format = out;
+    int rc = run_expression(e, step, rec, arena, evaluate, err);
+    if (rc == 0) *ret = e->result;
+    return rc;
+}
+
+int lua_engine_each(struct lua_engine *e, struct xf_step *step, struct aq_record *rec,
+                    const struct lua_emit *emit, struct aq_err *err)
+{
+    AQ_ASSERT(emit->call && emit->arena);
+    int rc = run_expression(e, step, rec, emit->arena,
+                            emit->shape == LUA_RECORDS ? evaluate_records : evaluate_values, err);
+    if (rc < 0) return rc;
+    xf_views_write(step->views);
+    for (size_t i = 0; i < e->n_outputs; i++) {
+        rc = emit->call(emit->user, &e->outputs[i], err);
+        xf_views_close(step->views);
+        if (rc < 0) return rc;
+    }
+    return 0;
+}
+
+/* ---- processors ------------------------------------------------------------------------------------------------- */
+
+bool lua_engine_has(const struct lua_engine *e, const char *function)
+{
+    AQ_ASSERT(e->program->form == LUA_PROCESSOR);
+    if (e->broken) return false;
+    for (enum lua_hook hook = 0; hook < HOOK_COUNT; hook++) {
+        if (strcmp(hook_names[hook], function) == 0) return e->hooks[hook] != LUA_NOREF;
+    }
+    return strcmp(function, "process") == 0;
+}
+
+/* Calls what stands on the stack with its arguments. */
+static int call_processor(struct lua_engine *e, int args, const struct lua_emit *emit, struct aq_err *err)
+{
+    e->emit = emit;
+    e->emit_err = err;
+    int rc = lua_pcall(e->L, args, 0, 0), emit_rc = e->emit_rc;
+    end(e);
+    if (emit_rc < 0) return emit_rc;
+    return rc == LUA_OK ? 0 : fail(e, rc, AQ_E_BAD_RECORD, err);
+}
+
+int lua_engine_call_process(struct lua_engine *e, struct xf_step *step, struct aq_record *rec,
+                            const struct lua_emit *emit, struct aq_err *err)
+{
+    AQ_ASSERT(e->program->form == LUA_PROCESSOR && emit->call && emit->arena && rec->batch);
+    if (e->broken) return aq_fail(err, AQ_E_BAD_RECORD, "%s", e->broken);
+    struct aq_record before = *rec;
+    begin(e, step, rec, emit->arena);
+    lua_pushvalue(e->L, AT_FUNCTION);
+    lua_pushvalue(e->L, AT_RECORD);
+    int rc = call_processor(e, 1, emit, err);
+    if (rc < 0) take_back(step, rec, &before);
+    return rc;
+}
+
+/* Pushes the hook's function; false when the file has none. */
+static bool begin_hook(struct lua_engine *e, struct xf_step *step, enum lua_hook hook, struct aq_arena *arena)
+{
+    AQ_ASSERT(e->program->form == LUA_PROCESSOR);
+    if (e->hooks[hook] == LUA_NOREF) return false;
+    begin(e, step, NULL, arena);
+    lua_rawgeti(e->L, LUA_REGISTRYINDEX, e->hooks[hook]);
+    return true;
+}
+
+int lua_engine_call_punctuate(struct lua_engine *e, struct xf_step *step, int64_t now_ms, const char *type,
+                              const struct lua_emit *emit, struct aq_err *err)
+{
+    AQ_ASSERT(emit->call && emit->arena);
+    if (e->broken) return aq_fail(err, AQ_E_BAD_RECORD, "%s", e->broken);
+    if (!begin_hook(e, step, HOOK_PUNCTUATE, emit->arena)) return 0;
+    bool wall_clock = strcmp(type, time_names[1]) == 0;
+    AQ_ASSERT(wall_clock || strcmp(type, time_names[0]) == 0);
+    lua_pushinteger(e->L, now_ms);
+    lua_rawgeti(e->L, LUA_REGISTRYINDEX, e->times[wall_clock]);
+    return call_processor(e, 2, emit, err);
+}
+
+static int call_plain(struct lua_engine *e, struct xf_step *step, enum lua_hook hook, struct aq_err *err)
+{
+    if (e->broken) return aq_fail(err, AQ_E_BAD_RECORD, "%s", e->broken);
+    if (!begin_hook(e, step, hook, NULL)) return 0;
+    return call_processor(e, 0, NULL, err);
+}
+
+int lua_engine_call_init(struct lua_engine *e, struct xf_step *step, struct aq_err *err)
+{
+    return call_plain(e, step, HOOK_INIT, err);
+}
+
+int lua_engine_call_close(struct lua_engine *e, struct xf_step *step, struct aq_err *err)
+{
+    return call_plain(e, step, HOOK_CLOSE, err);
 }

@@ -167,7 +167,7 @@ void lua_record_open(lua_State *L)
     push_metatable(L, headers_methods);
     lua_setmetatable(L, -2);
     e->headers = luaL_ref(L, LUA_REGISTRYINDEX);
-    if (e->program->form != LUA_FUNCTION) {
+    if (!lua_is_file(e->program)) {
         lua_pushglobaltable(L);
         push_metatable(L, record_methods);
         lua_setmetatable(L, -2);
@@ -176,4 +176,6 @@ void lua_record_open(lua_State *L)
     lua_newuserdatauv(L, 0, 0);
     push_metatable(L, record_methods);
     lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    e->record = luaL_ref(L, LUA_REGISTRYINDEX);
 }

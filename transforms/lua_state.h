@@ -30,6 +30,9 @@ enum lua_name {
     NAME_COUNT,
 };
 
+/* Functions that a processor's file may have besides process(). */
+enum lua_hook { HOOK_INIT, HOOK_PUNCTUATE, HOOK_CLOSE, HOOK_COUNT };
+
 /* An object or array a script looked into; found again by where its text starts. */
 struct lua_nested {
     struct aq_slice text; /* null: free */
@@ -53,12 +56,26 @@ struct lua_engine {
     /* By enum xf_part: what the part's bytes are now, and what they are when it is assigned. */
     enum xf_format now[XF_PART_VALUE + 1];
     enum xf_format outgoing[XF_PART_VALUE + 1];
+    /* What this call makes. */
+    bool encoding;       /* the program has returned, its result is being looked at */
+    lua_Integer element; /* which one of it; 0: the whole */
+    enum xf_format result_format;
+    struct aq_slice result;
+    const struct lua_emit *emit; /* NULL: forward() is an error */
+    struct aq_err *emit_err;
+    int emit_rc;                /* what emit->call() failed with */
+    struct lua_output *outputs; /* of lua_engine_each(); kept from call to call */
+    size_t n_outputs;
+    size_t cap_outputs;
     uint64_t generation; /* of the record: tells a nested value kept from an earlier one */
     size_t written;      /* bytes given to the record by this call */
     /* Made once. */
     const char *names[NAME_COUNT]; /* Lua's own copies, so that equal names have equal addresses */
     int roots[XF_PART_VALUE + 1];  /* registry: what `key` and `value` stand for when they are objects */
     int headers;                   /* registry */
+    int record;                    /* registry: the object that stands for the record */
+    int hooks[HOOK_COUNT];         /* registry; LUA_NOREF: the file has no such function */
+    int times[2];                  /* registry: "stream_time", "wall_clock" */
     struct lua_nested nested[LUA_NESTED_MAX];
     unsigned next_nested;
     struct aq_arena scratch; /* short-lived text; reset by whoever uses it */
@@ -75,6 +92,12 @@ struct lua_view {
     uint8_t type; /* JS_OBJECT or JS_ARRAY */
     bool root;    /* the document of `part`, of whatever record is at hand */
 };
+
+/* Whether the record is an object that a function is given, and not the program's global names. */
+static inline bool lua_is_file(const struct lua_program *program)
+{
+    return program->form == LUA_FUNCTION || program->form == LUA_PROCESSOR;
+}
 
 static inline struct lua_engine *lua_engine_of(lua_State *L)
 {
@@ -117,6 +140,16 @@ struct aq_slice lua_encode(lua_State *L, int index, enum xf_format format, const
 bool lua_format_passes(enum xf_format in, enum xf_format out);
 /* "a number", "a JSON object", ... for complaints. */
 const char *lua_what(lua_State *L, int index);
+
+/* As lua_encode(), for a value whose text in a document is known: copied when the format is JSON. */
+struct aq_slice lua_encode_from(lua_State *L, int index, struct aq_slice text, enum xf_format format,
+                                const char *what);
+
+/* lua_emit.c: forward(); the array on top of the stack, into engine->outputs. */
+void lua_emit_open(lua_State *L);
+void lua_collect(lua_State *L, enum lua_shape shape);
+/* The value at an index as a time of a record. */
+int64_t lua_timestamp(lua_State *L, int index);
 
 /* lua_json.c: Lua values as JSON text in the call's arena; anything but nil, which has none. */
 void lua_json_open(lua_State *L);

@@ -151,3 +151,11 @@ struct aq_slice lua_encode(lua_State *L, int index, enum xf_format format, const
     default: return encode_string(L, index, format, what);
     }
 }
+
+struct aq_slice lua_encode_from(lua_State *L, int index, struct aq_slice text, enum xf_format format,
+                                const char *what)
+{
+    if (format != XF_JSON || aq_slice_is_null(text)) return lua_encode(L, index, format, what);
+    lua_charge(L, text.len + 1);
+    return aq_arena_copy(lua_engine_of(L)->arena, text);
+}
