@@ -70,6 +70,11 @@ struct xf_views;
 struct xf_run *xf_run_create_with(const struct xf_chain *chain, struct aq_names *names,
                                   struct xf_views *views);
 
+/* What key and value are for the run's Lua steps; borrowed, must outlive the run. A chain does not change formats, so those
+ * going out are those coming in. Without this call both are JSON. */
+struct xf_formats;
+void xf_run_set_formats(struct xf_run *run, const struct xf_formats *formats);
+
 /* Runs all steps over one record, which may lie anywhere: rec->batch gives the arena, and rec->partition the source
  * partition, which must be known. Afterwards the record is live, AQ_REC_DROPPED or AQ_REC_FAILED. A live one may have open
  * views: whoever looks at key or value, copies the record or ends its life calls xf_views_write() first, because a

@@ -124,6 +124,12 @@ struct xf_run *xf_run_create_with(const struct xf_chain *chain, struct aq_names 
     return run;
 }
 
+void xf_run_set_formats(struct xf_run *run, const struct xf_formats *formats)
+{
+    AQ_ASSERT(formats->in_key == formats->out_key && formats->in_value == formats->out_value);
+    for (size_t i = 0; i < run->n; i++) run->steps[i].formats = run->predicates[i].formats = formats;
+}
+
 void xf_run_destroy(struct xf_run *run)
 {
     if (!run) return;

@@ -451,6 +451,30 @@ static void a_single_record_that_is_gone_leaves_no_view(void **state)
     xf_views_finish(&views);
 }
 
+static void lua_steps_of_a_run_read_the_formats_it_is_given(void **state)
+{
+    (void)state;
+    static const char conf[] =
+        "predicates = { small = { type = \"Where\"; expression = \"key < 5\"; }; };"
+        "transforms = { big = { type = \"Filter\"; predicate = \"small\"; };"
+        "               mark = { type = \"Lua\"; map = \"value = value .. key\"; }; };";
+    static const struct xf_formats formats = {XF_INT32, XF_STRING, XF_INT32, XF_STRING};
+    struct xt t;
+    xt_open(&t, conf, "big mark", XF_SAFE);
+    xf_run_destroy(t.run);
+    t.run = xf_run_create_with(t.chain, &t.names, NULL);
+    xf_run_set_formats(t.run, &formats);
+    struct aq_record low = alone(&t, NULL, "v"), high = alone(&t, NULL, "v");
+    low.key = AQ_LIT("\0\0\0\4");
+    high.key = AQ_LIT("\0\0\0\6");
+    xf_run_record(t.run, &low);
+    xf_run_record(t.run, &high);
+    assert_int_equal(low.flags, AQ_REC_DROPPED);
+    assert_int_equal(high.flags, 0);
+    xt_expect(high.value, "v6");
+    xt_close(&t);
+}
+
 static void single_records_are_timed_by_samples(void **state)
 {
     (void)state;
@@ -492,6 +516,7 @@ int main(void)
         cmocka_unit_test(test_views),
         cmocka_unit_test(a_single_record_leaves_shared_views_open),
         cmocka_unit_test(a_single_record_that_is_gone_leaves_no_view),
+        cmocka_unit_test(lua_steps_of_a_run_read_the_formats_it_is_given),
         cmocka_unit_test(single_records_are_timed_by_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
