@@ -225,30 +225,35 @@ static struct lua_result result_of(lua_State *L)
     return r;
 }
 
-static void set_formats(struct lua_engine *e, const struct xf_step *step)
+static const struct xf_formats json_formats = {XF_JSON, XF_JSON, XF_JSON, XF_JSON};
+
+__attribute__((noinline)) static void set_formats(struct lua_engine *e, const struct xf_formats *f)
 {
-    static const struct xf_formats json = {XF_JSON, XF_JSON, XF_JSON, XF_JSON};
-    const struct xf_formats *f = step->formats ? step->formats : &json;
+    e->formats = f;
     e->now[XF_PART_KEY] = f->in_key;
     e->now[XF_PART_VALUE] = f->in_value;
     e->outgoing[XF_PART_KEY] = f->out_key;
     e->outgoing[XF_PART_VALUE] = f->out_value;
 }
 
+/* Only a step with formats of its own ever needs to set them again: JSON stays JSON. */
+static inline void take_formats(struct lua_engine *e, const struct xf_step *step)
+{
+    const struct xf_formats *f = step->formats ? step->formats : &json_formats;
+    if (f != &json_formats || f != e->formats) set_formats(e, f);
+}
+
 /* rec is NULL in calls that have none. */
-static void begin(struct lua_engine *e, struct xf_step *step, struct aq_record *rec, struct aq_arena *arena)
+static inline void begin(struct lua_engine *e, struct xf_step *step, struct aq_record *rec,
+                         struct aq_arena *arena)
 {
     AQ_ASSERT(!e->step && step->views);
-    set_formats(e, step);
+    take_formats(e, step);
     e->step = step;
     e->rec = rec;
     e->arena = arena;
     e->generation++;
     e->written = 0;
-    e->encoding = false;
-    e->element = 0;
-    e->n_outputs = 0;
-    e->emit_rc = 0;
     /* What was scanned belongs to the last record; the next may stand at the same addresses. */
     unsigned used = e->next_nested < LUA_NESTED_MAX ? e->next_nested : LUA_NESTED_MAX;
     for (unsigned i = 0; i < used; i++) e->nested[i].text = AQ_NULL_SLICE;
@@ -257,13 +262,11 @@ static void begin(struct lua_engine *e, struct xf_step *step, struct aq_record *
     limit_instructions(e);
 }
 
-static void end(struct lua_engine *e)
+static inline void end(struct lua_engine *e)
 {
     e->rec = NULL;
     e->step = NULL;
     e->arena = NULL;
-    e->emit = NULL;
-    e->emit_err = NULL;
 }
 
 /* The record as it was before the call. */
@@ -308,7 +311,7 @@ int lua_engine_run(struct lua_engine *e, struct xf_step *step, struct aq_record 
     end(e);
     if (rc == LUA_OK) {
         *ret_result = result_of(L);
-        if (check_parts(e, rec, err) == 0) return 0;
+        if (e->formats == &json_formats || check_parts(e, rec, err) == 0) return 0;
     }
     take_back(step, rec, &before);
     return rc == LUA_OK ? AQ_E_BAD_RECORD : fail(e, rc, AQ_E_BAD_RECORD, err);
@@ -348,11 +351,15 @@ static int run_expression(struct lua_engine *e, struct xf_step *step, struct aq_
     AQ_ASSERT(e->program->form == LUA_EXPRESSION && rec->batch && arena);
     if (e->broken) return aq_fail(err, AQ_E_BAD_RECORD, "%s", e->broken);
     begin(e, step, rec, arena);
+    e->n_outputs = 0;
     lua_pushcfunction(e->L, how);
     lua_pushvalue(e->L, AT_FUNCTION);
     int rc = lua_pcall(e->L, 1, 0, 0);
     end(e);
-    return rc == LUA_OK ? 0 : fail(e, rc, AQ_E_BAD_RECORD, err);
+    if (rc != LUA_OK) rc = fail(e, rc, AQ_E_BAD_RECORD, err);
+    e->encoding = false;
+    e->element = 0;
+    return rc;
 }
 
 int lua_engine_eval(struct lua_engine *e, struct xf_step *step, struct aq_record *rec, enum xf_format out,
@@ -397,9 +404,12 @@ static int call_processor(struct lua_engine *e, int args, const struct lua_emit 
 {
     e->emit = emit;
     e->emit_err = err;
-    int rc = lua_pcall(e->L, args, 0, 0), emit_rc = e->emit_rc;
+    e->emit_rc = 0;
+    int rc = lua_pcall(e->L, args, 0, 0);
     end(e);
-    if (emit_rc < 0) return emit_rc;
+    e->emit = NULL;
+    e->emit_err = NULL;
+    if (e->emit_rc < 0) return e->emit_rc;
     return rc == LUA_OK ? 0 : fail(e, rc, AQ_E_BAD_RECORD, err);
 }
 

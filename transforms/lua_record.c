@@ -67,6 +67,14 @@ static void push_topic(lua_State *L, const struct aq_record *rec)
     push_slice(L, rec->topic ? aq_slice_of(rec->topic->text, rec->topic->len) : AQ_NULL_SLICE);
 }
 
+static inline void push_part(lua_State *L, const struct lua_engine *e, enum xf_part part)
+{
+    if (__builtin_expect(e->now[part] == XF_JSON, 1))
+        lua_push_part(L, part);
+    else
+        lua_push_typed(L, part);
+}
+
 /* (globals or record object, name) */
 static int record_index(lua_State *L)
 {
@@ -75,8 +83,8 @@ static int record_index(lua_State *L)
     if (name == NAME_COUNT) return 0;
     struct aq_record *rec = record_of(L);
     switch (name) {
-    case NAME_VALUE: lua_push_part(L, XF_PART_VALUE); break;
-    case NAME_KEY: lua_push_part(L, XF_PART_KEY); break;
+    case NAME_VALUE: push_part(L, e, XF_PART_VALUE); break;
+    case NAME_KEY: push_part(L, e, XF_PART_KEY); break;
     case NAME_TOPIC: push_topic(L, rec); break;
     case NAME_PARTITION: lua_pushinteger(L, xf_source_partition(e->step, rec)); break;
     case NAME_OFFSET: lua_pushinteger(L, rec->offset); break;

@@ -53,6 +53,7 @@ struct lua_engine {
     struct aq_record *rec;
     struct aq_arena *arena; /* where the bytes of this call go; NULL between calls */
     bool started;           /* the file itself has run */
+    const struct xf_formats *formats;
     /* By enum xf_part: what the part's bytes are now, and what they are when it is assigned. */
     enum xf_format now[XF_PART_VALUE + 1];
     enum xf_format outgoing[XF_PART_VALUE + 1];
@@ -118,7 +119,7 @@ void lua_view_open(lua_State *L);
 struct doc *lua_root_doc(lua_State *L, enum xf_part part);
 /* Raises the error that this call has no record. */
 void lua_no_record(lua_State *L);
-/* Pushes what `key` or `value` is. */
+/* Pushes what `key` or `value` is, its format being JSON. */
 void lua_push_part(lua_State *L, enum xf_part part);
 /* Pushes a scanned value; `parent` is the stack index of the view it is in, 0 for none. */
 void lua_push_json(lua_State *L, int parent, enum xf_part part, enum json_type type, struct aq_slice text);

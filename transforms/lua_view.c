@@ -145,7 +145,8 @@ struct doc *lua_root_doc(lua_State *L, enum xf_part part)
 {
     struct doc *doc;
     enum json_type type;
-    if (lua_engine_of(L)->now[part] != XF_JSON || open_part(L, part, &doc, &type) != XF_OBJECT)
+    bool json = lua_engine_of(L)->now[part] == XF_JSON;
+    if (__builtin_expect(!json, 0) || open_part(L, part, &doc, &type) != XF_OBJECT)
         luaL_error(L, "%s is no JSON object in this record", part_name(part));
     return doc;
 }
@@ -155,10 +156,7 @@ void lua_push_part(lua_State *L, enum xf_part part)
     struct lua_engine *e = lua_engine_of(L);
     struct doc *doc;
     enum json_type type;
-    if (e->now[part] != XF_JSON) {
-        lua_push_typed(L, part);
-        return;
-    }
+    AQ_DASSERT(e->now[part] == XF_JSON);
     enum xf_fields fields = open_part(L, part, &doc, &type);
     if (fields == XF_OBJECT) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, e->roots[part]);
