@@ -143,7 +143,7 @@ static enum xf_fields open_part(lua_State *L, enum xf_part part, struct doc **re
 
 struct doc *lua_root_doc(lua_State *L, enum xf_part part)
 {
-    struct doc *doc;
+    struct doc *doc = NULL;
     enum json_type type;
     bool json = lua_engine_of(L)->now[part] == XF_JSON;
     if (__builtin_expect(!json, 0) || open_part(L, part, &doc, &type) != XF_OBJECT)
