@@ -30,6 +30,13 @@ static struct lua_engine *editing(lua_State *L)
     return e;
 }
 
+/* A step that promised to leave the key alone. */
+static void check_key(lua_State *L, const struct lua_engine *e, enum xf_part part)
+{
+    if (part == XF_PART_KEY && e->program->keep_key)
+        luaL_error(L, "map_values does not change the key; use map or select_key");
+}
+
 /* The string at an index; `what` is needed as one. */
 static struct aq_slice string_at(lua_State *L, int index, const char *what)
 {
@@ -174,6 +181,7 @@ int lua_view_assign(lua_State *L)
 {
     struct lua_engine *e = editing(L);
     struct lua_view *view = lua_touserdata(L, 1);
+    check_key(L, e, view->part);
     if (view->root) {
         set_field(L, e, lua_root_doc(L, view->part));
         return 0;
@@ -188,6 +196,7 @@ int lua_view_assign(lua_State *L)
 
 static void set_part(lua_State *L, struct lua_engine *e, enum xf_part part)
 {
+    check_key(L, e, part);
     struct aq_slice bytes = lua_encode(L, 3, e->outgoing[part], part == XF_PART_KEY ? "key" : "value");
     xf_step_set_part(e->step, e->rec, part, bytes);
     e->now[part] = e->outgoing[part];
@@ -195,6 +204,7 @@ static void set_part(lua_State *L, struct lua_engine *e, enum xf_part part)
 
 static void set_bytes(lua_State *L, struct lua_engine *e, enum xf_part part)
 {
+    check_key(L, e, part);
     struct aq_slice bytes = AQ_NULL_SLICE;
     if (!lua_isnil(L, 3)) {
         bytes = string_at(L, 3, "bytes");

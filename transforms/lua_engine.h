@@ -37,6 +37,7 @@ struct lua_program {
     const char *name; /* in messages: the option's name or the file's */
     struct aq_slice text;
     const char *call;          /* LUA_FUNCTION: name of a global function of the file */
+    bool keep_key;             /* an edit of the key is an error: records stay in their partition */
     int64_t instruction_limit; /* per record, LUA_INSTRUCTIONS_MIN.._MAX */
     int64_t
         memory_limit; /* bytes, LUA_MEMORY_MIN.._MAX; once for the state and once for what a record gets */

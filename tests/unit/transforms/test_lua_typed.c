@@ -200,6 +200,26 @@ static void key_and_value_have_formats_of_their_own(void **state)
     lt_close(&t);
 }
 
+static void a_key_that_must_stay_is_not_edited(void **state)
+{
+    (void)state;
+    static const char *const edits[] = {"key = 1", "key_bytes = 'x'", "key.id = 2", "key.o.x = 2"};
+    struct lt t;
+    for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+        lt_open(&t, LUA_STATEMENTS, edits[i]);
+        t.program.keep_key = true;
+        assert_int_equal(lt_run(&t, "{\"o\":{}}", "{}"), AQ_E_BAD_RECORD);
+        assert_string_equal(t.err.text, "where:1: map_values does not change the key; use map or select_key");
+        xt_expect(t.rec->key, "{\"o\":{}}");
+        lt_close(&t);
+    }
+    lt_open(&t, LUA_STATEMENTS, "value.id = key.id");
+    t.program.keep_key = true;
+    assert_int_equal(lt_run(&t, "{\"id\":1}", "{}"), 0);
+    xt_expect(t.rec->value, "{\"id\":1}");
+    lt_close(&t);
+}
+
 static void a_condition_reads_typed_parts_and_minds_no_outgoing_format(void **state)
 {
     (void)state;
@@ -236,6 +256,7 @@ int main(void)
         cmocka_unit_test(after_an_assignment_the_outgoing_format_is_read),
         cmocka_unit_test(a_part_nobody_assigned_must_fit_what_goes_out),
         cmocka_unit_test(key_and_value_have_formats_of_their_own),
+        cmocka_unit_test(a_key_that_must_stay_is_not_edited),
         cmocka_unit_test(a_condition_reads_typed_parts_and_minds_no_outgoing_format),
         cmocka_unit_test(a_record_alone_carries_its_own_partition),
     };
