@@ -38,6 +38,10 @@ void kc_sim_cluster(struct kc_sim *sim, const char *name, struct kc_cluster *ret
 /* How long a record that was sent takes to reach its log; 0: it is there at the producer's next drain. */
 void kc_sim_set_latency(struct kc_sim *sim, int64_t us);
 
+/* True: records reach the logs in the order one producer sent them, over all partitions, which Kafka does not promise; for
+ * drivers that show what was written. False at first: only within each partition. */
+void kc_sim_keep_order(struct kc_sim *sim, bool keep);
+
 /* Moves the clock, and lets happen what is due by then. Members that do not poll meanwhile may lose their session. */
 void kc_sim_advance(struct kc_sim *sim, int64_t us);
 

@@ -33,7 +33,9 @@ int sim_producer_open(const struct kc_cluster *cluster, const struct kc_producer
     producer->max_bytes = (uint64_t)conf->queue_bytes;
     producer->max_records = producer->max_bytes / RECORD_COST;
     if (producer->max_records < FEWEST_RECORDS) producer->max_records = FEWEST_RECORDS;
-    producer->request_records = conf->batch_records > 0 ? (size_t)conf->batch_records : REQUEST_RECORDS;
+    producer->request_records = conf->batch_records > 0 && conf->batch_records < REQUEST_RECORDS
+                                    ? (size_t)conf->batch_records
+                                    : REQUEST_RECORDS;
     producer->seen = (struct kc_seen_versions){.txn_offset_commit = -1, .offset_fetch = -1};
     producer->producer_id = -1;
     producer->state = KC_TXN_NONE;

@@ -2,9 +2,9 @@
  *
  * Handing records over, their way into the logs, and the delivery reports that come back for them.
  *
- * Ordinary pass: send notes the record and when it is due; bytes stay where they are. Arriving takes the records of one
- * partition that follow each other as one request, which the cluster takes as a whole: each is copied into the log, as a
- * part of the transaction if there is one.
+ * Ordinary pass: send notes the record and when it is due; bytes stay where they are. Arriving picks a partition and takes
+ * its next records as one request, which the cluster takes as a whole: each is copied into the log, as a part of the
+ * transaction if there is one. So the order within a partition is that of sending, and that of partitions is not.
  * Failing pass: a request with a record that is too large, or dated too far ahead, is refused as a whole and the first of
  * its records is named, as librdkafka does: the owner finds the culprit by sending the suspects one by one. In a
  * transaction the failure also throws away everything behind it. A producer that was fenced writes nothing any more.
@@ -16,6 +16,9 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "kafka/sim/client.h"
+
+/* Within so many records those of one partition overtake the others, as they do in a client's queues. */
+#define WINDOW 256
 
 /* ---- sending -------------------------------------------------------------------------------------------------------- */
 
@@ -247,14 +250,37 @@ static void fail_rest(struct kc_producer *producer)
     }
 }
 
+/* Moves the records of one partition, which the seed picks, to the front of the window, in their order, at most `most`.
+ * Returns how many. */
+static size_t gather(struct kc_producer *producer, struct sim_sent *list, size_t window, size_t most)
+{
+    struct kc_sim *sim = producer->cluster->sim;
+    size_t n = 1;
+    while (n < window && same_partition(list, &list[n])) n++;
+    if (n == window || sim->keep_order) return n < most ? n : most;
+    struct sim_sent pick = list[sim_random_below(sim, window)];
+    struct sim_sent others[WINDOW];
+    size_t kept = 0;
+    n = 0;
+    for (size_t i = 0; i < window; i++) {
+        if (n < most && same_partition(&pick, &list[i])) {
+            list[n++] = list[i];
+        } else {
+            others[kept++] = list[i];
+        }
+    }
+    memcpy(list + n, others, kept * sizeof(*list));
+    return n;
+}
+
 void sim_producer_arrive(struct kc_producer *producer, int64_t until_us)
 {
     while (producer->arrived < producer->count && producer->sent[producer->arrived].due_us <= until_us) {
         struct sim_sent *list = &producer->sent[producer->arrived];
         size_t most = producer->count - producer->arrived;
-        if (most > producer->request_records) most = producer->request_records;
-        size_t n = 1;
-        while (n < most && list[n].due_us <= until_us && same_partition(list, &list[n])) n++;
+        size_t window = 1;
+        while (window < most && window < WINDOW && list[window].due_us <= until_us) window++;
+        size_t n = gather(producer, list, window, producer->request_records);
         int code = judge_request(producer, list, n);
         if (code == 0) write_request(producer, list, n);
         for (size_t i = 0; i < n; i++) list[i].code = code;

@@ -76,6 +76,11 @@ void kc_sim_set_latency(struct kc_sim *sim, int64_t us)
     sim->latency_us = us;
 }
 
+void kc_sim_keep_order(struct kc_sim *sim, bool keep)
+{
+    sim->keep_order = keep;
+}
+
 void kc_sim_cluster(struct kc_sim *sim, const char *name, struct kc_cluster *ret)
 {
     AQ_ASSERT(name);

@@ -120,6 +120,7 @@ struct kc_sim {
     uint64_t rng;
     uint64_t seq;
     int64_t latency_us;
+    bool keep_order;
     int64_t due_us; /* nothing happens by itself before; may be too early */
     size_t handles;
 };

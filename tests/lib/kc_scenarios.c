@@ -1,0 +1,745 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Scenarios for every implementation of struct kc_ops. A scene has one cluster, one admin handle and a text; the steps
+ * below wait in small sleeps, which take no time where the clock is a virtual one.
+ */
+#include "tests/lib/kc_scenarios.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+#define WAIT_US    (30 * AQ_SEC)
+#define TIMEOUT_MS 15000
+#define CLOSE_MS   5000
+#define PARTITIONS 4
+
+struct scene {
+    const struct kc_ops *ops;
+    const struct kc_cluster *cluster;
+    const struct kc_stage_hooks *hooks;
+    const char *tag;
+    struct kc_admin *admin;
+    struct aq_arena arena;
+    struct aq_names names;
+    FILE *out;
+};
+
+/* ---- steps ---------------------------------------------------------------------------------------------------------- */
+
+static void must(int code, const struct aq_err *err, const char *what)
+{
+    if (code == 0) return;
+    fprintf(stderr, "%s: %s (%s)\n", what, err->text, aq_code_name(code));
+    exit(1);
+}
+
+static void give_up(const char *what)
+{
+    fprintf(stderr, "not within %lld s: %s\n", (long long)(WAIT_US / AQ_SEC), what);
+    exit(1);
+}
+
+static const char *code_name(int code)
+{
+    return code ? aq_code_name(code) : "ok";
+}
+
+static const char *name_of(struct scene *scene, const char *stem)
+{
+    return aq_arena_printf(&scene->arena, "%s-%s", stem, scene->tag);
+}
+
+static const char *make_topic(struct scene *scene, const char *stem, int32_t partitions,
+                              const struct kc_config_entry *configs, size_t n_configs)
+{
+    struct aq_err err = {0};
+    /* The records here are dated in the past, and a real broker's retention would delete them at any moment. */
+    struct kc_config_entry all[4] = {{"retention.ms", "-1"}};
+    for (size_t i = 0; i < n_configs && i < 3; i++) all[i + 1] = configs[i];
+    const struct kc_topic_spec spec = {.name = name_of(scene, stem),
+                                       .partitions = partitions,
+                                       .replication_factor = 1,
+                                       .configs = all,
+                                       .n_configs = n_configs + 1};
+    must(scene->ops->admin_create_topic(scene->admin, &spec, TIMEOUT_MS, &err), &err, "create topic");
+    return spec.name;
+}
+
+static struct kc_producer *open_producer(struct scene *scene, const char *transactional_id)
+{
+    struct aq_err err = {0};
+    struct kc_producer *producer = NULL;
+    const struct kc_producer_conf conf = {.client_id = "scene",
+                                          .transactional_id = transactional_id,
+                                          .transaction_timeout_ms = 20000,
+                                          .delivery_timeout_ms = 30000,
+                                          .linger_ms = 1,
+                                          .batch_bytes = 100000,
+                                          .queue_bytes = 1 << 20,
+                                          .compression = "none",
+                                          .failures_expected = true};
+    must(scene->ops->producer_open(scene->cluster, &conf, &producer, &err), &err, "producer");
+    return producer;
+}
+
+static void close_producer(struct scene *scene, struct kc_producer *producer)
+{
+    struct aq_batch *left = NULL;
+    scene->ops->producer_close(producer, CLOSE_MS, &left);
+    if (left) give_up("all batches back before the close");
+}
+
+/* Polls until the state is another one; the code of what has ended. */
+static int wait_txn(struct scene *scene, struct kc_producer *producer, enum kc_txn_state state)
+{
+    struct aq_err err = {0};
+    for (int64_t until = aq_mono_us() + WAIT_US; aq_mono_us() < until; aq_sleep_ms(5)) {
+        int code = 0;
+        if (scene->ops->txn_poll(producer, &code, NULL, &err) != state) return code;
+    }
+    give_up("transactional call");
+    return 0;
+}
+
+static struct kc_producer *start_producer(struct scene *scene, const char *id)
+{
+    struct aq_err err = {0};
+    struct kc_producer *producer = open_producer(scene, name_of(scene, id));
+    must(wait_txn(scene, producer, KC_TXN_STARTING), &err, "start");
+    return producer;
+}
+
+static void begin(struct scene *scene, struct kc_producer *producer)
+{
+    struct aq_err err = {0};
+    must(scene->ops->txn_begin(producer, &err), &err, "begin");
+}
+
+static int commit(struct scene *scene, struct kc_producer *producer, struct kc_membership *membership,
+                  const char *topic, int64_t offset)
+{
+    struct aq_err err = {0};
+    const struct kc_task_offset pointer = {.partition = 0, .offset = offset, .metadata = "meta"};
+    must(scene->ops->txn_commit(producer, membership, topic, &pointer, 1, &err), &err, "commit");
+    return wait_txn(scene, producer, KC_TXN_COMMITTING);
+}
+
+static int abort_txn(struct scene *scene, struct kc_producer *producer)
+{
+    struct aq_err err = {0};
+    must(scene->ops->txn_abort(producer, &err), &err, "abort");
+    return wait_txn(scene, producer, KC_TXN_ABORTING);
+}
+
+static struct aq_record *add_record(struct scene *scene, struct aq_batch *batch, const char *topic,
+                                    int32_t partition, const char *key, const char *value)
+{
+    struct aq_record *rec = aq_batch_add(batch);
+    rec->topic = aq_names_intern(&scene->names, aq_slice_str(topic));
+    rec->partition = partition;
+    rec->key = aq_slice_str(key);
+    rec->value = aq_slice_str(value);
+    rec->timestamp = 1700000000000 + batch->n;
+    rec->time_type = AQ_TIME_CREATE;
+    return rec;
+}
+
+/* Hands the batch over and waits until it is back. */
+static void deliver(struct scene *scene, struct kc_producer *producer, struct aq_batch *batch)
+{
+    struct aq_err err = {0};
+    must(scene->ops->producer_send(producer, batch, &err), &err, "send");
+    struct kc_drained drained = {0};
+    for (int64_t until = aq_mono_us() + WAIT_US; aq_mono_us() < until;) {
+        scene->ops->producer_drain(producer, 10, &drained);
+        if (drained.done == batch) return;
+    }
+    give_up("delivery");
+}
+
+static void send_values(struct scene *scene, struct kc_producer *producer, const char *topic, int n,
+                        const char *value)
+{
+    struct aq_batch batch;
+    aq_batch_init(&batch, 8);
+    for (int i = 0; i < n; i++) add_record(scene, &batch, topic, 0, "k", value);
+    deliver(scene, producer, &batch);
+    aq_batch_finish(&batch);
+}
+
+static void write_slice(struct scene *scene, struct aq_slice slice)
+{
+    if (aq_slice_is_null(slice)) {
+        fprintf(scene->out, " null");
+    } else {
+        fprintf(scene->out, " '%.*s'", (int)slice.len, slice.ptr);
+    }
+}
+
+static void write_batch(struct scene *scene, struct aq_batch *batch, bool whole)
+{
+    for (uint32_t i = 0; i < batch->n; i++) {
+        struct aq_record *rec = &batch->records[i];
+        fprintf(scene->out, " %" PRId64, rec->offset);
+        write_slice(scene, rec->value);
+        if (!whole) continue;
+        write_slice(scene, rec->key);
+        fprintf(scene->out, " %" PRId64 "/%d", rec->timestamp, rec->time_type);
+        uint16_t n = 0;
+        const struct aq_header *headers = aq_record_headers(rec, &n);
+        for (uint16_t h = 0; h < n; h++) {
+            fprintf(scene->out, " %s=", headers[h].name.ptr);
+            write_slice(scene, headers[h].value);
+        }
+        fprintf(scene->out, ";");
+    }
+}
+
+/* Reads a partition up to its first event and writes down all of it. */
+static void observe(struct scene *scene, const char *topic, int32_t partition, int64_t offset, bool committed,
+                    bool whole)
+{
+    const struct kc_ops *ops = scene->ops;
+    struct aq_err err = {0};
+    struct kc_consumer *consumer = NULL;
+    const struct kc_consumer_conf conf = {.client_id = "scene",
+                                          .group_id = "scene-none",
+                                          .read_committed = committed,
+                                          .queue_bytes = 1 << 20,
+                                          .batch_records = 100};
+    must(ops->consumer_open(scene->cluster, &conf, &scene->names, &consumer, &err), &err, "consumer");
+    must(ops->consumer_assign(consumer, topic, partition, offset, scene, &err), &err, "assign");
+    fprintf(scene->out, "%s:", committed ? "committed" : "uncommitted");
+    struct kc_event event = {0};
+    bool told = false;
+    for (int64_t until = aq_mono_us() + WAIT_US; !told && aq_mono_us() < until;) {
+        struct aq_batch *batch = ops->consumer_poll(consumer, aq_mono_us(), 20);
+        if (batch) {
+            write_batch(scene, batch, whole);
+            aq_batch_release(batch);
+        }
+        told = ops->consumer_event(consumer, &event);
+    }
+    if (!told) give_up("an event");
+    static const char *const kinds[] = {"end", "out of range", "partition", "cluster"};
+    fprintf(scene->out, " | %s", kinds[event.kind]);
+    if (event.kind == KC_EVENT_EOF || event.kind == KC_EVENT_OUT_OF_RANGE)
+        fprintf(scene->out, " %" PRId64, event.offset);
+    fprintf(scene->out, "%s\n", event.owner == scene ? "" : " of nobody");
+    ops->consumer_close(consumer, CLOSE_MS);
+}
+
+static void observe_watermarks(struct scene *scene, const char *topic, int32_t partition)
+{
+    struct aq_err err = {0};
+    int64_t low = -1;
+    int64_t high = -1;
+    int code = scene->ops->admin_watermarks(scene->admin, topic, partition, TIMEOUT_MS, &low, &high, &err);
+    if (code) {
+        fprintf(scene->out, "watermarks: %s\n", code_name(code));
+    } else {
+        fprintf(scene->out, "watermarks: %" PRId64 " %" PRId64 "\n", low, high);
+    }
+}
+
+static void observe_pointer(struct scene *scene, const char *group, const char *topic, int32_t partition)
+{
+    struct aq_err err = {0};
+    struct kc_reader *reader = NULL;
+    must(scene->ops->reader_open(scene->cluster, "scene", group, &reader, &err), &err, "reader");
+    struct kc_pointer pointer = {.partition = partition};
+    must(scene->ops->reader_committed(reader, topic, &pointer, 1, TIMEOUT_MS, &err), &err, "committed");
+    fprintf(scene->out, "pointer: %s %" PRId64 " '%s'\n", code_name(pointer.code),
+            pointer.code ? -1 : pointer.offset, pointer.code ? "" : pointer.metadata);
+    struct kc_seen_versions seen;
+    scene->ops->reader_seen_versions(reader, &seen);
+    if (seen.offset_fetch < 7) fprintf(scene->out, "OffsetFetch %d\n", seen.offset_fetch);
+    scene->ops->reader_close(reader, CLOSE_MS);
+}
+
+/* ---- members -------------------------------------------------------------------------------------------------------- */
+
+struct node {
+    struct kc_member *member;
+    bool owned[PARTITIONS];
+    int lost;
+};
+
+static void join(struct scene *scene, struct node *node, const char *group, const char *topic)
+{
+    struct aq_err err = {0};
+    *node = (struct node){0};
+    const struct kc_member_conf conf = {.client_id = "scene",
+                                        .group_id = group,
+                                        .topic = topic,
+                                        .session_timeout_ms = 6000,
+                                        .max_poll_interval_ms = 60000};
+    must(scene->ops->member_open(scene->cluster, &conf, &node->member, &err), &err, "member");
+}
+
+static void turn(struct scene *scene, struct node *node)
+{
+    struct aq_err err = {0};
+    struct kc_member_event event;
+    if (!node->member || !scene->ops->member_poll(node->member, &event)) return;
+    if (event.kind == KC_MEMBER_ERROR) return;
+    bool gain = event.kind == KC_MEMBER_ASSIGNED;
+    node->lost += event.kind == KC_MEMBER_LOST;
+    if (!event.incremental && gain) memset(node->owned, 0, sizeof(node->owned));
+    for (size_t i = 0; i < event.n_partitions; i++) node->owned[event.partitions[i]] = gain;
+    must(scene->ops->member_answer(node->member, &err), &err, "answer");
+}
+
+static int owned(const struct node *node)
+{
+    int n = 0;
+    for (int i = 0; i < PARTITIONS; i++) n += node->owned[i];
+    return n;
+}
+
+/* Lets both take turns until they own so many. */
+static void settle(struct scene *scene, struct node *a, int a_owns, struct node *b, int b_owns)
+{
+    for (int64_t until = aq_mono_us() + WAIT_US; aq_mono_us() < until; aq_sleep_ms(5)) {
+        turn(scene, a);
+        if (b) turn(scene, b);
+        if (owned(a) == a_owns && (!b || owned(b) == b_owns)) return;
+    }
+    give_up("the group's assignment");
+}
+
+static void leave(struct scene *scene, struct node *node)
+{
+    scene->ops->member_close(node->member, CLOSE_MS);
+    node->member = NULL;
+}
+
+/* A state topic with as many partitions as nodes look at, and the group's only member. */
+static struct kc_membership *set_up_group(struct scene *scene, struct node *node, const char **ret_group,
+                                          const char **ret_state)
+{
+    *ret_state = make_topic(scene, "state", PARTITIONS, NULL, 0);
+    *ret_group = name_of(scene, "group");
+    join(scene, node, *ret_group, *ret_state);
+    settle(scene, node, PARTITIONS, NULL, 0);
+    return scene->ops->member_membership(node->member);
+}
+
+/* ---- the scenarios -------------------------------------------------------------------------------------------------- */
+
+static void produce_and_consume(void *arg)
+{
+    struct scene *scene = arg;
+    const char *topic = make_topic(scene, "plain", 2, NULL, 0);
+    struct kc_producer *producer = open_producer(scene, NULL);
+    struct aq_batch batch;
+    aq_batch_init(&batch, 8);
+    add_record(scene, &batch, topic, 0, "a", "one");
+    struct aq_record *rec = add_record(scene, &batch, topic, 0, NULL, "two");
+    aq_record_add_header(rec, AQ_LIT("h"), AQ_LIT("x"));
+    aq_record_add_header(rec, AQ_LIT("n"), AQ_NULL_SLICE);
+    add_record(scene, &batch, topic, 1, "b", "three");
+    add_record(scene, &batch, topic, 0, "c", NULL);
+    add_record(scene, &batch, topic, 0, "", "");
+    add_record(scene, &batch, topic, 0, "d", "dropped")->flags |= AQ_REC_DROPPED;
+    add_record(scene, &batch, topic, 0, "e", "epoch")->timestamp = 0;
+    deliver(scene, producer, &batch);
+    /* Which partition answers last is nobody's promise. */
+    bool told = batch.sink_offset == (batch.sink_partition == 0 ? 4 : 0);
+    fprintf(scene->out, "sink told %d failure %d in flight %" PRIu64 "\n", told,
+            scene->ops->producer_failure(producer)->code, scene->ops->producer_in_flight(producer, NULL));
+    aq_batch_finish(&batch);
+    observe(scene, topic, 0, 0, true, true);
+    observe(scene, topic, 1, KC_OFFSET_EARLIEST, false, true);
+    observe(scene, topic, 0, 3, true, false);
+    close_producer(scene, producer);
+}
+
+static void transactions_and_isolation(void *arg)
+{
+    struct scene *scene = arg;
+    struct node node;
+    const char *group, *state;
+    struct kc_membership *membership = set_up_group(scene, &node, &group, &state);
+    const char *topic = make_topic(scene, "data", 1, NULL, 0);
+    struct kc_producer *producer = start_producer(scene, "txn");
+    begin(scene, producer);
+    send_values(scene, producer, topic, 2, "kept");
+    fprintf(scene->out, "commit: %s\n", code_name(commit(scene, producer, membership, state, 7)));
+    struct kc_seen_versions seen;
+    scene->ops->producer_seen_versions(producer, &seen);
+    if (seen.txn_offset_commit < 3) fprintf(scene->out, "TxnOffsetCommit %d\n", seen.txn_offset_commit);
+    observe(scene, topic, 0, 0, true, false);
+    begin(scene, producer);
+    send_values(scene, producer, topic, 2, "aborted");
+    observe(scene, topic, 0, 0, true, false);
+    fprintf(scene->out, "abort: %s\n", code_name(abort_txn(scene, producer)));
+    observe(scene, topic, 0, 0, true, false);
+    begin(scene, producer);
+    send_values(scene, producer, topic, 1, "open");
+    turn(scene, &node);
+    observe(scene, topic, 0, 0, true, false);
+    observe(scene, topic, 0, 0, false, false);
+    observe_watermarks(scene, topic, 0);
+    observe_pointer(scene, group, state, 0);
+    fprintf(scene->out, "abort: %s\n", code_name(abort_txn(scene, producer)));
+    observe_watermarks(scene, topic, 0);
+    scene->ops->membership_unref(membership);
+    close_producer(scene, producer);
+    leave(scene, &node);
+}
+
+static void pointer_of_an_open_transaction(void *arg)
+{
+    struct scene *scene = arg;
+    struct node node;
+    const char *group, *state;
+    struct kc_membership *membership = set_up_group(scene, &node, &group, &state);
+    struct kc_producer *producer = start_producer(scene, "txn");
+    begin(scene, producer);
+    send_values(scene, producer, state, 1, "first");
+    fprintf(scene->out, "commit: %s\n", code_name(commit(scene, producer, membership, state, 1)));
+    observe_pointer(scene, group, state, 0);
+    begin(scene, producer);
+    send_values(scene, producer, state, 1, "second");
+    scene->hooks->leave_halfway(producer, membership, state, 3);
+    observe_pointer(scene, group, state, 0);
+    observe_pointer(scene, group, state, 1);
+    /* A successor frees it. */
+    struct kc_producer *successor = start_producer(scene, "txn");
+    int64_t until = aq_mono_us() + 2 * AQ_SEC; /* its markers may take a moment */
+    while (aq_mono_us() < until) {
+        turn(scene, &node);
+        aq_sleep_ms(20);
+    }
+    observe_pointer(scene, group, state, 0);
+    observe(scene, state, 0, 0, true, false);
+    scene->ops->membership_unref(membership);
+    close_producer(scene, successor);
+    close_producer(scene, producer);
+    leave(scene, &node);
+}
+
+static void fencing_by_generation(void *arg)
+{
+    struct scene *scene = arg;
+    struct node a, b;
+    const char *group, *state;
+    struct kc_membership *old = set_up_group(scene, &a, &group, &state);
+    struct kc_producer *producer = start_producer(scene, "txn");
+    join(scene, &b, group, state);
+    settle(scene, &a, PARTITIONS / 2, &b, PARTITIONS / 2);
+    begin(scene, producer);
+    send_values(scene, producer, state, 1, "stale");
+    int code = commit(scene, producer, old, state, 1);
+    fprintf(scene->out, "stale: %s, open %d\n", code_name(code),
+            scene->ops->txn_poll(producer, NULL, NULL, NULL) == KC_TXN_OPEN);
+    fprintf(scene->out, "abort: %s\n", code_name(abort_txn(scene, producer)));
+    struct kc_membership *now = scene->ops->member_membership(a.member);
+    struct kc_membership *forged = scene->ops->membership_forge(now);
+    begin(scene, producer);
+    send_values(scene, producer, state, 1, "forged");
+    fprintf(scene->out, "forged: %s\n", code_name(commit(scene, producer, forged, state, 2)));
+    fprintf(scene->out, "abort: %s\n", code_name(abort_txn(scene, producer)));
+    begin(scene, producer);
+    send_values(scene, producer, state, 1, "good");
+    fprintf(scene->out, "current: %s\n", code_name(commit(scene, producer, now, state, 3)));
+    observe_pointer(scene, group, state, 0);
+    observe(scene, state, 0, 0, true, false);
+    scene->ops->membership_unref(old);
+    scene->ops->membership_unref(now);
+    scene->ops->membership_unref(forged);
+    close_producer(scene, producer);
+    leave(scene, &a);
+    leave(scene, &b);
+}
+
+static void fencing_by_producer_epoch(void *arg)
+{
+    struct scene *scene = arg;
+    struct node node;
+    const char *group, *state;
+    struct kc_membership *membership = set_up_group(scene, &node, &group, &state);
+    struct kc_producer *first = start_producer(scene, "txn");
+    begin(scene, first);
+    send_values(scene, first, state, 1, "lost");
+    struct kc_producer *second = start_producer(scene, "txn");
+    int code = commit(scene, first, membership, state, 1);
+    fprintf(scene->out, "first: %s, failed %d\n", code_name(code),
+            scene->ops->txn_poll(first, NULL, NULL, NULL) == KC_TXN_FAILED);
+    struct aq_err err = {0};
+    fprintf(scene->out, "begin: %s\n", code_name(scene->ops->txn_begin(first, &err)));
+    begin(scene, second);
+    send_values(scene, second, state, 1, "kept");
+    fprintf(scene->out, "second: %s\n", code_name(commit(scene, second, membership, state, 3)));
+    observe(scene, state, 0, 0, true, false);
+    scene->ops->membership_unref(membership);
+    close_producer(scene, first);
+    close_producer(scene, second);
+    leave(scene, &node);
+}
+
+static void rebalance_of_two_members(void *arg)
+{
+    struct scene *scene = arg;
+    struct node a, b;
+    const char *group, *state;
+    struct kc_membership *before = set_up_group(scene, &a, &group, &state);
+    fprintf(scene->out, "membership: %d\n", before != NULL);
+    join(scene, &b, group, state);
+    settle(scene, &a, PARTITIONS / 2, &b, PARTITIONS / 2);
+    int both = 0;
+    for (int i = 0; i < PARTITIONS; i++) both += a.owned[i] && b.owned[i];
+    int32_t members = -1;
+    struct aq_err err = {0};
+    must(scene->ops->admin_group_members(scene->admin, group, TIMEOUT_MS, &members, &err), &err, "members");
+    fprintf(scene->out, "owned by both: %d of %d members\n", both, members);
+    leave(scene, &b);
+    settle(scene, &a, PARTITIONS, NULL, 0);
+    fprintf(scene->out, "lost: %d\n", a.lost + b.lost);
+    scene->ops->membership_unref(before);
+    leave(scene, &a);
+    must(scene->ops->admin_group_members(scene->admin, group, TIMEOUT_MS, &members, &err), &err, "members");
+    fprintf(scene->out, "members: %d\n", members);
+}
+
+static void offsets_of_several_topics(void *arg)
+{
+    struct scene *scene = arg;
+    struct node node;
+    const char *group, *state;
+    struct kc_membership *membership = set_up_group(scene, &node, &group, &state);
+    const char *in = make_topic(scene, "in", 2, NULL, 0);
+    struct kc_producer *producer = start_producer(scene, "txn");
+    struct aq_err err = {0};
+    begin(scene, producer);
+    const struct kc_task_offset offsets[] = {
+        {.partition = 2, .offset = 11, .metadata = "state"},
+        {.topic = in, .partition = 0, .offset = 12},
+        {.topic = in, .partition = 1, .offset = 0, .metadata = "in"},
+    };
+    must(scene->ops->txn_commit(producer, membership, state, offsets, 3, &err), &err, "commit");
+    fprintf(scene->out, "commit: %s\n", code_name(wait_txn(scene, producer, KC_TXN_COMMITTING)));
+    observe_pointer(scene, group, state, 0);
+    observe_pointer(scene, group, state, 2);
+    observe_pointer(scene, group, in, 0);
+    observe_pointer(scene, group, in, 1);
+    scene->ops->membership_unref(membership);
+    close_producer(scene, producer);
+    leave(scene, &node);
+}
+
+static void commits_without_transaction(void *arg)
+{
+    struct scene *scene = arg;
+    struct node node;
+    const char *group, *state;
+    struct kc_membership *membership = set_up_group(scene, &node, &group, &state);
+    scene->ops->membership_unref(membership);
+    struct aq_err err = {0};
+    const struct kc_task_offset offsets[] = {{.partition = 1, .offset = 5, .metadata = "m"},
+                                             {.partition = 3, .offset = 0}};
+    must(scene->ops->member_commit(node.member, offsets, 2, &err), &err, "commit");
+    int code = 1;
+    int64_t until = aq_mono_us() + WAIT_US;
+    while (!scene->ops->member_commit_poll(node.member, &code) && aq_mono_us() < until) {
+        turn(scene, &node);
+        aq_sleep_ms(5);
+    }
+    fprintf(scene->out, "commit: %s\n", code_name(code));
+    observe_pointer(scene, group, state, 1);
+    observe_pointer(scene, group, state, 3);
+    struct kc_reader *reader = NULL;
+    must(scene->ops->reader_open(scene->cluster, "scene", group, &reader, &err), &err, "reader");
+    code = scene->ops->reader_commit_stopped(reader, state, 1, 9, "reset", TIMEOUT_MS, &err);
+    fprintf(scene->out, "running: %s\n", code_name(code));
+    leave(scene, &node);
+    code = scene->ops->reader_commit_stopped(reader, state, 1, 9, "reset", TIMEOUT_MS, &err);
+    fprintf(scene->out, "stopped: %s\n", code_name(code));
+    scene->ops->reader_close(reader, CLOSE_MS);
+    observe_pointer(scene, group, state, 1);
+}
+
+static void watermarks_and_times(void *arg)
+{
+    struct scene *scene = arg;
+    struct aq_err err = {0};
+    const char *topic = make_topic(scene, "plain", 1, NULL, 0);
+    observe_watermarks(scene, topic, 0);
+    struct kc_producer *producer = open_producer(scene, NULL);
+    send_values(scene, producer, topic, 3, "x");
+    observe_watermarks(scene, topic, 0);
+    observe_watermarks(scene, topic, 1);
+    observe_watermarks(scene, name_of(scene, "none"), 0);
+    for (int64_t ms = 1700000000000; ms <= 1700000000004; ms += 2) {
+        int64_t offset = -1;
+        must(scene->ops->admin_offset_for_time(scene->admin, topic, 0, ms, TIMEOUT_MS, &offset, &err), &err,
+             "time");
+        fprintf(scene->out, "time: %" PRId64 "\n", offset);
+    }
+    struct kc_end ends[] = {{.topic = topic, .partition = 0},
+                            {.topic = topic, .partition = 1},
+                            {.topic = name_of(scene, "none")}};
+    must(scene->ops->admin_ends(scene->admin, ends, 3, TIMEOUT_MS, &err), &err, "ends");
+    fprintf(scene->out, "ends: %" PRId64 " %" PRId64 " %" PRId64 "\n", ends[0].end, ends[1].end, ends[2].end);
+    must(scene->ops->admin_grow_topic(scene->admin, topic, 2, TIMEOUT_MS, &err), &err, "grow");
+    observe_watermarks(scene, topic, 1);
+    close_producer(scene, producer);
+}
+
+static void offsets_out_of_range(void *arg)
+{
+    struct scene *scene = arg;
+    const char *topic = make_topic(scene, "plain", 1, NULL, 0);
+    struct kc_producer *producer = open_producer(scene, NULL);
+    send_values(scene, producer, topic, 3, "x");
+    observe(scene, topic, 0, 3, true, false);
+    observe(scene, topic, 0, 100, true, false);
+    observe(scene, topic, 0, 2, true, false);
+    observe(scene, topic, 5, 0, true, false);
+    close_producer(scene, producer);
+}
+
+static void refused_records(void *arg)
+{
+    struct scene *scene = arg;
+    struct aq_err err = {0};
+    const struct kc_config_entry configs[] = {{"max.message.bytes", "2000"}};
+    const char *topic = make_topic(scene, "small", 1, configs, 1);
+    struct kc_config_entry asked[] = {{.name = "max.message.bytes"}, {.name = "segment.ms"}};
+    must(scene->ops->admin_topic_configs(scene->admin, topic, asked, 2, &scene->arena, TIMEOUT_MS, &err),
+         &err, "configs");
+    fprintf(scene->out, "configs: %s %s\n", asked[0].value, asked[1].value ? asked[1].value : "default");
+    struct kc_producer *producer = open_producer(scene, NULL);
+    struct aq_batch batch;
+    aq_batch_init(&batch, 8);
+    char *large = aq_arena_alloc(&scene->arena, 5000);
+    memset(large, 'x', 5000);
+    add_record(scene, &batch, topic, 0, "k", NULL)->value = aq_slice_of(large, 5000);
+    deliver(scene, producer, &batch);
+    const struct kc_failure *failure = scene->ops->producer_failure(producer);
+    fprintf(scene->out, "large: %s, named %d\n", code_name(failure->code), failure->rec == &batch.records[0]);
+    scene->ops->producer_forget_failure(producer);
+    aq_batch_finish(&batch);
+    aq_batch_init(&batch, 8);
+    add_record(scene, &batch, topic, 0, "k", "fits");
+    add_record(scene, &batch, topic, 7, "k", "nowhere");
+    int code = scene->ops->producer_send(producer, &batch, &err);
+    fprintf(scene->out, "partition: %s at %u\n", code_name(code), batch.produced);
+    batch.records[1].flags |= AQ_REC_DROPPED;
+    deliver(scene, producer, &batch);
+    fprintf(scene->out, "failure: %s\n", code_name(scene->ops->producer_failure(producer)->code));
+    aq_batch_finish(&batch);
+    observe(scene, topic, 0, 0, true, false);
+    const struct kc_topic_spec again = {.name = topic, .partitions = 1, .replication_factor = 1};
+    code = scene->ops->admin_create_topic(scene->admin, &again, TIMEOUT_MS, &err);
+    fprintf(scene->out, "again: %s\n", code_name(code));
+    code = scene->ops->admin_grow_topic(scene->admin, topic, 1, TIMEOUT_MS, &err);
+    fprintf(scene->out, "grow: %s\n", code_name(code));
+    close_producer(scene, producer);
+}
+
+const struct kc_scenario kc_scenarios[] = {
+    {"produce and consume", produce_and_consume,
+     "sink told 1 failure 0 in flight 0\n"
+     "committed: 0 'one' 'a' 1700000000001/1; 1 'two' null 1700000000002/1 h= 'x' n= null; 2 null 'c' "
+     "1700000000004/1; 3 '' '' 1700000000005/1; 4 'epoch' 'e' 1/1; | end 5\n"
+     "uncommitted: 0 'three' 'b' 1700000000003/1; | end 1\n"
+     "committed: 3 '' 4 'epoch' | end 5\n"},
+    {"transactions and isolation", transactions_and_isolation,
+     "commit: ok\n"
+     "committed: 0 'kept' 1 'kept' | end 3\n"
+     "committed: 0 'kept' 1 'kept' | end 3\n"
+     "abort: ok\n"
+     "committed: 0 'kept' 1 'kept' | end 6\n"
+     "committed: 0 'kept' 1 'kept' | end 6\n"
+     "uncommitted: 0 'kept' 1 'kept' 3 'aborted' 4 'aborted' 6 'open' | end 7\n"
+     "watermarks: 0 7\n"
+     "pointer: ok 7 'meta'\n"
+     "abort: ok\n"
+     "watermarks: 0 8\n"},
+    {"pointer of an open transaction", pointer_of_an_open_transaction,
+     "commit: ok\n"
+     "pointer: ok 1 'meta'\n"
+     "pointer: UNSTABLE -1 ''\n"
+     "pointer: ok -1 ''\n"
+     "pointer: ok 1 'meta'\n"
+     "committed: 0 'first' | end 4\n"},
+    {"fencing by generation", fencing_by_generation,
+     "stale: FENCED, open 1\n"
+     "abort: ok\n"
+     "forged: FENCED\n"
+     "abort: ok\n"
+     "current: ok\n"
+     "pointer: ok 3 'meta'\n"
+     "committed: 4 'good' | end 6\n"},
+    {"fencing by producer epoch", fencing_by_producer_epoch,
+     "first: FENCED, failed 1\n"
+     "begin: FENCED\n"
+     "second: ok\n"
+     "committed: 2 'kept' | end 4\n"},
+    {"rebalance of two members", rebalance_of_two_members,
+     "membership: 1\n"
+     "owned by both: 0 of 2 members\n"
+     "lost: 0\n"
+     "members: 0\n"},
+    {"offsets of several topics", offsets_of_several_topics,
+     "commit: ok\n"
+     "pointer: ok -1 ''\n"
+     "pointer: ok 11 'state'\n"
+     "pointer: ok 12 ''\n"
+     "pointer: ok 0 'in'\n"},
+    {"commits without a transaction", commits_without_transaction,
+     "commit: ok\n"
+     "pointer: ok 5 'm'\n"
+     "pointer: ok 0 ''\n"
+     "running: BUSY\n"
+     "stopped: ok\n"
+     "pointer: ok 9 'reset'\n"},
+    {"watermarks and times", watermarks_and_times,
+     "watermarks: 0 0\n"
+     "watermarks: 0 3\n"
+     "watermarks: UNKNOWN_TOPIC\n"
+     "watermarks: UNKNOWN_TOPIC\n"
+     "time: 0\n"
+     "time: 1\n"
+     "time: 3\n"
+     "ends: 3 -1 -1\n"
+     "watermarks: 0 0\n"},
+    {"offsets out of range", offsets_out_of_range,
+     "committed: | end 3\n"
+     "committed: | out of range 100\n"
+     "committed: 2 'x' | end 3\n"
+     "committed: | partition\n"},
+    {"refused records", refused_records,
+     "configs: 2000 default\n"
+     "large: TOO_LARGE, named 1\n"
+     "partition: UNKNOWN_TOPIC at 1\n"
+     "failure: ok\n"
+     "committed: 0 'fits' | end 1\n"
+     "again: EXISTS\n"
+     "grow: CONFIG\n"},
+};
+const size_t kc_scenarios_n = sizeof(kc_scenarios) / sizeof(kc_scenarios[0]);
+
+char *kc_scenario_play(const struct kc_scenario *scenario, const struct kc_ops *ops,
+                       const struct kc_cluster *cluster, const struct kc_stage_hooks *hooks, const char *tag)
+{
+    char *text = NULL;
+    size_t size = 0;
+    struct aq_err err = {0};
+    struct scene scene = {.ops = ops, .cluster = cluster, .hooks = hooks, .tag = tag};
+    aq_arena_init(&scene.arena, 4096);
+    aq_names_init(&scene.names);
+    scene.out = open_memstream(&text, &size);
+    must(ops->admin_open(cluster, "scene-admin", &scene.admin, &err), &err, "admin");
+    scenario->play(&scene);
+    ops->admin_close(scene.admin);
+    fclose(scene.out);
+    aq_names_finish(&scene.names);
+    aq_arena_finish(&scene.arena);
+    return text;
+}
