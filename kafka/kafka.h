@@ -2,8 +2,8 @@
  *
  * The only door to Kafka: bridge/ and streams/ call through struct kc_ops and include no client library header.
  *
- * Two implementations stand behind it: kc_rd_ops (librdkafka, folder rd/) and, later, a deterministic in-process one
- * with virtual time. Therefore: no call hides a thread that acts on its own towards the caller; client callbacks only
+ * Two implementations stand behind it: kc_rd_ops (librdkafka, folder rd/) and kc_sim_ops (kafka/sim.h), a deterministic
+ * in-process one with virtual time. Therefore: no call hides a thread that acts on its own towards the caller; client callbacks only
  * record, and the caller learns by polling. Calls marked [blocks] may take up to the timeout they are given and are
  * made from threads that may wait (start-up, take-over, discovery); everything else returns at once.
  *

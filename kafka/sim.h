@@ -13,7 +13,8 @@
  * a transaction that expires, a record that arrives) happens at the start of the next call.
  * Order: where Kafka promises none (ids, which partition is read next, how much of an aborted transaction had been
  * sent), the seed decides: one seed, one run.
- * Threads: a world, its clusters and all handles on them belong to the thread that opened the world.
+ * Threads: a world, its clusters and all handles on them belong to the thread that opened the world; a call from another
+ * one ends the process. (Also the admin's three calls "from any thread": here that is this thread.)
  */
 #ifndef AQ_KAFKA_SIM_H
 #define AQ_KAFKA_SIM_H

@@ -9,7 +9,8 @@
  *
  * Invariants: due_us is never later than the first due time; whoever makes something due says so (sim_due). A due time
  * may move away (a heartbeat), then the next settling finds nothing and looks up the new one.
- * Threads: the registry is each thread's own, so worlds of two threads know nothing of each other.
+ * Threads: the registry is each thread's own, so worlds of two threads know nothing of each other. A call from a thread that
+ * did not open the world ends the process: it would be a race, and no run could be repeated.
  */
 #include "kafka/sim/world.h"
 
@@ -24,6 +25,7 @@
 #define START_WALL_US (1704067200LL * AQ_SEC) /* 2024-01-01T00:00:00Z */
 #define PREFIX        "sim:"
 
+_Thread_local char sim_thread_mark;
 static _Thread_local struct kc_sim *worlds;
 static _Thread_local uint32_t last_id;
 
@@ -34,6 +36,7 @@ struct kc_sim *kc_sim_open(uint64_t seed)
     struct kc_sim *sim = aq_calloc(1, sizeof(*sim));
     aq_arena_init(&sim->arena, 4096);
     sim->clock = (struct aq_virtual_clock){.mono_us = START_MONO_US, .wall_us = START_WALL_US};
+    sim->thread = sim_this_thread();
     sim->rng = seed;
     sim->due_us = SIM_NEVER;
     sim->next = worlds;

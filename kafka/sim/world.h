@@ -8,6 +8,7 @@
 #ifndef AQ_KAFKA_SIM_WORLD_H
 #define AQ_KAFKA_SIM_WORLD_H
 
+#include "base/assert.h"
 #include "kafka/sim.h"
 #include "kafka/sim/log.h"
 
@@ -114,6 +115,7 @@ struct sim_cluster {
 
 struct kc_sim {
     struct kc_sim *next;
+    const void *thread; /* sim_this_thread() of the one that opened it */
     struct aq_virtual_clock clock;
     struct aq_arena arena;
     struct sim_cluster *clusters;
@@ -124,6 +126,13 @@ struct kc_sim {
     int64_t due_us; /* nothing happens by itself before; may be too early */
     size_t handles;
 };
+
+/* Another address in each thread. */
+extern _Thread_local char sim_thread_mark;
+static inline const void *sim_this_thread(void)
+{
+    return &sim_thread_mark;
+}
 
 /* The cluster that brokers ("sim:<id>") names; NULL and UNREACHABLE when there is none. */
 struct sim_cluster *sim_cluster_of(const struct kc_cluster *cluster, struct aq_err *err);
@@ -148,6 +157,7 @@ static inline void sim_due(struct sim_cluster *cluster, int64_t at_us)
 void sim_settle_due(struct kc_sim *sim);
 static inline void sim_settle(struct sim_cluster *cluster)
 {
+    AQ_ASSERT(cluster->sim->thread == sim_this_thread());
     if (cluster->sim->due_us <= cluster->sim->clock.mono_us) sim_settle_due(cluster->sim);
 }
 

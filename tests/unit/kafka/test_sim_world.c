@@ -2,6 +2,8 @@
  *
  * Worlds: many clusters, one clock, one seed; what drivers use without a client; and that it is fast enough for them.
  */
+#include <pthread.h>
+
 #include "base/hash.h"
 #include "tests/unit/kafka/sim_stage.h"
 
@@ -34,8 +36,9 @@ static void clusters_are_found_by_their_brokers(void **state)
     assert_string_not_equal(three.brokers, stage.cluster.brokers);
     struct kc_sim_record none[1];
     assert_int_equal(kc_sim_read(&three, "t", 0, none, 1, &stage.err), AQ_E_UNKNOWN_TOPIC);
+    const struct kc_cluster gone = {.name = "one", .brokers = aq_arena_strdup(&stage.arena, three.brokers)};
     kc_sim_close(other);
-    assert_int_equal(ops->admin_open(&three, "a", &admin, &stage.err), AQ_E_UNREACHABLE);
+    assert_int_equal(ops->admin_open(&gone, "a", &admin, &stage.err), AQ_E_UNREACHABLE);
     stage_close(&stage);
 }
 
@@ -180,6 +183,31 @@ static void close_with_a_handle(void *arg)
     kc_sim_close(((struct stage *)arg)->sim);
 }
 
+static void *look_from_elsewhere(void *arg)
+{
+    struct stage *stage = arg;
+    int64_t low, high;
+    ops->admin_watermarks(stage->admin, "t", 0, 0, &low, &high, NULL);
+    return NULL;
+}
+
+static void use_in_another_thread(void *arg)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, look_from_elsewhere, arg) == 0) pthread_join(thread, NULL);
+}
+
+static void worlds_belong_to_one_thread(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_open(&stage);
+    add_topic(&stage, "t", 1);
+    look_from_elsewhere(&stage);
+    assert_true(aborts(use_in_another_thread, &stage));
+    stage_close(&stage);
+}
+
 static void open_handles_are_noticed(void **state)
 {
     (void)state;
@@ -248,6 +276,7 @@ int main(void)
         cmocka_unit_test(numbers_of_records_never_change),
         cmocka_unit_test(quiescence_knows_calls_and_changes_under_way),
         cmocka_unit_test(one_seed_is_one_run),
+        cmocka_unit_test(worlds_belong_to_one_thread),
         cmocka_unit_test(open_handles_are_noticed),
         cmocka_unit_test(million_records_pass_in_no_time),
     };
