@@ -148,6 +148,7 @@ int krd_member_open(const struct kc_cluster *cluster, const struct kc_member_con
     if (!code) code = krd_conf_set_int(rk_conf, "session.timeout.ms", conf->session_timeout_ms, err);
     if (!code) code = krd_conf_set_int(rk_conf, "heartbeat.interval.ms", conf->session_timeout_ms / 4, err);
     if (!code) code = krd_conf_set_int(rk_conf, "max.poll.interval.ms", conf->max_poll_interval_ms, err);
+    if (!code && conf->instance_id) code = krd_conf_set(rk_conf, "group.instance.id", conf->instance_id, err);
     /* Never read, so never prefetched. */
     if (!code) code = krd_conf_set(rk_conf, "queued.max.messages.kbytes", "1", err);
     if (code) {
