@@ -187,9 +187,10 @@ struct kc_producer {
     enum kc_txn_state state;
     unsigned polls; /* of the slow call under way */
     int64_t started_us;
-    bool fenced;  /* the cluster has refused the epoch: nothing goes on */
-    bool failing; /* the open transaction can only be aborted */
-    bool touched; /* the coordinator has heard of the open transaction */
+    bool fenced;     /* the cluster has refused the epoch: nothing goes on */
+    bool failing;    /* the open transaction can only be aborted */
+    bool unanswered; /* the commit's offsets were not all taken: they are sent again and again */
+    bool touched;    /* the coordinator has heard of the open transaction */
     bool tainted;
     struct kc_membership *membership; /* of the commit under way */
     struct sim_offset_list offsets;

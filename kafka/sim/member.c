@@ -6,7 +6,8 @@
  * (REVOKED); after the answer to that the next poll joins again. Nobody is offered a second change before it has
  * answered the first, while heartbeats go on.
  * Failing pass: the coordinator does not know the member any more: what it had is LOST, at once, and it joins as a new
- * one. Somebody else has taken its instance id: ERROR with FENCED, LOST if it had anything, and nothing after that. A
+ * one. Somebody else has taken its instance id: ERROR with FATAL, and nothing after that, as over librdkafka; what it
+ * commits is refused by the coordinator. A
  * topic that does not exist is told once and waited for.
  *
  * Invariants: membership is NULL before the first assignment, from a loss, and from the answer to a revocation, until the
@@ -158,11 +159,10 @@ static void add_lost(struct kc_member *member)
 static void hear_fenced(struct kc_member *member)
 {
     struct change *change = add_change(member, KC_MEMBER_ERROR, NULL, 0);
-    change->code = AQ_E_FENCED;
+    change->code = AQ_E_FATAL; /* as the client has it: this handle can do nothing any more */
     snprintf(change->text, sizeof(change->text),
              "group %s on cluster %s: another member has taken the instance id %s", member->conf.group_id,
              member->cluster->name, member->conf.instance_id);
-    add_lost(member);
     member->fenced = true;
 }
 

@@ -4,7 +4,8 @@
  *
  * Ordinary pass: STARTING -> READY -> begin -> OPEN -> commit -> COMMITTING -> READY. A slow call needs two polls: the
  * first finds it under way (a commit has sent its offsets then: they are pending), the second ends it.
- * Failing pass: not committed: back to OPEN, abort. The group refused the membership: also OPEN, the result says FENCED.
+ * Failing pass: not committed: back to OPEN, abort. Offsets of partitions that are not there: the others are pending, and
+ * the call goes on asking until transaction_timeout, as librdkafka does. The group refused the membership: also OPEN, the result says FENCED.
  * The coordinator knows a newer epoch: FAILED, the handle is done. After an abort that threw records away the handle is
  * tainted, as over librdkafka, and begins no more.
  *
@@ -62,6 +63,7 @@ static void end_call(struct kc_producer *producer, enum kc_txn_state next)
     if (producer->membership) sim_offset_list_finish(&producer->offsets);
     sim_membership_unref(producer->membership);
     producer->membership = NULL;
+    producer->unanswered = false;
     producer->state = next;
 }
 
@@ -79,6 +81,19 @@ static void start(struct kc_producer *producer)
     producer->producer_id = producer->txn->producer_id;
     producer->epoch = producer->txn->epoch;
     end_call(producer, KC_TXN_READY);
+}
+
+/* False when some belong to partitions that are not there. */
+static bool put_offsets(struct kc_producer *producer, struct sim_group *group)
+{
+    bool all = true;
+    for (size_t i = 0; i < producer->offsets.n; i++) {
+        const struct kc_task_offset *offset = &producer->offsets.list[i];
+        bool known = sim_log_find(producer->cluster, offset->topic, offset->partition);
+        if (known) sim_offsets_put(group, offset->topic, offset, producer->producer_id);
+        all &= known;
+    }
+    return all;
 }
 
 static void send_offsets(struct kc_producer *producer)
@@ -100,20 +115,23 @@ static void send_offsets(struct kc_producer *producer)
                    producer->cluster->name, membership->group_id);
         return;
     }
-    for (size_t i = 0; i < producer->offsets.n; i++) {
-        const struct kc_task_offset *offset = &producer->offsets.list[i];
-        if (sim_log_find(producer->cluster, offset->topic, offset->partition)) continue;
-        producer->failing = true;
-        set_result(producer, AQ_E_TXN_ABORT,
-                   "send_offsets_to_transaction on cluster %s: unknown topic or partition %s[%d]",
-                   producer->cluster->name, offset->topic, offset->partition);
-        return;
-    }
     sim_txn_add_group(producer->cluster, producer->txn, group);
-    for (size_t i = 0; i < producer->offsets.n; i++) {
-        const struct kc_task_offset *offset = &producer->offsets.list[i];
-        sim_offsets_put(group, offset->topic, offset, producer->producer_id);
+    producer->unanswered = !put_offsets(producer, group);
+}
+
+/* Asks once more while there is time; false: nothing is decided yet. */
+static bool offsets_are_decided(struct kc_producer *producer)
+{
+    if (producer->result || !producer->unanswered) return true;
+    if (sim_now(producer->cluster) - producer->started_us < producer->timeout_ms * AQ_MS) {
+        send_offsets(producer);
+        return producer->result || !producer->unanswered;
     }
+    producer->failing = true;
+    set_result(producer, AQ_E_TXN_ABORT,
+               "send_offsets_to_transaction on cluster %s: not all topics and partitions are there",
+               producer->cluster->name);
+    return true;
 }
 
 static void finish_commit(struct kc_producer *producer)
@@ -147,7 +165,9 @@ static void step(struct kc_producer *producer)
     }
     switch (producer->state) {
     case KC_TXN_STARTING: start(producer); break;
-    case KC_TXN_COMMITTING: finish_commit(producer); break;
+    case KC_TXN_COMMITTING:
+        if (offsets_are_decided(producer)) finish_commit(producer);
+        break;
     case KC_TXN_ABORTING: finish_abort(producer); break;
     default: AQ_ASSERT(false);
     }
@@ -155,7 +175,13 @@ static void step(struct kc_producer *producer)
 
 void sim_txn_run_out(struct kc_producer *producer)
 {
-    while (sim_txn_busy(producer)) step(producer);
+    while (sim_txn_busy(producer)) {
+        step(producer);
+        if (!producer->unanswered) continue;
+        set_result(producer, AQ_E_FATAL, "send_offsets_to_transaction on cluster %s: given up",
+                   producer->cluster->name);
+        end_call(producer, KC_TXN_FAILED);
+    }
 }
 
 /* ---- the owner's side ----------------------------------------------------------------------------------------------- */

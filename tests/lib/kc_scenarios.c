@@ -230,6 +230,13 @@ static void commits_without_transaction(void *arg)
     fprintf(scene->out, "commit: %s\n", code_name(code));
     observe_pointer(scene, group, state, 1);
     observe_pointer(scene, group, state, 3);
+    const struct kc_task_offset nowhere = {.topic = name_of(scene, "none"), .offset = 1};
+    must(scene->ops->member_commit(node.member, &nowhere, 1, &err), &err, "commit");
+    while (!scene->ops->member_commit_poll(node.member, &code) && aq_mono_us() < until) {
+        turn(scene, &node);
+        aq_sleep_ms(5);
+    }
+    fprintf(scene->out, "nowhere: %s\n", code_name(code));
     struct kc_reader *reader = NULL;
     must(scene->ops->reader_open(scene->cluster, "scene", group, &reader, &err), &err, "reader");
     code = scene->ops->reader_commit_stopped(reader, state, 1, 9, "reset", TIMEOUT_MS, &err);
@@ -320,6 +327,156 @@ static void refused_records(void *arg)
     close_producer(scene, producer);
 }
 
+static void static_members(void *arg)
+{
+    struct scene *scene = arg;
+    struct node a, b, c;
+    const char *state = make_topic(scene, "state", PARTITIONS, NULL, 0);
+    const char *group = name_of(scene, "group");
+    join_as(scene, &a, group, state, "alpha");
+    settle(scene, &a, PARTITIONS, NULL, 0);
+    join_as(scene, &b, group, state, "beta");
+    settle(scene, &a, PARTITIONS / 2, &b, PARTITIONS / 2);
+    bool before[PARTITIONS];
+    memcpy(before, b.owned, sizeof(before));
+    int changes = a.changes;
+    leave(scene, &b);
+    join_as(scene, &b, group, state, "beta");
+    settle(scene, &a, PARTITIONS / 2, &b, PARTITIONS / 2);
+    fprintf(scene->out, "back: the same %d, others heard %d\n", memcmp(before, b.owned, sizeof(before)) == 0,
+            a.changes - changes);
+    /* Somebody else under the same name: the handle that had it is done for, whatever it still holds. */
+    struct kc_membership *old = scene->ops->member_membership(b.member);
+    join_as(scene, &c, group, state, "beta");
+    for (int64_t until = aq_mono_us() + WAIT_US; aq_mono_us() < until && (!b.error || owned(&c) == 0);) {
+        turn(scene, &a);
+        turn(scene, &b);
+        turn(scene, &c);
+        aq_sleep_ms(5);
+    }
+    fprintf(scene->out, "replaced: %s, others heard %d\n", code_name(b.error), a.changes - changes);
+    struct kc_producer *producer = start_producer(scene, "txn");
+    begin(scene, producer);
+    send_values(scene, producer, state, 1, "late");
+    fprintf(scene->out, "commit: %s\n", code_name(commit(scene, producer, old, state, 1)));
+    fprintf(scene->out, "abort: %s\n", code_name(abort_txn(scene, producer)));
+    close_producer(scene, producer);
+    scene->ops->membership_unref(old);
+    leave(scene, &b);
+    leave(scene, &c);
+    leave(scene, &a);
+}
+
+static void failed_delivery_in_a_transaction(void *arg)
+{
+    struct scene *scene = arg;
+    struct node node;
+    const char *group, *state;
+    struct kc_membership *membership = set_up_group(scene, &node, &group, &state);
+    const struct kc_config_entry configs[] = {{"max.message.bytes", "2000"}};
+    const char *topic = make_topic(scene, "small", 1, configs, 1);
+    struct kc_producer *producer = start_producer(scene, "txn");
+    begin(scene, producer);
+    send_values(scene, producer, topic, 1, "first");
+    char *large = aq_arena_zalloc(&scene->arena, 5001);
+    memset(large, 'x', 5000);
+    send_values(scene, producer, topic, 1, large);
+    fprintf(scene->out, "failure: %s\n", code_name(scene->ops->producer_failure(producer)->code));
+    struct kc_ack ack;
+    struct aq_err err = {0};
+    int code = scene->ops->producer_send_own(producer, topic, 0, AQ_NULL_SLICE, AQ_LIT("next"), &ack, &err);
+    fprintf(scene->out, "next: %s\n", code_name(code));
+    code = commit(scene, producer, membership, state, 1);
+    fprintf(scene->out, "commit: %s, open %d\n", code_name(code),
+            scene->ops->txn_poll(producer, NULL, NULL, NULL) == KC_TXN_OPEN);
+    fprintf(scene->out, "abort: %s\n", code_name(abort_txn(scene, producer)));
+    fprintf(scene->out, "tainted: %d\n", scene->ops->txn_tainted(producer));
+    fprintf(scene->out, "begin: %s\n", code_name(scene->ops->txn_begin(producer, &err)));
+    observe(scene, topic, 0, 0, true, false);
+    observe_pointer(scene, group, state, 0);
+    scene->ops->membership_unref(membership);
+    close_producer(scene, producer);
+    leave(scene, &node);
+}
+
+static void observe_stored(struct scene *scene, struct kc_reader *reader, const char *topic, int64_t offset)
+{
+    struct aq_err err = {0};
+    struct kc_stored stored = {.offset = offset};
+    int code = scene->ops->reader_read(reader, topic, &stored, 1, TIMEOUT_MS, &scene->arena, &err);
+    fprintf(scene->out, "read %" PRId64 ": %s", offset, code_name(code));
+    if (code == 0) write_slice(scene, stored.value);
+    fprintf(scene->out, "\n");
+}
+
+static void reading_stored_positions(void *arg)
+{
+    struct scene *scene = arg;
+    struct node node;
+    const char *group, *state;
+    struct kc_membership *membership = set_up_group(scene, &node, &group, &state);
+    struct kc_producer *producer = start_producer(scene, "txn");
+    begin(scene, producer);
+    send_values(scene, producer, state, 2, "kept");
+    fprintf(scene->out, "commit: %s\n", code_name(commit(scene, producer, membership, state, 2)));
+    begin(scene, producer);
+    send_values(scene, producer, state, 1, "aborted");
+    fprintf(scene->out, "abort: %s\n", code_name(abort_txn(scene, producer)));
+    struct aq_err err = {0};
+    struct kc_reader *reader = NULL;
+    must(scene->ops->reader_open(scene->cluster, "scene", group, &reader, &err), &err, "reader");
+    close_producer(scene, producer);
+    producer = open_producer(scene, NULL);
+    send_values(scene, producer, state, 1, "last");
+    for (int64_t offset = 1; offset <= 5; offset++) observe_stored(scene, reader, state, offset);
+    observe_stored(scene, reader, state, 100);
+    const char *const keys[] = {"k", "other"};
+    for (int i = 0; i < 2; i++) {
+        struct kc_stored stored;
+        must(scene->ops->reader_scan_last(reader, state, 0, aq_slice_str(keys[i]), 5, TIMEOUT_MS,
+                                          &scene->arena, &stored, &err),
+             &err, "scan");
+        fprintf(scene->out, "last of %s before 5: %" PRId64 "\n", keys[i], stored.offset);
+    }
+    scene->ops->reader_close(reader, CLOSE_MS);
+    scene->ops->membership_unref(membership);
+    close_producer(scene, producer);
+    leave(scene, &node);
+}
+
+static void offsets_of_a_missing_topic(void *arg)
+{
+    struct scene *scene = arg;
+    struct node node;
+    const char *group, *state;
+    struct kc_membership *membership = set_up_group(scene, &node, &group, &state);
+    struct kc_producer *producer = start_producer(scene, "txn");
+    struct aq_err err = {0};
+    begin(scene, producer);
+    const struct kc_task_offset offsets[] = {{.partition = 2, .offset = 11},
+                                             {.topic = name_of(scene, "none"), .offset = 12}};
+    must(scene->ops->txn_commit(producer, membership, state, offsets, 2, &err), &err, "commit");
+    int64_t start = aq_mono_us();
+    for (int i = 0; i < 100; i++) {
+        turn(scene, &node);
+        scene->ops->txn_poll(producer, NULL, NULL, NULL);
+        aq_sleep_ms(5);
+    }
+    observe_pointer(scene, group, state, 2);
+    int code = 0;
+    while (aq_mono_us() - start < WAIT_US &&
+           scene->ops->txn_poll(producer, &code, NULL, &err) == KC_TXN_COMMITTING) {
+        turn(scene, &node); /* the member must stay one all the while */
+        aq_sleep_ms(5);
+    }
+    fprintf(scene->out, "commit: %s, open %d, at the timeout %d\n", code_name(code),
+            scene->ops->txn_poll(producer, NULL, NULL, NULL) == KC_TXN_OPEN,
+            aq_mono_us() - start >= TXN_TIMEOUT_MS * AQ_MS - AQ_SEC);
+    scene->ops->membership_unref(membership);
+    close_producer(scene, producer);
+    leave(scene, &node);
+}
+
 const struct kc_scenario kc_scenarios[] = {
     {"produce and consume", produce_and_consume,
      "sink told 1 failure 0 in flight 0\n"
@@ -374,6 +531,7 @@ const struct kc_scenario kc_scenarios[] = {
      "commit: ok\n"
      "pointer: ok 5 'm'\n"
      "pointer: ok 0 ''\n"
+     "nowhere: UNKNOWN_TOPIC\n"
      "running: BUSY\n"
      "stopped: ok\n"
      "pointer: ok 9 'reset'\n"},
@@ -400,6 +558,34 @@ const struct kc_scenario kc_scenarios[] = {
      "committed: 0 'fits' | end 1\n"
      "again: EXISTS\n"
      "grow: CONFIG\n"},
+    {"static members", static_members,
+     "back: the same 1, others heard 0\n"
+     "replaced: FATAL, others heard 0\n"
+     "commit: FENCED\n"
+     "abort: ok\n"},
+    {"failed delivery in a transaction", failed_delivery_in_a_transaction,
+     "failure: TOO_LARGE\n"
+     "next: TXN_ABORT\n"
+     "commit: TXN_ABORT, open 1\n"
+     "abort: ok\n"
+     "tainted: 1\n"
+     "begin: FATAL\n"
+     "committed: | end 2\n"
+     "pointer: ok -1 ''\n"},
+    {"reading stored positions", reading_stored_positions,
+     "commit: ok\n"
+     "abort: ok\n"
+     "read 1: ok 'kept'\n"
+     "read 2: STATE\n"
+     "read 3: STATE\n"
+     "read 4: STATE\n"
+     "read 5: ok 'last'\n"
+     "read 100: STATE\n"
+     "last of k before 5: 1\n"
+     "last of other before 5: -1\n"},
+    {"offsets of a missing topic", offsets_of_a_missing_topic,
+     "pointer: UNSTABLE -1 ''\n"
+     "commit: TXN_ABORT, open 1, at the timeout 1\n"},
 };
 const size_t kc_scenarios_n = sizeof(kc_scenarios) / sizeof(kc_scenarios[0]);
 

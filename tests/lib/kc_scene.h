@@ -14,10 +14,11 @@
 #include "base/clock.h"
 #include "tests/lib/kc_scenarios.h"
 
-#define WAIT_US    (30 * AQ_SEC)
-#define TIMEOUT_MS 15000
-#define CLOSE_MS   5000
-#define PARTITIONS 4
+#define WAIT_US        (30 * AQ_SEC)
+#define TIMEOUT_MS     15000
+#define TXN_TIMEOUT_MS 20000
+#define CLOSE_MS       5000
+#define PARTITIONS     4
 
 struct scene {
     const struct kc_ops *ops;
@@ -77,7 +78,7 @@ static inline struct kc_producer *open_producer(struct scene *scene, const char 
     struct kc_producer *producer = NULL;
     const struct kc_producer_conf conf = {.client_id = "scene",
                                           .transactional_id = transactional_id,
-                                          .transaction_timeout_ms = 20000,
+                                          .transaction_timeout_ms = TXN_TIMEOUT_MS,
                                           .delivery_timeout_ms = 30000,
                                           .linger_ms = 1,
                                           .batch_bytes = 100000,
@@ -269,19 +270,29 @@ static inline void observe_pointer(struct scene *scene, const char *group, const
 struct node {
     struct kc_member *member;
     bool owned[PARTITIONS];
+    int changes; /* assignments, revocations and losses so far */
     int lost;
+    int error; /* the last one told */
 };
 
-static inline void join(struct scene *scene, struct node *node, const char *group, const char *topic)
+/* instance_id NULL: a dynamic member. */
+static inline void join_as(struct scene *scene, struct node *node, const char *group, const char *topic,
+                           const char *instance_id)
 {
     struct aq_err err = {0};
     *node = (struct node){0};
     const struct kc_member_conf conf = {.client_id = "scene",
                                         .group_id = group,
                                         .topic = topic,
+                                        .instance_id = instance_id,
                                         .session_timeout_ms = 6000,
                                         .max_poll_interval_ms = 60000};
     must(scene->ops->member_open(scene->cluster, &conf, &node->member, &err), &err, "member");
+}
+
+static inline void join(struct scene *scene, struct node *node, const char *group, const char *topic)
+{
+    join_as(scene, node, group, topic, NULL);
 }
 
 static inline void turn(struct scene *scene, struct node *node)
@@ -289,7 +300,11 @@ static inline void turn(struct scene *scene, struct node *node)
     struct aq_err err = {0};
     struct kc_member_event event;
     if (!node->member || !scene->ops->member_poll(node->member, &event)) return;
-    if (event.kind == KC_MEMBER_ERROR) return;
+    if (event.kind == KC_MEMBER_ERROR) {
+        node->error = event.code;
+        return;
+    }
+    node->changes++;
     bool gain = event.kind == KC_MEMBER_ASSIGNED;
     node->lost += event.kind == KC_MEMBER_LOST;
     if (!event.incremental && gain) memset(node->owned, 0, sizeof(node->owned));

@@ -206,15 +206,42 @@ static void stale_membership_is_told_and_can_be_aborted(void **state)
     cast_close(&cast);
 }
 
-static void offsets_of_unknown_topics_cannot_be_committed(void **state)
+/* Sends an offset of a topic that is there and of one that is not. */
+static void commit_half(struct cast *cast)
+{
+    struct stage *stage = &cast->stage;
+    ops->txn_begin(cast->producer, &stage->err);
+    const struct kc_task_offset offsets[] = {{.partition = 0, .offset = 4}, {.topic = "none", .offset = 5}};
+    assert_int_equal(ops->txn_commit(cast->producer, cast->membership, "s", offsets, 2, &stage->err), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ops->txn_poll(cast->producer, NULL, NULL, NULL), KC_TXN_COMMITTING);
+    assert_string_equal(pointer_text(stage, "g", "s", 0), "UNSTABLE");
+}
+
+static void offsets_of_unknown_topics_are_sent_until_the_timeout(void **state)
 {
     (void)state;
     struct cast cast;
     cast_open(&cast);
     struct stage *stage = &cast.stage;
-    ops->txn_begin(cast.producer, &stage->err);
-    assert_int_equal(commit_at(stage, cast.producer, cast.membership, "none", 4), AQ_E_TXN_ABORT);
-    assert_int_equal(abort_now(stage, cast.producer), 0);
+    commit_half(&cast);
+    for (int i = 0; i < 2; i++) {
+        pass_ms(stage, 4999);
+        next_change(stage, cast.member);
+        assert_int_equal(ops->txn_poll(cast.producer, NULL, NULL, NULL), KC_TXN_COMMITTING);
+    }
+    add_topic(stage, "none", 1); /* just in time */
+    int code = 1;
+    assert_int_equal(ops->txn_poll(cast.producer, &code, NULL, NULL), KC_TXN_READY);
+    assert_int_equal(code, 0);
+    assert_string_equal(pointer_text(stage, "g", "none", 0), "5 ");
+    ops->admin_delete_topic(stage->admin, "none", 0, &stage->err);
+    commit_half(&cast);
+    struct aq_batch *left = NULL;
+    ops->producer_close(cast.producer, 0, &left); /* gives up; what is pending stays so */
+    assert_string_equal(pointer_text(stage, "g", "s", 0), "UNSTABLE");
+    cast.producer = add_ready_producer(stage, "id");
+    assert_string_equal(pointer_text(stage, "g", "s", 0), "4 ");
     cast_close(&cast);
 }
 
@@ -305,7 +332,7 @@ int main(void)
         cmocka_unit_test(failed_delivery_leaves_only_the_abort),
         cmocka_unit_test(abort_with_records_on_their_way_may_taint),
         cmocka_unit_test(stale_membership_is_told_and_can_be_aborted),
-        cmocka_unit_test(offsets_of_unknown_topics_cannot_be_committed),
+        cmocka_unit_test(offsets_of_unknown_topics_are_sent_until_the_timeout),
         cmocka_unit_test(closed_producer_leaves_its_transaction_open),
         cmocka_unit_test(deleted_topic_does_not_stop_a_commit),
         cmocka_unit_test(too_long_a_timeout_is_refused),
