@@ -27,11 +27,6 @@ enum aq_record_flag {
     AQ_REC_TOO_LARGE = 1u << 6, /* failed because the sink does not take its size */
 };
 
-struct aq_header {
-    struct aq_slice name;  /* never null; followed by a zero byte that is not counted */
-    struct aq_slice value; /* null is legal */
-};
-
 struct aq_batch;
 
 struct aq_record {

@@ -55,3 +55,11 @@ const char *conf_node_path(const struct conf_node *node, char *buf, size_t size)
     snprintf(buf + len, size - len, "%s%s", len ? "." : "", name);
     return buf;
 }
+
+const char *conf_path_beside(struct conf_pos place, const char *path, struct aq_arena *arena)
+{
+    AQ_ASSERT(path && arena);
+    const char *slash = place.file ? strrchr(place.file, '/') : NULL;
+    if (!slash || *path == '/') return path;
+    return aq_arena_printf(arena, "%.*s/%s", (int)(slash - place.file), place.file, path);
+}

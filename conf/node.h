@@ -57,6 +57,8 @@ void conf_doc_destroy(struct conf_doc *doc);
 
 struct conf_node *conf_get(const struct conf_node *group,
                            const char *name); /* marks it used; NULL when absent */
+/* A path as a configuration file means it: one that does not begin with a slash is looked for beside the file that `place` is in. */
+const char *conf_path_beside(struct conf_pos place, const char *path, struct aq_arena *arena);
 const char *conf_type_name(enum conf_type type);
 /* "routes.orders.errors": into buf, which it returns. */
 const char *conf_node_path(const struct conf_node *node, char *buf, size_t size);

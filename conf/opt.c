@@ -44,7 +44,7 @@ void opt_defaults(const struct opt_row *rows, struct aq_arena *arena, void *targ
         set_absent(row, target);
         if (!row->def) continue;
         struct aq_err err = {0};
-        int rc = opt_take_text(row, row->def, arena, target, &err);
+        int rc = opt_read_text(row, row->def, arena, target, &err);
         /* opt_check_table() finds this in a test; going on with a random zero would be worse. */
         AQ_ASSERT(rc == 0);
     }

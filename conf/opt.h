@@ -19,6 +19,7 @@
 #ifndef AQ_CONF_OPT_H
 #define AQ_CONF_OPT_H
 
+#include "base/err.h"
 #include "conf/node.h"
 
 enum opt_kind {
@@ -80,6 +81,11 @@ struct opt_table {
  * point into the document, so the document must outlive target. Returns the number of errors added. */
 size_t opt_read(const struct opt_row *rows, struct conf_node *group, const char *what,
                 const char *const *ignore, struct aq_arena *arena, void *target, struct conf_diags *diags);
+
+/* One option from a text that stands outside of a group, such as "commit.interval.ms=100" in a list: parsed like a string in
+ * the file. 0, or AQ_E_CONFIG with what is expected, without the option's name. Not for NODE and REFUSED. */
+int opt_read_text(const struct opt_row *row, const char *text, struct aq_arena *arena, void *target,
+                  struct aq_err *err);
 
 /* Only the defaults. */
 void opt_defaults(const struct opt_row *rows, struct aq_arena *arena, void *target);

@@ -52,7 +52,7 @@ static size_t check_default(const struct opt_table *table, const struct opt_row 
     alone.offset = 0;
     struct aq_err err = {0};
     size_t faults = 0;
-    if (opt_take_text(&alone, row->def, &arena, &field, &err)) {
+    if (opt_read_text(&alone, row->def, &arena, &field, &err)) {
         fprintf(out, "%s.%s: default '%s': %s\n", table->name, row->name, row->def, err.text);
         faults = 1;
     }

@@ -120,7 +120,7 @@ static char *default_syntax(const struct opt_row *row, struct aq_arena *arena)
     struct opt_row alone = *row;
     alone.offset = 0;
     struct aq_err err;
-    if (opt_take_text(&alone, row->def, arena, &field, &err)) return quote(row->def, arena);
+    if (opt_read_text(&alone, row->def, arena, &field, &err)) return quote(row->def, arena);
     return value_syntax(&alone, &field, arena);
 }
 

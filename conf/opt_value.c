@@ -219,7 +219,7 @@ int opt_take(const struct opt_row *row, const struct conf_node *node, struct aq_
     return AQ_E_INVALID;
 }
 
-int opt_take_text(const struct opt_row *row, const char *text, struct aq_arena *arena, void *target,
+int opt_read_text(const struct opt_row *row, const char *text, struct aq_arena *arena, void *target,
                   struct aq_err *err)
 {
     AQ_ASSERT(row && text && target);

@@ -13,10 +13,6 @@
 int opt_take(const struct opt_row *row, const struct conf_node *node, struct aq_arena *arena, void *target,
              struct conf_pos *ret_place, struct aq_err *err);
 
-/* The same from the text form of a default. */
-int opt_take_text(const struct opt_row *row, const char *text, struct aq_arena *arena, void *target,
-                  struct aq_err *err);
-
 int opt_parse_int(const char *text, int64_t *ret_value); /* 0 or AQ_E_INVALID */
 
 /* "one of a, b, c" */

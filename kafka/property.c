@@ -264,6 +264,17 @@ static bool ask_client(const char *name, const char *value, struct conf_pos pos,
     return false;
 }
 
+bool kc_property_is_known(const char *name)
+{
+    AQ_ASSERT(name);
+    if (find_row(name)) return true;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    size_t size = 0;
+    bool known = rd_kafka_conf_get(conf, name, NULL, &size) == RD_KAFKA_CONF_OK;
+    rd_kafka_conf_destroy(conf);
+    return known;
+}
+
 bool kc_property_check(const char *name, const char *value, struct conf_pos pos, struct conf_diags *diags)
 {
     AQ_ASSERT(name && value);

@@ -9,7 +9,8 @@
 
 #include "base/hash.h"
 
-#define KC_TASK_MAP_VERSION 1
+#define KC_TASK_MAP_VERSION 1 /* by topic, as here */
+#define KC_TASK_MAP_BY_NAME 2 /* by a name that the layer above gives: streams, by sub-topology */
 
 static inline int32_t kc_task_of(const char *topic, int32_t partition, int32_t tasks)
 {

@@ -128,6 +128,22 @@ struct aq_slice json_unquote(struct aq_arena *arena, struct aq_slice raw)
     return aq_slice_of(out, (size_t)(o - out));
 }
 
+struct aq_slice json_unquote_text(struct aq_arena *arena, struct aq_slice raw)
+{
+    return aq_arena_copy(arena, json_unquote(arena, raw));
+}
+
+struct aq_slice json_field_name(struct aq_arena *arena, struct aq_slice text, const struct json_field *field)
+{
+    AQ_ASSERT(field->name_len >= 2);
+    return json_unquote_text(arena, aq_slice_of(text.ptr + field->name_at, field->name_len));
+}
+
+struct aq_slice json_field_value(struct aq_slice text, const struct json_field *field)
+{
+    return aq_slice_of(text.ptr + field->value_at, field->value_len);
+}
+
 struct aq_slice json_int(struct aq_arena *arena, int64_t value)
 {
     char text[24];

@@ -11,15 +11,10 @@
  * A failing pass: Lua's message fails the record, and the record is what it was before the step. So does a result that
  * makes no sense: a route that is no topic name, a map that returns something.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <sys/stat.h>
-
 #include "base/assert.h"
 #include "transforms/lua_engine.h"
+#include "transforms/script.h"
 #include "transforms/topic_name.h"
-
-#define SCRIPT_MAX (1 << 20)
 
 enum work { WORK_WHERE, WORK_MAP, WORK_ROUTE, WORK_SCRIPT, WORK_COUNT };
 
@@ -100,36 +95,6 @@ static enum work find_work(const struct lua_conf *c, const struct xf_setup *setu
     return found;
 }
 
-/* path as the configuration file means it: beside the file that the option stands in. */
-static const char *beside_configuration(const struct xf_setup *setup, const char *path)
-{
-    const char *file = NULL;
-    for (const struct conf_node *n = setup->group->first; n; n = n->next) {
-        if (n->name && strcmp(n->name, "script") == 0) file = n->value_pos.file;
-    }
-    const char *slash = file ? strrchr(file, '/') : NULL;
-    if (!slash || *path == '/') return path;
-    return aq_arena_printf(setup->arena, "%.*s/%s", (int)(slash - file), file, path);
-}
-
-static int read_script(const char *path, struct aq_arena *arena, struct aq_slice *ret_text,
-                       struct aq_err *err)
-{
-    FILE *file = fopen(path, "re");
-    if (!file) return aq_fail(err, AQ_E_CONFIG, "%s: %s", path, strerror(errno));
-    struct stat st;
-    int rc = 0;
-    if (fstat(fileno(file), &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > SCRIPT_MAX) {
-        rc = aq_fail(err, AQ_E_CONFIG, "%s: is not a file of at most 1 MiB", path);
-    } else {
-        char *text = aq_arena_alloc(arena, (size_t)st.st_size);
-        *ret_text = aq_slice_of(text, fread(text, 1, (size_t)st.st_size, file));
-        if (ferror(file)) rc = aq_fail(err, AQ_E_CONFIG, "%s: cannot be read", path);
-    }
-    fclose(file);
-    return rc;
-}
-
 static void configure(void *conf, const struct xf_setup *setup)
 {
     static const enum lua_form forms[] = {LUA_EXPRESSION, LUA_STATEMENTS, LUA_EXPRESSION, LUA_FUNCTION};
@@ -149,8 +114,8 @@ static void configure(void *conf, const struct xf_setup *setup)
                                       .instruction_limit = c->instruction_limit,
                                       .memory_limit = c->memory_limit};
     if (c->work == WORK_SCRIPT) {
-        c->program.name = beside_configuration(setup, c->texts[WORK_SCRIPT]);
-        if (read_script(c->program.name, setup->arena, &c->program.text, &err) < 0) {
+        c->program.name = script_path(setup->group, "script", c->texts[WORK_SCRIPT], setup->arena);
+        if (script_read(c->program.name, setup->arena, &c->program.text, &err) < 0) {
             xf_setup_error(setup, option, "%s", err.text);
             return;
         }

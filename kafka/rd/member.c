@@ -94,6 +94,14 @@ static void forget_membership(struct kc_member *member)
     member->membership = NULL;
 }
 
+/* A member hears of a rebalance with its next heartbeat, and everybody waits for the last one to hear: half a second is what a scale-out
+ * may take for that, whatever the session time-out is. */
+static int64_t heartbeat_ms(const struct kc_member_conf *conf)
+{
+    int64_t quarter = conf->session_timeout_ms / 4;
+    return quarter < 500 ? quarter : 500;
+}
+
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t *list,
                          void *opaque)
 {
@@ -146,9 +154,8 @@ int krd_member_open(const struct kc_cluster *cluster, const struct kc_member_con
     if (!code) code = krd_conf_set(rk_conf, "partition.assignment.strategy", strategy, err);
     if (!code) code = krd_conf_set(rk_conf, "isolation.level", "read_committed", err);
     if (!code) code = krd_conf_set_int(rk_conf, "session.timeout.ms", conf->session_timeout_ms, err);
-    if (!code) code = krd_conf_set_int(rk_conf, "heartbeat.interval.ms", conf->session_timeout_ms / 4, err);
+    if (!code) code = krd_conf_set_int(rk_conf, "heartbeat.interval.ms", heartbeat_ms(conf), err);
     if (!code) code = krd_conf_set_int(rk_conf, "max.poll.interval.ms", conf->max_poll_interval_ms, err);
-    if (!code && conf->instance_id) code = krd_conf_set(rk_conf, "group.instance.id", conf->instance_id, err);
     /* Never read, so never prefetched. */
     if (!code) code = krd_conf_set(rk_conf, "queued.max.messages.kbytes", "1", err);
     if (code) {
