@@ -221,7 +221,7 @@ void br_bridge_metrics(struct br_bridge *bridge, struct aq_metric_writer *writer
 {
     struct gathered *all = aq_calloc(bridge->n_runs, sizeof(*all));
     for (size_t r = 0; r < bridge->n_runs; r++) gather(bridge, r, &all[r]);
-    for (int id = AQ_M_ROUTE_UP; id < AQ_M_COUNT; id++) {
+    for (int id = AQ_M_ROUTE_UP; id <= AQ_M_STEP_SECONDS; id++) {
         for (size_t r = 0; r < bridge->n_runs; r++) {
             bool step = id >= AQ_M_STEP_RECORDS;
             if (step)

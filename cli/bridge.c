@@ -9,15 +9,12 @@
 static int run_bridge(struct cli_call *call)
 {
     struct cli_config config;
-    int rc = cli_config_open(&config, call);
+    int rc = cli_config_open_routes(&config, call);
     if (rc == CLI_USAGE) return rc;
     if (rc == CLI_OK) {
-        const struct cli_run run = {.routes = config.routes,
-                                    .n_routes = config.n_routes,
-                                    .http = &config.http,
-                                    .log_format = call->log_format,
-                                    .quiet = call->quiet};
-        rc = cli_run(&run);
+        const struct cli_run run = {
+            .http = &config.http, .log_format = call->log_format, .quiet = call->quiet};
+        rc = cli_run_routes(config.routes, config.n_routes, &run);
     }
     cli_config_finish(&config);
     return rc;

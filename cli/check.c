@@ -62,6 +62,9 @@ static int run_check(struct cli_call *call)
                cli_config_path(call), config.n_routes, config.n_routes == 1 ? "" : "s", config.n_clusters,
                config.n_clusters == 1 ? "" : "s", config.transforms ? (size_t)config.transforms->count : 0,
                config.transforms && config.transforms->count == 1 ? "" : "s");
+        if (config.has_streams)
+            printf(", application %s with %zu node%s", config.settings.application_id, config.streams.n_nodes,
+                   config.streams.n_nodes == 1 ? "" : "s");
         if (warnings > 0) printf(", %zu warning%s", warnings, warnings == 1 ? "" : "s");
         printf("\n");
         if (cli_has(call, "connect")) rc = check_connected(&config, stdout);

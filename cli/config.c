@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Assembles a configuration from its sections. Each section is read by the module that owns it; this file
- * only knows their order: clusters, then predicates and transforms, then routes (which refer to all of them),
- * then http.
+ * only knows their order: clusters, then predicates and transforms, then routes and streams (which refer to all
+ * of them), then http. A file has routes, streams or both.
  *
  * An ordinary pass: load the tree, hand each section out, look for what only the whole can tell (cli/lint.c).
  * A failing one: nothing stops at the first complaint. A section that is missing or of the wrong type is
@@ -26,6 +26,7 @@ struct root {
     const struct conf_node *predicates;
     const struct conf_node *transforms;
     const struct conf_node *routes;
+    const struct conf_node *streams;
     const struct conf_node *http;
 };
 
@@ -33,8 +34,8 @@ static const struct opt_row root_rows[] = {
     {.name = "clusters",
      .kind = OPT_NODE,
      .offset = offsetof(struct root, clusters),
-     .flags = OPT_REQUIRED,
-     .help = "The clusters by name, a group each, such as dc1 = { brokers = \"127.0.0.1:9092\"; }."},
+     .help = "The clusters by name, a group each, such as dc1 = { brokers = \"127.0.0.1:9092\"; }. "
+             "Needed by routes, and by streams that name one."},
     {.name = "predicates",
      .kind = OPT_NODE,
      .offset = offsetof(struct root, predicates),
@@ -42,12 +43,17 @@ static const struct opt_row root_rows[] = {
     {.name = "transforms",
      .kind = OPT_NODE,
      .offset = offsetof(struct root, transforms),
-     .help = "Transforms by name that the chains of routes refer to."},
+     .help = "Transforms by name that the chains of routes and streams refer to."},
     {.name = "routes",
      .kind = OPT_NODE,
      .offset = offsetof(struct root, routes),
-     .flags = OPT_REQUIRED,
-     .help = "What flows where: a list of groups with a name each, or a group of named groups."},
+     .help =
+         "What flows where: a list of groups with a name each, or a group of named groups. A file has routes, "
+         "streams or both."},
+    {.name = "streams",
+     .kind = OPT_NODE,
+     .offset = offsetof(struct root, streams),
+     .help = "A streams application: its settings and its topology."},
     {.name = "http",
      .kind = OPT_NODE,
      .offset = offsetof(struct root, http),
@@ -75,6 +81,14 @@ const struct opt_table cli_root_table = {
                ");\n",
 };
 
+/* Whether it is there at all, good or bad; unlike conf_get() it does not count as reading it. */
+static bool has_setting(const struct conf_node *root, const char *name)
+{
+    for (const struct conf_node *node = root->first; node; node = node->next)
+        if (strcmp(node->name, name) == 0) return true;
+    return false;
+}
+
 /* The section as a group of named groups; NULL (told about, if present) when it is not one. */
 static struct conf_node *named_groups(struct conf_node *root, const char *name, struct conf_diags *diags)
 {
@@ -92,7 +106,12 @@ static struct conf_node *named_groups(struct conf_node *root, const char *name, 
 static void read_clusters(struct cli_config *config, struct conf_node *root)
 {
     struct conf_node *section = named_groups(root, "clusters", &config->diags);
-    if (!section) return;
+    if (!section) {
+        if (!has_setting(root, "clusters") && has_setting(root, "routes"))
+            conf_diag(&config->diags, CONF_ERROR, root->pos,
+                      "configuration: required option 'clusters' is missing");
+        return;
+    }
     config->clusters =
         aq_arena_zalloc(&config->arena, sizeof(*config->clusters) * (size_t)(section->count + 1));
     for (struct conf_node *node = section->first; node; node = node->next) {
@@ -141,11 +160,12 @@ static void load_second_library(struct cli_config *config, enum xf_compat compat
     conf_diags_finish(&more);
 }
 
-static void read_transforms(struct cli_config *config, struct conf_node *root, const struct conf_node *routes)
+static void read_transforms(struct cli_config *config, struct conf_node *root, const struct conf_node *routes,
+                            bool streams)
 {
     config->predicates = named_groups(root, "predicates", &config->diags);
     config->transforms = named_groups(root, "transforms", &config->diags);
-    bool wanted[2] = {false, false};
+    bool wanted[2] = {[XF_SAFE] = streams};
     for (const struct conf_node *node = routes ? routes->first : NULL; node; node = node->next)
         wanted[compat_of(node)] = true;
     enum xf_compat first = wanted[XF_CONNECT] && !wanted[XF_SAFE] ? XF_CONNECT : XF_SAFE;
@@ -204,6 +224,18 @@ static void read_routes(struct cli_config *config, struct conf_node *section)
     }
 }
 
+/* ---- streams ------------------------------------------------------------------------------------------- */
+
+static void read_streams(struct cli_config *config, struct conf_node *section)
+{
+    config->has_streams = true;
+    st_settings_read(section, config->clusters, config->n_clusters, &config->arena, &config->diags,
+                     &config->settings);
+    if (config->settings.topology)
+        st_form_topology(&config->settings, config->libraries[XF_SAFE], &config->arena, &config->diags,
+                         &config->streams);
+}
+
 /* ---- the whole ----------------------------------------------------------------------------------------- */
 
 static void read_sections(struct cli_config *config)
@@ -212,9 +244,14 @@ static void read_sections(struct cli_config *config)
     struct root sections;
     opt_read(root_rows, root, "configuration", NULL, &config->arena, &sections, &config->diags);
     read_clusters(config, root);
-    struct conf_node *routes = route_section(config, root);
-    read_transforms(config, root, routes);
+    struct conf_node *routes = route_section(config, root), *streams = conf_get(root, "streams");
+    if (streams && streams->faulty) streams = NULL;
+    if (!has_setting(root, "routes") && !has_setting(root, "streams"))
+        conf_diag(&config->diags, CONF_ERROR, root->pos,
+                  "configuration: there is nothing to run: the file has neither 'routes' nor 'streams'");
+    read_transforms(config, root, routes, streams != NULL);
     if (routes) read_routes(config, routes);
+    if (streams) read_streams(config, streams);
     struct conf_node *http = conf_get(root, "http");
     if (http && !http->faulty && http->type != CONF_GROUP)
         conf_diag(&config->diags, CONF_ERROR, http->pos,
@@ -240,6 +277,7 @@ bool cli_config_load(struct cli_config *config, const char *path, const char *te
 void cli_config_finish(struct cli_config *config)
 {
     for (size_t i = 0; i < config->n_routes; i++) br_route_finish(&config->routes[i]);
+    st_formed_finish(&config->streams);
     for (size_t i = 0; i < 2; i++) {
         if (config->libraries[i]) xf_library_destroy(config->libraries[i]);
     }
@@ -266,5 +304,23 @@ int cli_config_open(struct cli_config *config, const struct cli_call *call)
     if (!good || !call->quiet) conf_diags_print(&config->diags, stderr);
     if (good) return CLI_OK;
     fprintf(stderr, "%s: %zu error%s\n", path, config->diags.errors, config->diags.errors == 1 ? "" : "s");
+    return CLI_CONFIG;
+}
+
+int cli_config_open_routes(struct cli_config *config, const struct cli_call *call)
+{
+    int rc = cli_config_open(config, call);
+    if (rc != CLI_OK || config->n_routes > 0) return rc;
+    fprintf(stderr, "%s: there is no section 'routes', so there is nothing for `aqueduct %s`\n",
+            cli_config_path(call), call->command->name);
+    return CLI_CONFIG;
+}
+
+int cli_config_open_streams(struct cli_config *config, const struct cli_call *call)
+{
+    int rc = cli_config_open(config, call);
+    if (rc != CLI_OK || config->has_streams) return rc;
+    fprintf(stderr, "%s: there is no section 'streams', so there is nothing for `aqueduct %s`\n",
+            cli_config_path(call), call->command->name);
     return CLI_CONFIG;
 }

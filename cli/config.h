@@ -8,6 +8,7 @@
 #include "bridge/bridge.h"
 #include "cli/command.h"
 #include "http/http.h"
+#include "streams/form.h"
 
 struct cli_config {
     struct conf_doc *doc;
@@ -17,10 +18,13 @@ struct cli_config {
     size_t n_clusters;
     struct conf_node *transforms; /* the raw sections; NULL when absent */
     struct conf_node *predicates;
-    struct xf_library *libraries[2]; /* by enum xf_compat; NULL when no route asks for it */
+    struct xf_library *libraries[2]; /* by enum xf_compat; NULL when nothing asks for it */
     struct br_route *routes;
     struct conf_node **route_nodes; /* one per route */
     size_t n_routes;
+    bool has_streams; /* the section `streams` is there; then */
+    struct st_settings settings;
+    struct st_formed streams;
     struct http_conf http;
 };
 
@@ -38,6 +42,10 @@ void cli_config_finish(struct cli_config *config);
  * warnings). CLI_OK, CLI_USAGE or CLI_CONFIG. */
 int cli_config_open(struct cli_config *config, const struct cli_call *call);
 const char *cli_config_path(const struct cli_call *call);
+
+/* The same for a command that works on routes, or on a streams application: a file without is CLI_CONFIG. */
+int cli_config_open_routes(struct cli_config *config, const struct cli_call *call);
+int cli_config_open_streams(struct cli_config *config, const struct cli_call *call);
 
 /* Complaints that need all routes at once (cli/lint.c). */
 void cli_lint(struct cli_config *config);

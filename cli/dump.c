@@ -61,20 +61,75 @@ static void dump_route(const struct br_route *route, FILE *out)
     fputs("        };\n    }", out);
 }
 
-static void dump_all(const struct cli_config *config, FILE *out)
+/* Groups that an option hands out as they are: what is in them is named by the user. */
+static void dump_group(const struct conf_node *group, int indent, FILE *out)
 {
-    dump_clusters(config, out);
-    const struct xf_library *library = config->libraries[XF_SAFE];
-    if (!library) library = config->libraries[XF_CONNECT];
-    AQ_ASSERT(library);
-    dump_entries("predicates", &library->predicates, out);
-    dump_entries("transforms", &library->transforms, out);
+    fprintf(out, "%*s%s = {\n", indent, "", group->name);
+    for (const struct conf_node *n = group->first; n; n = n->next) {
+        enum opt_kind kind = n->type == CONF_STRING ? OPT_STRING : n->type == CONF_BOOL ? OPT_BOOL : OPT_INT;
+        if (n->type == CONF_GROUP) {
+            dump_group(n, indent + 4, out);
+            continue;
+        }
+        if (n->type == CONF_FLOAT) {
+            fprintf(out, "%*s%s = %.17g;\n", indent + 4, "", n->name, n->real);
+            continue;
+        }
+        const struct opt_row rows[] = {{.name = n->name, .kind = kind}, {.name = NULL}};
+        int64_t integer = n->type == CONF_INT ? n->integer : 0;
+        const void *value = kind == OPT_STRING ? (const void *)&n->string
+                            : kind == OPT_BOOL ? (const void *)&n->boolean
+                                               : (const void *)&integer;
+        opt_print_effective(rows, value, indent + 4, out);
+    }
+    fprintf(out, "%*s};\n", indent, "");
+}
+
+static void dump_node(const struct st_formed_node *node, FILE *out)
+{
+    static const struct opt_row from[] = {{.name = "from", .kind = OPT_STRINGS}, {.name = NULL}};
+    fprintf(out, "        %s = {\n            type = \"%s\";\n", node->name, node->form->name);
+    opt_print_effective(from, &node->from, 12, out);
+    opt_print_effective(node->form->rows, node->conf, 12, out);
+    for (const struct opt_row *row = node->form->rows; row->name; row++) {
+        const struct conf_node *group = NULL;
+        if (row->kind == OPT_NODE) memcpy(&group, (const char *)node->conf + row->offset, sizeof(group));
+        if (group) dump_group(group, 12, out);
+    }
+    fputs("        };\n", out);
+}
+
+static void dump_streams(const struct cli_config *config, FILE *out)
+{
+    if (!config->has_streams) return;
+    fputs("streams = {\n", out);
+    opt_print_effective(st_settings_table.rows, &config->settings, 4, out);
+    fputs("    topology = {\n", out);
+    for (size_t i = 0; i < config->streams.n_nodes; i++) dump_node(&config->streams.nodes[i], out);
+    fputs("    };\n};\n", out);
+}
+
+static void dump_routes(const struct cli_config *config, FILE *out)
+{
+    if (config->n_routes == 0) return;
     fputs("routes = (\n", out);
     for (size_t i = 0; i < config->n_routes; i++) {
         dump_route(&config->routes[i], out);
         fputs(i + 1 < config->n_routes ? ",\n" : "\n", out);
     }
     fputs(");\n", out);
+}
+
+static void dump_all(const struct cli_config *config, FILE *out)
+{
+    if (config->n_clusters > 0) dump_clusters(config, out);
+    const struct xf_library *library = config->libraries[XF_SAFE];
+    if (!library) library = config->libraries[XF_CONNECT];
+    AQ_ASSERT(library);
+    dump_entries("predicates", &library->predicates, out);
+    dump_entries("transforms", &library->transforms, out);
+    dump_routes(config, out);
+    dump_streams(config, out);
     if (!config->http.enabled) return;
     fputs("http = {\n", out);
     opt_print_effective(http_table.rows, &config->http, 4, out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `aqueduct help`: finds a name among commands, configuration sections, transforms and predicates and prints
+ * `aqueduct help`: finds a name among commands, configuration sections, transforms, predicates and forms and prints
  * its table as text, Markdown, roff or a sample. Whole documents are in cli/man.c.
  */
 #include "cli/help.h"
@@ -14,11 +14,12 @@
 #include "cli/text.h"
 #include "http/http.h"
 #include "kafka/cluster.h"
+#include "streams/form.h"
 #include "transforms/library.h"
 
 const struct opt_table *const cli_sections[] = {
-    &cli_root_table,  &kc_cluster_table, &br_route_table, &br_errors_table,
-    &br_format_table, &xf_common_table,  &http_table,
+    &cli_root_table,  &kc_cluster_table,  &br_route_table, &br_errors_table, &br_format_table,
+    &xf_common_table, &st_settings_table, &st_node_table,  &http_table,
 };
 const size_t cli_section_count = sizeof(cli_sections) / sizeof(cli_sections[0]);
 
@@ -107,15 +108,21 @@ void cli_help_overview(FILE *out)
         fprintf(out, "  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     fputs("\nCommon options, before or after the command:\n", out);
     cli_help_options(cli_common_options, OPT_PRINT_TEXT, out);
-    fputs("\n`aqueduct help NAME` explains a command, a configuration section, a transform or a predicate;\n"
-          "`aqueduct list` shows the names. No file at hand? `aqueduct demo` needs none, and\n"
-          "`aqueduct mirror --from HOST:PORT --to HOST:PORT TOPIC` mirrors without one.\n",
-          out);
+    fputs(
+        "\n`aqueduct help NAME` explains a command, a configuration section, a transform, a predicate or a form;\n"
+        "`aqueduct list` shows the names. No file at hand? `aqueduct demo` needs none, and\n"
+        "`aqueduct mirror --from HOST:PORT --to HOST:PORT TOPIC` mirrors without one.\n",
+        out);
 }
 
 void cli_help_table(const struct opt_table *table, enum opt_print form, FILE *out)
 {
     opt_print_table(table, form, out);
+    if (form == OPT_PRINT_TEXT && strcmp(table->kind, "form") == 0) {
+        fputs("\n", out);
+        cli_wrap(out, "Every node also has `type`, and all but sources `from` (`aqueduct help node`).", 0,
+                 90);
+    }
     bool step = strcmp(table->kind, "transform") == 0;
     if (!step || form != OPT_PRINT_TEXT) return;
     fputs("\n", out);
@@ -142,20 +149,23 @@ static bool help_by_name(const char *name, enum opt_print form)
     enum xf_part part;
     const struct xf_kind *kind = xf_kind_find(name, XF_TRANSFORM, &part);
     if (!kind) kind = xf_kind_find(name, XF_PREDICATE, &part);
-    if (!kind) return false;
-    struct opt_table table = cli_kind_table(kind);
+    const struct st_form *node = kind ? NULL : st_form_find(name);
+    if (!kind && !node) return false;
+    struct opt_table table = kind ? cli_kind_table(kind) : st_form_table(node);
     cli_help_table(&table, form, stdout);
     return true;
 }
 
 static int unknown_name(const struct cli_call *call, const char *name)
 {
-    const char *names[160];
+    const char *names[200];
     size_t n = 0;
-    AQ_ASSERT(cli_command_count + cli_section_count + xf_kind_count <= sizeof(names) / sizeof(names[0]));
+    AQ_ASSERT(cli_command_count + cli_section_count + xf_kind_count + st_form_count <=
+              sizeof(names) / sizeof(names[0]));
     for (size_t i = 0; i < cli_command_count; i++) names[n++] = cli_commands[i]->name;
     for (size_t i = 0; i < cli_section_count; i++) names[n++] = cli_sections[i]->name;
     for (size_t i = 0; i < xf_kind_count; i++) names[n++] = xf_kinds[i]->name;
+    for (size_t i = 0; i < st_form_count; i++) names[n++] = st_forms[i]->name;
     const char *near = conf_did_you_mean(name, names, n);
     if (near) return cli_usage_error(call, "nothing is called '%s'; did you mean '%s'?", name, near);
     return cli_usage_error(call, "nothing is called '%s'; `aqueduct list` shows the names", name);
@@ -199,10 +209,10 @@ static const struct cli_option help_options[] = {
 const struct cli_command cli_command_help = {
     .name = "help",
     .usage = "[--markdown|--man|--sample] [NAME]",
-    .summary = "Explains a command, a section, a transform or a predicate.",
+    .summary = "Explains a command, a section, a transform, a predicate or a form of node.",
     .text =
         "NAME is one of those `aqueduct list` shows: a command such as mirror, a section such as route, a "
-        "transform such as MaskField, a predicate such as TopicNameMatches. Everything is printed from the "
+        "transform such as MaskField, a predicate such as TopicNameMatches, a form of node such as branch. Everything is printed from the "
         "tables the program itself works by.\n"
         "\n"
         "  aqueduct help route\n"

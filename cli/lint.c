@@ -132,9 +132,23 @@ static void lint_plaintext(struct cli_config *config)
     }
 }
 
+/* An application that names its brokers itself: no group of `clusters` says how to reach them. */
+static void lint_plaintext_streams(struct cli_config *config)
+{
+    const struct st_settings *settings = &config->settings;
+    if (!config->has_streams || !settings->bootstrap_servers || !settings->cluster) return;
+    if (!kc_cluster_is_plaintext(settings->cluster) || all_loopback(settings->bootstrap_servers)) return;
+    const struct conf_node *node = config->doc->root->first;
+    while (node && strcmp(node->name, "streams") != 0) node = node->next;
+    AQ_ASSERT(node);
+    conf_diag(&config->diags, CONF_WARNING, node->pos,
+              "streams: traffic is not encrypted; say \"security.protocol=SSL\" or SASL_SSL in properties");
+}
+
 void cli_lint(struct cli_config *config)
 {
     AQ_ASSERT(config->doc && config->doc->root);
     lint_sink_topics(config);
     lint_plaintext(config);
+    lint_plaintext_streams(config);
 }

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/exit.h"
 #include "cli/help.h"
+#include "streams/form.h"
 
 static void list_commands(void)
 {
@@ -38,14 +39,18 @@ static void list_predicates(void)
     list_kinds(XF_PREDICATE);
 }
 
+static void list_forms(void)
+{
+    for (size_t i = 0; i < st_form_count; i++)
+        printf("  %-22s %s\n", st_forms[i]->name, st_forms[i]->summary);
+}
+
 static const struct list {
     const char *name;
     void (*print)(void);
 } lists[] = {
-    {"commands", list_commands},
-    {"sections", list_sections},
-    {"transforms", list_transforms},
-    {"predicates", list_predicates},
+    {"commands", list_commands},     {"sections", list_sections}, {"transforms", list_transforms},
+    {"predicates", list_predicates}, {"forms", list_forms},
 };
 
 static int run_list(struct cli_call *call)
@@ -59,14 +64,14 @@ static int run_list(struct cli_call *call)
         found = true;
     }
     if (found) return CLI_OK;
-    return cli_usage_error(call, "there are commands, sections, transforms and predicates, but no '%s'",
-                           wanted);
+    return cli_usage_error(
+        call, "there are commands, sections, transforms, predicates and forms, but no '%s'", wanted);
 }
 
 const struct cli_command cli_command_list = {
     .name = "list",
-    .usage = "[commands|sections|transforms|predicates]",
-    .summary = "Lists commands, sections, transforms and predicates.",
+    .usage = "[commands|sections|transforms|predicates|forms]",
+    .summary = "Lists commands, sections, transforms, predicates and forms of nodes.",
     .text =
         "One line for each name that `aqueduct help NAME` explains; an argument limits the list to one kind.",
     .max_args = 1,

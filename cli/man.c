@@ -43,6 +43,12 @@ static const char transform_text[] =
 static const char predicate_text[] =
     "A predicate is named in the section predicates and referred to by the transforms it guards.\n";
 
+static const char form_text[] =
+    "The nodes of a topology are groups of any order in streams.topology: NAME = { type = \"FORM\"; from = \"OTHER\"; … }. "
+    "Lua expressions see key, value, timestamp, topic, partition, offset and headers; key and value are what their serde "
+    "says: a JSON document, a string, a number, nil for null. Their results are written by the node's key_serde and "
+    "value_serde, or as what came in.\n";
+
 static void man_header(FILE *out, const char *title, const char *section, const char *name)
 {
     fprintf(out, ".TH %s %s \"\" \"aqueduct %s\" \"Aqueduct\"\n.SH NAME\n%s\n", title, section,
@@ -94,6 +100,15 @@ static void print_kinds(FILE *out, enum opt_print form, enum xf_sort sort)
     }
 }
 
+static void print_forms(FILE *out, enum opt_print form)
+{
+    for (size_t i = 0; i < st_form_count; i++) {
+        struct opt_table table = st_form_table(st_forms[i]);
+        cli_help_table(&table, form, out);
+        if (form == OPT_PRINT_MARKDOWN) fputc('\n', out);
+    }
+}
+
 void cli_man_configuration(FILE *out)
 {
     man_header(out, "AQUEDUCT.CONF", "5", "aqueduct.conf \\- configuration of aqueduct");
@@ -110,6 +125,9 @@ void cli_man_configuration(FILE *out)
     fputs(".SH PREDICATES\n", out);
     cli_paragraphs(out, predicate_text, OPT_PRINT_MAN);
     print_kinds(out, OPT_PRINT_MAN, XF_PREDICATE);
+    fputs(".SH FORMS OF NODES\n", out);
+    cli_paragraphs(out, form_text, OPT_PRINT_MAN);
+    print_forms(out, OPT_PRINT_MAN);
     fputs(".SH SEE ALSO\n.BR aqueduct (1)\n", out);
 }
 
@@ -136,6 +154,10 @@ void cli_markdown_reference(FILE *out)
     cli_paragraphs(out, predicate_text, OPT_PRINT_MARKDOWN);
     fputc('\n', out);
     print_kinds(out, OPT_PRINT_MARKDOWN, XF_PREDICATE);
+    fputs("# Forms of nodes\n\n", out);
+    cli_paragraphs(out, form_text, OPT_PRINT_MARKDOWN);
+    fputc('\n', out);
+    print_forms(out, OPT_PRINT_MARKDOWN);
 }
 
 void cli_sample_file(FILE *out)
@@ -152,6 +174,11 @@ void cli_sample_file(FILE *out)
     }
     for (size_t i = 0; i < xf_kind_count; i++) {
         struct opt_table table = cli_kind_table(xf_kinds[i]);
+        fputs("\n", out);
+        cli_help_table(&table, OPT_PRINT_SAMPLE, out);
+    }
+    for (size_t i = 0; i < st_form_count; i++) {
+        struct opt_table table = st_form_table(st_forms[i]);
         fputs("\n", out);
         cli_help_table(&table, OPT_PRINT_SAMPLE, out);
     }

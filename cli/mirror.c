@@ -106,12 +106,9 @@ static int run_text(const struct cli_call *call, const char *text)
     bool good = cli_config_load(&config, "(command line)", text, call->overrides, call->n_overrides);
     if (!good || !call->quiet) conf_diags_print(&config.diags, stderr);
     if (good) {
-        const struct cli_run run = {.routes = config.routes,
-                                    .n_routes = config.n_routes,
-                                    .http = &config.http,
-                                    .log_format = call->log_format,
-                                    .quiet = call->quiet};
-        rc = cli_run(&run);
+        const struct cli_run run = {
+            .http = &config.http, .log_format = call->log_format, .quiet = call->quiet};
+        rc = cli_run_routes(config.routes, config.n_routes, &run);
     }
     cli_config_finish(&config);
     return rc;

@@ -146,7 +146,7 @@ static int run_positions(struct cli_call *call)
     int rc = read_request(call, &request);
     if (rc != CLI_OK) return rc;
     struct cli_config config;
-    rc = cli_config_open(&config, call);
+    rc = cli_config_open_routes(&config, call);
     if (rc == CLI_USAGE) return rc;
     if (rc == CLI_OK) rc = handle_routes(&config, call, &request);
     cli_config_finish(&config);

@@ -2,7 +2,7 @@
  *
  * The progress line. On a terminal it is redrawn in place on stderr; elsewhere nothing is printed at all.
  *
- * An ordinary pass: twice a second sum the routes' counters, smooth the rates (a quarter of the new value
+ * An ordinary pass: twice a second take a sample of the counters, smooth the rates (a quarter of the new value
  * each time: steady to read, right within two seconds), write the line over the former one. The log and the
  * line share the terminal: before a log line is written, a hook erases ours, and the next round draws it
  * again.
@@ -69,29 +69,16 @@ const char *cli_progress_text(const struct cli_progress *progress, char *buf, si
     return buf;
 }
 
-static void sum_routes(struct br_bridge *bridge, struct cli_sample *ret)
+bool cli_progress_is_due(const struct cli_progress *progress, int64_t now)
 {
-    *ret = (struct cli_sample){.ready = true};
-    size_t n = br_bridge_routes(bridge);
-    for (size_t i = 0; i < n; i++) {
-        struct br_route_status route;
-        br_bridge_route_status(bridge, i, &route);
-        ret->records += route.records_written;
-        ret->bytes += route.bytes_written;
-        ret->lag = ret->lag < 0 || route.lag < 0 ? -1 : ret->lag + route.lag;
-        /* Only when every route has an end is there a time at which we are done. */
-        ret->left = ret->left < 0 || route.end_total < 0 || route.lag < 0 ? -1 : ret->left + route.lag;
-        ret->ready = ret->ready && route.ready;
-    }
+    return progress->on && now - progress->drawn_us >= DRAW_US;
 }
 
-void cli_progress_draw(struct cli_progress *progress, struct br_bridge *bridge, int64_t now)
+void cli_progress_draw(struct cli_progress *progress, const struct cli_sample *sample, int64_t now)
 {
-    if (!progress->on || now - progress->drawn_us < DRAW_US) return;
+    AQ_ASSERT(progress->on);
     progress->drawn_us = now;
-    struct cli_sample sample;
-    sum_routes(bridge, &sample);
-    cli_progress_feed(progress, &sample, now);
+    cli_progress_feed(progress, sample, now);
     char text[160];
     fprintf(stderr, "\r\033[K%s", cli_progress_text(progress, text, sizeof(text)));
     fflush(stderr);

@@ -5,9 +5,11 @@
 #ifndef AQ_CLI_PROGRESS_H
 #define AQ_CLI_PROGRESS_H
 
-#include "bridge/bridge.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* What the line is made of: sums over routes. */
+/* What the line is made of: sums over routes, or an application. */
 struct cli_sample {
     uint64_t records;
     uint64_t bytes;
@@ -26,8 +28,9 @@ struct cli_progress {
 };
 
 void cli_progress_init(struct cli_progress *progress, bool on);
-/* Draws at most twice a second. */
-void cli_progress_draw(struct cli_progress *progress, struct br_bridge *bridge, int64_t now);
+/* The line is drawn twice a second, and only where there is a terminal. */
+bool cli_progress_is_due(const struct cli_progress *progress, int64_t now);
+void cli_progress_draw(struct cli_progress *progress, const struct cli_sample *sample, int64_t now);
 void cli_progress_finish(struct cli_progress *progress);
 
 /* The parts, for tests. */

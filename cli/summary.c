@@ -20,10 +20,10 @@ static const char *state_word(enum br_state state)
     return "unknown";
 }
 
-static double seconds_of(const struct br_route_status *route, int64_t now)
+static double seconds_since(int64_t started_us, int64_t now)
 {
-    if (route->started_us <= 0) return 0;
-    return (double)(now - route->started_us) / 1e6;
+    if (started_us <= 0) return 0;
+    return (double)(now - started_us) / 1e6;
 }
 
 static void print_count(FILE *out, const char *what, uint64_t n, const char *meaning)
@@ -32,32 +32,46 @@ static void print_count(FILE *out, const char *what, uint64_t n, const char *mea
     if (n > 0) fprintf(out, "  %-13s %15s  %s\n", what, cli_count(number, n), meaning);
 }
 
-void cli_summary_route(const struct br_route_status *route, int64_t now, FILE *out)
+static void print_volume(FILE *out, const char *what, uint64_t records, uint64_t bytes)
 {
     char number[CLI_NUMBER_MAX], more[CLI_NUMBER_MAX];
+    fprintf(out, "  %-13s %15s  records, %s\n", what, cli_count(number, records),
+            cli_bytes(more, (double)bytes));
+}
+
+static void print_cycles(FILE *out, uint64_t committed, uint64_t aborted, uint64_t fenced)
+{
+    print_count(out, "cycles", committed, "committed");
+    print_count(out, "", aborted, "aborted and repeated");
+    print_count(out, "", fenced, "fenced and repeated by the new owner");
+}
+
+/* How far behind, how long, how fast. */
+static void print_pace(FILE *out, int64_t lag, double seconds, uint64_t records)
+{
+    char number[CLI_NUMBER_MAX], more[CLI_NUMBER_MAX];
+    if (lag >= 0)
+        fprintf(out, "  lag           %15s  records behind the source\n", cli_count(number, (uint64_t)lag));
+    if (seconds > 0)
+        fprintf(out, "  time          %15s  %s records/s\n", cli_seconds(number, seconds),
+                cli_count(more, (uint64_t)((double)records / seconds)));
+}
+
+void cli_summary_route(const struct br_route_status *route, int64_t now, FILE *out)
+{
     fprintf(out, "route %s: %s -> %s, %s, %s\n", route->name, route->from, route->to,
             route->delivery == BR_EXACTLY_ONCE ? "exactly_once" : "at_least_once", state_word(route->state));
     if (route->reason[0]) fprintf(out, "  reason        %s\n", route->reason);
-    fprintf(out, "  read          %15s  records, %s\n", cli_count(number, route->records_read),
-            cli_bytes(more, (double)route->bytes_read));
-    fprintf(out, "  written       %15s  records, %s\n", cli_count(number, route->records_written),
-            cli_bytes(more, (double)route->bytes_written));
+    print_volume(out, "read", route->records_read, route->bytes_read);
+    print_volume(out, "written", route->records_written, route->bytes_written);
     print_count(out, "dropped", route->records_dropped, "records filtered out by the chain");
     print_count(out, "skipped", route->records_skipped,
                 "bad records passed over (errors.tolerance = \"skip\")");
     print_count(out, "dead letters", route->records_dead, "bad records sent to the dead letter topic");
     print_count(out, "lost", route->records_lost,
                 "source records that were gone before they were read (upper bound)");
-    print_count(out, "cycles", route->cycles_committed, "committed");
-    print_count(out, "", route->cycles_aborted, "aborted and repeated");
-    print_count(out, "", route->cycles_fenced, "fenced and repeated by the new owner");
-    if (route->lag >= 0)
-        fprintf(out, "  lag           %15s  records behind the source\n",
-                cli_count(number, (uint64_t)route->lag));
-    double seconds = seconds_of(route, now);
-    if (seconds > 0)
-        fprintf(out, "  time          %15s  %s records/s\n", cli_seconds(number, seconds),
-                cli_count(more, (uint64_t)((double)route->records_written / seconds)));
+    print_cycles(out, route->cycles_committed, route->cycles_aborted, route->cycles_fenced);
+    print_pace(out, route->lag, seconds_since(route->started_us, now), route->records_written);
 }
 
 static void log_route(const struct br_route_status *route, int64_t now)
@@ -75,7 +89,7 @@ static void log_route(const struct br_route_status *route, int64_t now)
            aq_fi("cycles_committed", (int64_t)route->cycles_committed),
            aq_fi("cycles_aborted", (int64_t)route->cycles_aborted),
            aq_fi("cycles_fenced", (int64_t)route->cycles_fenced), aq_fi("lag", route->lag),
-           aq_fd("seconds", seconds_of(route, now)));
+           aq_fd("seconds", seconds_since(route->started_us, now)));
 }
 
 void cli_summary_print(struct br_bridge *bridge, enum aq_log_format format, FILE *out)
@@ -90,5 +104,51 @@ void cli_summary_print(struct br_bridge *bridge, enum aq_log_format format, FILE
         else
             cli_summary_route(&route, now, out);
     }
+    fflush(out);
+}
+
+/* ---- an application ----------------------------------------------------------------------------------------------- */
+
+void cli_summary_app(const struct st_app_status *app, int64_t now, FILE *out)
+{
+    fprintf(out, "application %s: %s\n", app->application_id, st_app_state_name(app->state));
+    if (app->reason[0]) fprintf(out, "  reason        %s\n", app->reason);
+    print_volume(out, "read", app->records_read, app->bytes_read);
+    print_volume(out, "written", app->records_written, app->bytes_written);
+    print_count(out, "processed", app->records_processed,
+                "records taken through the topology, repeats included");
+    print_count(out, "skipped", app->skipped, "bad records passed over (a handler said continue)");
+    print_count(out, "dead letters", app->dead_letters, "bad records sent to the dead letter topic");
+    print_count(out, "lost", app->records_lost,
+                "source records that were gone before they were read (upper bound)");
+    print_cycles(out, app->cycles_committed, app->cycles_aborted, app->cycles_fenced);
+    print_pace(out, app->lag, seconds_since(app->started_us, now), app->records_processed);
+}
+
+static void log_app(const struct st_app_status *app, int64_t now)
+{
+    aq_log(AQ_INFO, "application summary", aq_fs("application", app->application_id),
+           aq_fs("state", st_app_state_name(app->state)), aq_fi("records_read", (int64_t)app->records_read),
+           aq_fi("bytes_read", (int64_t)app->bytes_read),
+           aq_fi("records_processed", (int64_t)app->records_processed),
+           aq_fi("records_written", (int64_t)app->records_written),
+           aq_fi("bytes_written", (int64_t)app->bytes_written), aq_fi("skipped", (int64_t)app->skipped),
+           aq_fi("dead_letters", (int64_t)app->dead_letters),
+           aq_fi("records_lost", (int64_t)app->records_lost),
+           aq_fi("cycles_committed", (int64_t)app->cycles_committed),
+           aq_fi("cycles_aborted", (int64_t)app->cycles_aborted),
+           aq_fi("cycles_fenced", (int64_t)app->cycles_fenced), aq_fi("rebalances", (int64_t)app->rebalances),
+           aq_fi("lag", app->lag), aq_fd("seconds", seconds_since(app->started_us, now)));
+}
+
+void cli_summary_print_app(struct st_app *app, enum aq_log_format format, FILE *out)
+{
+    int64_t now = aq_mono_us();
+    struct st_app_status status;
+    st_app_status(app, &status);
+    if (format == AQ_LOG_JSON)
+        log_app(&status, now);
+    else
+        cli_summary_app(&status, now, out);
     fflush(out);
 }

@@ -9,7 +9,8 @@
 #ifndef AQ_HTTP_HTTP_H
 #define AQ_HTTP_HTTP_H
 
-#include "bridge/bridge.h"
+#include "conf/opt.h"
+#include "http/shown.h"
 
 struct http_conf {
     /* as the option rows fill it */
@@ -33,10 +34,10 @@ void http_read(struct conf_node *group, struct aq_arena *arena, struct conf_diag
 struct http_server;
 
 /* BUSY: the address is in use; DENIED: a port this user may not open; CONFIG: not an address of this machine.
- * */
-int http_server_start(const struct http_conf *conf, struct br_bridge *bridge, struct http_server **ret,
+ * What is shown outlives the server; NULL: only what the process itself knows. */
+int http_server_start(const struct http_conf *conf, const struct http_shown *shown, struct http_server **ret,
                       struct aq_err *err);
-/* "The loop that drives the bridge is alive": what /livez answers from. */
+/* "The loop that drives what runs is alive": what /livez answers from. */
 void http_server_beat(struct http_server *server);
 uint16_t http_server_port(const struct http_server *server);
 void http_server_stop(struct http_server *server);

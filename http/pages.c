@@ -29,8 +29,8 @@ void http_page_index(struct http_page *ret)
              "\n"
              "/metrics         Prometheus text format\n"
              "/livez           200 while the process works; never depends on brokers\n"
-             "/readyz          200 when every route is ready, else 503 and the reasons\n"
-             "/readyz?verbose  the same, route by route\n");
+             "/readyz          200 when every route, or the application, is ready; else 503 and why\n"
+             "/readyz?verbose  the same, one by one\n");
 }
 
 void http_page_not_found(struct http_page *ret)
@@ -54,39 +54,18 @@ void http_page_livez(int64_t stalled_ms, struct http_page *ret)
     set_page(ret, 503, text);
 }
 
-/* A route that reached its end is done, not broken: with stop_at_end on one of several routes the process
- * goes on. */
-static bool route_is_ready(const struct br_route_status *route)
-{
-    if (route->state == BR_ENDED) return true;
-    return route->ready && route->state == BR_RUNNING;
-}
-
-static const char *not_ready_reason(const struct br_route_status *route)
-{
-    if (route->reason[0]) return route->reason;
-    switch (route->state) {
-    case BR_STARTING: return "starting";
-    case BR_RUNNING: return "waiting for its tasks";
-    case BR_STOPPING: return "stopping";
-    case BR_FAILED: return "failed";
-    case BR_ENDED: break;
-    }
-    return "not ready";
-}
-
-void http_page_readyz(const struct br_route_status *routes, size_t n, bool verbose, struct http_page *ret)
+void http_page_readyz(const struct http_part *parts, size_t n, bool verbose, struct http_page *ret)
 {
     FILE *out = open_memstream(&ret->text, &ret->len);
     AQ_ASSERT(out);
     size_t not_ready = 0;
     for (size_t i = 0; i < n; i++) {
-        if (route_is_ready(&routes[i])) {
-            if (verbose) fprintf(out, "[+]route %s ok\n", routes[i].name);
+        if (parts[i].ready) {
+            if (verbose) fprintf(out, "[+]%s %s ok\n", parts[i].noun, parts[i].name);
             continue;
         }
         not_ready++;
-        fprintf(out, "[-]route %s: %s\n", routes[i].name, not_ready_reason(&routes[i]));
+        fprintf(out, "[-]%s %s: %s\n", parts[i].noun, parts[i].name, parts[i].reason);
     }
     if (not_ready > 0)
         fprintf(out, "readyz check failed\n");
@@ -97,14 +76,14 @@ void http_page_readyz(const struct br_route_status *routes, size_t n, bool verbo
     ret->type = TEXT_PLAIN;
 }
 
-void http_page_metrics(struct br_bridge *bridge, double start_time, struct http_page *ret)
+void http_page_metrics(const struct http_shown *shown, double start_time, struct http_page *ret)
 {
     struct aq_metric_writer writer;
     aq_metric_writer_init(&writer);
     const char *build[] = {AQUEDUCT_VERSION, kc_rd_version(), AQUEDUCT_LIBCONFIG_VERSION};
     aq_metric_write(&writer, AQ_M_BUILD_INFO, build, 1);
     aq_metric_write(&writer, AQ_M_START_TIME, NULL, start_time);
-    if (bridge) br_bridge_metrics(bridge, &writer);
+    if (shown) shown->metrics(shown->ctx, &writer);
 
     ret->status = 200;
     ret->type = "text/plain; version=0.0.4; charset=utf-8";

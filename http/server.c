@@ -3,18 +3,18 @@
  * The HTTP server: libmicrohttpd with one thread of its own, serving the pages of http/pages.c.
  *
  * An ordinary request: the library accepts, parses and calls answer() on its thread; answer() picks a page by
- * path, the page is rendered into memory from the bridge's status calls (which any thread may make), queued
+ * path, the page is rendered into memory from the status calls of what runs (which any thread may make), queued
  * and freed by the library once sent. Nothing is kept between requests.
  *
  * A failing one: another method gets 405, another path 404; an endless or silent client runs into the
  * connection's memory limit or time-out; more connections than allowed are closed at accept. None of it
- * reaches the bridge.
+ * reaches what runs.
  *
  * Liveness: /livez must not depend on brokers, or an orchestrator would restart every bridge in an outage, so
- * it looks only at a time stamp that the main loop renews (http_server_beat) once the bridge has started.
+ * it looks only at a time stamp that the main loop renews (http_server_beat) once everything has started.
  *
  * Invariants: the socket is bound by us before the library starts, so that a taken or forbidden address is
- * told apart; the server is stopped before the bridge is destroyed, because pages read it.
+ * told apart; the server is stopped before what it shows is destroyed, because pages read it.
  * Threads: start, beat, stop: main thread. answer(): the library's thread. Shared: beat_us only (atomic).
  */
 #include <arpa/inet.h>
@@ -35,7 +35,7 @@
 
 struct http_server {
     struct MHD_Daemon *daemon;
-    struct br_bridge *bridge;
+    const struct http_shown *shown; /* NULL: nothing */
     uint16_t port;
     int64_t stall_ms;
     double start_time;
@@ -52,18 +52,19 @@ static bool has_argument(struct MHD_Connection *connection, const char *name)
 
 static void render_readyz(struct http_server *server, bool verbose, struct http_page *page)
 {
-    size_t n = server->bridge ? br_bridge_routes(server->bridge) : 0;
-    struct br_route_status *routes = aq_calloc(n ? n : 1, sizeof(*routes));
-    for (size_t i = 0; i < n; i++) br_bridge_route_status(server->bridge, i, &routes[i]);
-    http_page_readyz(routes, n, verbose, page);
-    free(routes);
+    const struct http_shown *shown = server->shown;
+    size_t room = shown ? shown->parts(shown->ctx, NULL, 0) : 0;
+    struct http_part *parts = aq_calloc(room + 1, sizeof(*parts));
+    size_t n = room > 0 ? shown->parts(shown->ctx, parts, room) : 0;
+    http_page_readyz(parts, n < room ? n : room, verbose, page);
+    free(parts);
 }
 
 static void render(struct http_server *server, struct MHD_Connection *connection, const char *path,
                    struct http_page *page)
 {
     if (strcmp(path, "/metrics") == 0) {
-        http_page_metrics(server->bridge, server->start_time, page);
+        http_page_metrics(server->shown, server->start_time, page);
     } else if (strcmp(path, "/livez") == 0) {
         /* No stamp yet: the first contact with the clusters is still going on, which may take long and is no
          * reason to be restarted. */
@@ -185,7 +186,7 @@ static int open_socket(const struct http_conf *conf, int *ret_fd, uint16_t *ret_
     return 0;
 }
 
-int http_server_start(const struct http_conf *conf, struct br_bridge *bridge, struct http_server **ret,
+int http_server_start(const struct http_conf *conf, const struct http_shown *shown, struct http_server **ret,
                       struct aq_err *err)
 {
     AQ_ASSERT(conf->enabled && conf->host[0]);
@@ -196,7 +197,7 @@ int http_server_start(const struct http_conf *conf, struct br_bridge *bridge, st
     if (rc < 0) return rc;
 
     struct http_server *server = aq_calloc(1, sizeof(*server));
-    server->bridge = bridge;
+    server->shown = shown;
     server->port = port;
     server->stall_ms = conf->stall_ms;
     server->start_time = (double)aq_wall_ms() / 1000;

@@ -400,6 +400,11 @@ int64_t st_choice_position(const struct st_choice *choice, size_t index)
     return batch->records[used_up ? 0 : queue->cursor].offset;
 }
 
+int64_t st_choice_fetched(const struct st_choice *choice, size_t index)
+{
+    return queue_at(choice, index)->fetched;
+}
+
 int64_t st_choice_partition_ms(const struct st_choice *choice, size_t index)
 {
     return queue_at(choice, index)->partition_ms;

@@ -127,6 +127,9 @@ bool st_choice_flow(struct st_choice *choice, size_t *ret_index, bool *ret_pause
  * processed. */
 int64_t st_choice_position(const struct st_choice *choice, size_t index);
 
+/* Offset behind everything that was added or told of: where to read on. */
+int64_t st_choice_fetched(const struct st_choice *choice, size_t index);
+
 /* Largest timestamp of the records given from this partition; to be stored with its position. */
 int64_t st_choice_partition_ms(const struct st_choice *choice, size_t index);
 

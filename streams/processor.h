@@ -9,7 +9,9 @@
  * punctuation. A node with several children gives each of them a copy of its own, so each may change what it gets in place.
  *
  * JSON: the task has one pair of document views (transforms/views.h). A step that works on fields leaves the view open for the
- * next one, and the bytes are written once. Whoever looks at rec->key or rec->value itself calls st_settle() first.
+ * next one, and the bytes are written once. Whoever looks at rec->key or rec->value itself calls st_settle() first. A record is given away by handing it on
+ * to one child (an only one, or by st_forward_to() and st_forward_child()): that child may change it in place, and edits that
+ * it drops are gone. Who hands on the same record twice settles it and hands on copies.
  *
  * Threads: the worker's own. Nothing here blocks, nothing logs.
  */
@@ -29,6 +31,7 @@ struct st_context {
     struct st_task *task;
     const struct st_plan_node *node;
     const struct st_processor_kind *kind; /* NULL for sources and sinks */
+    const struct aq_name *topic;          /* of a sink; NULL when its chooser decides */
     void *state;                          /* what kind->start() returned */
     struct st_context **children;
     size_t n_children;
@@ -63,6 +66,13 @@ struct st_schedule *st_schedule(struct st_context *context, enum st_punctuation_
                                 int (*call)(struct st_context *context, void *state, int64_t now_ms,
                                             struct aq_err *err),
                                 struct aq_err *err);
+/* The same with something of the caller's own in the place of the state: for several of one processor, and for schedules made in
+ * start(), which has no state yet. user NULL: the state. */
+struct st_schedule *st_schedule_for(struct st_context *context, enum st_punctuation_type type,
+                                    int64_t interval_ms, int64_t start_ms,
+                                    int (*call)(struct st_context *context, void *user, int64_t now_ms,
+                                                struct aq_err *err),
+                                    void *user, struct aq_err *err);
 void st_cancel(struct st_context *context, struct st_schedule *schedule);
 
 int64_t st_stream_ms(const struct st_context *context); /* ST_NO_TIME before the first record */

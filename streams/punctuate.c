@@ -107,6 +107,12 @@ struct st_schedule *st_punctuate_schedule(struct st_punctuations *set, enum st_p
     return schedule;
 }
 
+void *st_punctuate_user(const struct st_schedule *schedule)
+{
+    AQ_ASSERT(schedule);
+    return schedule->punctuator.user;
+}
+
 void st_punctuate_cancel(struct st_punctuations *set, struct st_schedule *schedule)
 {
     switch (schedule->place) {

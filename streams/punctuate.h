@@ -54,6 +54,9 @@ struct st_schedule *st_punctuate_schedule(struct st_punctuations *set, enum st_p
                                           int64_t interval_ms, int64_t start_ms, int64_t wall_ms,
                                           const struct st_punctuator *punctuator, struct aq_err *err);
 
+/* The `user` it is called with. */
+void *st_punctuate_user(const struct st_schedule *schedule);
+
 /* Never called again; the handle is gone. */
 void st_punctuate_cancel(struct st_punctuations *set, struct st_schedule *schedule);
 

@@ -271,7 +271,7 @@ enum st_value_type st_serde_type(const struct st_serde *serde)
 int st_serde_read(const struct st_serde *serde, struct aq_slice bytes, struct json_fields *fields,
                   struct st_value *ret, struct aq_err *err)
 {
-    AQ_ASSERT(serde && fields && ret);
+    AQ_ASSERT(serde && ret && (fields || serde->type != ST_VALUE_JSON));
     if (aq_slice_is_null(bytes)) {
         *ret = (struct st_value){.type = ST_VALUE_NULL};
         return 0;

@@ -62,7 +62,8 @@ const char *st_serde_name(const struct st_serde *serde);
 enum st_value_type st_serde_type(const struct st_serde *serde);
 
 /* 0, or AQ_E_BAD_RECORD: bytes of a length no such number has, text that is no JSON. fields is room to scan JSON in, the
- * caller's own from record to record; afterwards it holds the top-level fields of an object. */
+ * caller's own from record to record (other serdes need none: NULL); afterwards it holds the top-level fields of an
+ * object. */
 int st_serde_read(const struct st_serde *serde, struct aq_slice bytes, struct json_fields *fields,
                   struct st_value *ret, struct aq_err *err);
 

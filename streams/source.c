@@ -53,6 +53,7 @@ int st_add_source(struct st_topology *topology, const char *name, const struct s
     struct st_node *node = st_make_node(topology, ST_SOURCE, name, NULL);
     struct aq_arena *arena = &topology->arena;
     node->reset = conf->reset;
+    node->extractor = conf->extractor;
     node->n_topics = conf->n_topics;
     node->topics = aq_arena_zalloc(arena, conf->n_topics * sizeof(*node->topics));
     for (size_t i = 0; i < conf->n_topics; i++) node->topics[i] = aq_arena_strdup(arena, conf->topics[i]);
@@ -66,10 +67,24 @@ int st_add_source(struct st_topology *topology, const char *name, const struct s
 
 /* ---- patterns ----------------------------------------------------------------------------------------------------- */
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), n = strlen(end);
+    return len > n && strcmp(text + len - n, end) == 0;
+}
+
+/* Positions of an application, of ours or another, or of a route of the bridge. */
+static bool is_state_topic(const char *topic)
+{
+    return ends_with(topic, ST_STATE_SUFFIX) ||
+           (strncmp(topic, "aqueduct.", 9) == 0 && ends_with(topic, ".state"));
+}
+
 /* What the topology writes for itself would come back to it through a pattern as wide as ".*". */
 static bool is_internal(const struct st_topology *topology, const char *topic)
 {
     if (topic[0] == '_' && topic[1] == '_') return true;
+    if (is_state_topic(topic)) return true;
     for (size_t i = 0; i < topology->n_nodes; i++) {
         const struct st_node *node = topology->nodes[i];
         if (node->type == ST_REPARTITION && strcmp(node->topic, topic) == 0) return true;

@@ -10,7 +10,8 @@
  * A failing pass: every rule reports what it finds and goes on with the next; a repartition topic whose count stays
  * unknown is told of only when nothing else is wrong, because a missing topic in front of it is told of already.
  *
- * Invariants of what is returned: every input has at least one partition; all inputs of a group have the same.
+ * Invariants of what is returned: every input has at least one partition, but for a repartition topic behind patterns that match
+ * nothing yet, which has none; all inputs of a group have the same.
  */
 #include "streams/tasks.h"
 
@@ -213,14 +214,17 @@ static void settle_counts(struct st_tasks *tasks)
     free(followers);
 }
 
+/* Only patterns in front of it can leave a count open: a named topic that is missing was reported. The day a topic turns up the
+ * repartition topic gets its count, and until then nothing comes through. */
 static void check_settled(const struct st_tasks *tasks, struct st_findings *findings)
 {
     for (size_t i = 0; i < tasks->n_inputs; i++) {
         const struct st_input *input = &tasks->inputs[i];
         if (input->partitions == 0)
-            st_report(findings, CONF_ERROR, input->source->node,
-                      "how many partitions it needs cannot be told, for no topic in front of it exists yet; "
-                      "create one, or set partitions");
+            st_report(
+                findings, CONF_WARNING, input->source->node,
+                "how many partitions it needs cannot be told yet, for the patterns in front of it match no topic; "
+                "it waits for one");
     }
 }
 

@@ -210,6 +210,34 @@ static int edge_between(struct st_topology *topology, struct st_node *from, stru
     return 0;
 }
 
+int st_set_serdes(struct st_topology *topology, const char *name, const struct st_serde *key,
+                  const struct st_serde *value, struct aq_err *err)
+{
+    AQ_ASSERT(topology);
+    struct st_node *node = need_node(topology, name, "node", err);
+    if (!node) return AQ_E_CONFIG;
+    if (key) node->key_serde = key;
+    if (value) node->value_serde = value;
+    return 0;
+}
+
+int st_set_chooser(struct st_topology *topology, const char *sink, const struct st_topic_chooser *chooser,
+                   void *user, struct aq_err *err)
+{
+    AQ_ASSERT(topology && chooser && chooser->choose);
+    struct st_node *node = need_node(topology, sink, "sink", err);
+    if (!node) return AQ_E_CONFIG;
+    if (node->type != ST_SINK)
+        return aq_fail(err, AQ_E_CONFIG, "%s '%s': only a sink chooses topics", st_node_type_name(node->type),
+                       sink);
+    if (node->topic)
+        return aq_fail(err, AQ_E_CONFIG,
+                       "sink '%s': it writes to a topic of its own, so nothing can choose one", sink);
+    node->chooser = chooser;
+    node->user = user;
+    return 0;
+}
+
 int st_add_edge(struct st_topology *topology, const char *from, const char *to, struct aq_err *err)
 {
     AQ_ASSERT(topology);

@@ -27,6 +27,8 @@ struct st_node;
 
 struct st_context;
 struct aq_record;
+struct st_extractor;
+struct st_serde;
 
 /* What a processor does: what the shape of the topology depends on, and how it runs (streams/processor.h). Kinds that are
  * only looked at, never run, need no functions. */
@@ -49,18 +51,32 @@ struct st_processor_kind {
 enum st_node_type { ST_SOURCE, ST_PROCESSOR, ST_SINK, ST_REPARTITION };
 
 /* Where a partition is read from that has no position yet (Kafka's auto.offset.reset). */
-enum st_reset { ST_EARLIEST, ST_LATEST };
+enum st_reset { ST_EARLIEST, ST_LATEST, ST_NO_RESET };
 
 struct st_source_conf {
     const char *const *topics; /* names; or none of them and */
     size_t n_topics;
     const char *pattern; /* a Java regular expression that matches whole topic names */
     enum st_reset reset;
+    const struct st_extractor *extractor; /* outlives the topology; NULL: the application's */
+};
+
+/* How a sink's records find their topic when it is not the same for all: the counterpart of a processor kind. */
+struct st_topic_chooser {
+    int (*start)(struct st_context *context, void *user, void **ret_state,
+                 struct aq_err *err); /* may be NULL */
+    /* The topic's name, valid until the next call; a negative code goes to the processing error handler. */
+    int (*choose)(struct st_context *context, void *state, struct aq_record *rec, struct aq_slice *ret_topic,
+                  struct aq_err *err);
+    void (*stop)(struct st_context *context, void *state); /* may be NULL */
 };
 
 struct st_store_conf {
     bool without_changelog; /* kept nowhere but in the instance: lost when the task moves */
 };
+
+/* The application's positions are in the topic "<application_id>-aqueduct-state". */
+#define ST_STATE_SUFFIX "-aqueduct-state"
 
 /* In place of a sink's topic: each record's value decides. Compared by address. */
 extern const char ST_BY_VALUE[];
@@ -95,15 +111,22 @@ struct st_node {
     const char *pattern;
     struct java_regex *regex; /* the compiled pattern */
     enum st_reset reset;
+    const struct st_extractor *extractor;
+
+    /* How key and value lie in the records that leave the node (of a sink: that it writes). NULL: as they came; of a source:
+     * the application's default. */
+    const struct st_serde *key_serde;
+    const struct st_serde *value_serde;
 
     /* a processor */
     const struct st_processor_kind *kind;
-    void *user;
+    void *user;               /* of a sink with a chooser: the chooser's */
     struct st_store **stores; /* in the order of connecting */
     size_t n_stores;
 
     /* a sink: NULL when the value decides. A repartition: its internal topic. */
     const char *topic;
+    const struct st_topic_chooser *chooser; /* of a sink without a topic */
     int32_t partitions; /* of a repartition's topic; 0: as many as the topics in front of it have */
 };
 
@@ -132,6 +155,12 @@ int st_add_sink(struct st_topology *topology, const char *name, const char *topi
  * "<name>-sink" and "<name>-source", so no other node may have these names. */
 int st_add_repartition(struct st_topology *topology, const char *name, int32_t partitions,
                        struct st_parents parents, struct aq_err *err);
+/* Serdes of what leaves the node; NULL leaves one as it is. */
+int st_set_serdes(struct st_topology *topology, const char *name, const struct st_serde *key,
+                  const struct st_serde *value, struct aq_err *err);
+/* Of a sink made with ST_BY_VALUE. chooser outlives the topology. */
+int st_set_chooser(struct st_topology *topology, const char *sink, const struct st_topic_chooser *chooser,
+                   void *user, struct aq_err *err);
 int st_add_edge(struct st_topology *topology, const char *from, const char *to, struct aq_err *err);
 
 /* conf NULL: a changelog. */

@@ -49,6 +49,7 @@ static void everything_has_help(void **state)
     assert_true(each_name("sections", help_has_every_form) >= 6);
     assert_true(each_name("transforms", help_has_every_form) >= 8);
     assert_true(each_name("predicates", help_has_every_form) >= 3);
+    assert_true(each_name("forms", help_has_every_form) >= 17);
 }
 
 static void overview(void **state)
@@ -87,6 +88,8 @@ static void usage_errors_end_with_64(void **state)
         {{"mirror", "--from", "a:1", "x"}, "--to"},
         {{"positions", "--dry-run", "x.conf"}, "--reset"},
         {{"positions", "--reset", "noon", "x.conf"}, "earliest, latest"},
+        {{"graph", "--format", "png", "x.conf"}, "dot, mermaid or svg"},
+        {{"help", "repartiton"}, "did you mean 'repartition'?"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const char *args[5] = {rows[i].args[0], rows[i].args[1], rows[i].args[2], rows[i].args[3], NULL};
@@ -154,8 +157,9 @@ static const char *body(const char *dump)
 static void a_dump_means_the_same(void **state)
 {
     (void)state;
-    static const char *const files[] = {"minimal",   "mirror-regex", "dead-letter",
-                                        "throttled", "two-routes",   "transforms"};
+    static const char *const files[] = {
+        "minimal",         "mirror-regex",           "dead-letter",   "throttled", "two-routes", "transforms",
+        "streams-metrics", "streams-route-by-value", "streams-branch"};
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         char *example = t_printf("conf/examples/%s.conf", files[i]);
         struct said first = RUN("dump", example);

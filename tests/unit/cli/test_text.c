@@ -152,6 +152,35 @@ static void summary_leaves_zeros_out(void **state)
     free(text);
 }
 
+static void summary_of_an_application(void **state)
+{
+    (void)state;
+    struct st_app_status app = {.application_id = "orders-by-size",
+                                .state = ST_APP_NOT_RUNNING,
+                                .records_read = 1000,
+                                .bytes_read = 511000,
+                                .records_processed = 1500,
+                                .records_written = 998,
+                                .skipped = 2,
+                                .cycles_committed = 7,
+                                .lag = 3,
+                                .started_us = AQ_SEC};
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    cli_summary_app(&app, 3 * AQ_SEC, out);
+    fclose(out);
+    assert_non_null(strstr(text, "application orders-by-size: NOT_RUNNING\n"));
+    assert_non_null(strstr(text, "1,000  records, 511.0 kB"));
+    assert_non_null(strstr(text, "a handler said continue"));
+    assert_non_null(strstr(text, "3  records behind the source"));
+    assert_non_null(strstr(text, "750 records/s"));
+    assert_null(strstr(text, "reason"));
+    assert_null(strstr(text, "dead letters"));
+    assert_null(strstr(text, "fenced"));
+    free(text);
+}
+
 static void every_error_has_an_exit_code(void **state)
 {
     (void)state;
@@ -217,6 +246,7 @@ int main(void)
         cmocka_unit_test(layout),
         cmocka_unit_test(progress_line),
         cmocka_unit_test(summary_leaves_zeros_out),
+        cmocka_unit_test(summary_of_an_application),
         cmocka_unit_test(every_error_has_an_exit_code),
         cmocka_unit_test(every_command_is_described),
         cmocka_unit_test(every_table_is_sane),

@@ -2,6 +2,7 @@
  *
  * Building topologies: what the calls make, and what each of them refuses, with the sentence.
  */
+#include "streams/serde.h"
 #include "tests/unit/streams/st_test.h"
 
 static void nodes_and_edges_come_out_as_they_were_added(void **state)
@@ -280,6 +281,73 @@ static void a_pattern_takes_whole_names_and_nothing_internal(void **state)
     st_topology_destroy(t);
 }
 
+static void positions_of_applications_and_routes_are_left_out_of_patterns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *topic;
+        int taken;
+    } cases[] = {
+        {"app-aqueduct-state", 0}, {"other-aqueduct-state", 0},  {"-aqueduct-state", 1},
+        {"aqueduct-state", 1},     {"aqueduct.orders.state", 0}, {"aqueduct.orders", 1},
+        {"my.aqueduct.state", 1},  {"app-aqueduct-states", 1},   {"_one", 1},
+    };
+    struct st_topology *t = new_topology();
+    source(t, "any", "^.*");
+    struct aq_err err = {0};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int taken = st_pattern_takes(t, st_find_node(t, "any"), cases[i].topic, &err);
+        T_CHECK(taken == cases[i].taken, "%s: %d", cases[i].topic, taken);
+    }
+    st_topology_destroy(t);
+}
+
+static int choose_nothing(struct st_context *context, void *state, struct aq_record *rec,
+                          struct aq_slice *ret_topic, struct aq_err *err)
+{
+    (void)context;
+    (void)state;
+    (void)rec;
+    (void)ret_topic;
+    (void)err;
+    return 0;
+}
+
+static void a_chooser_belongs_to_a_sink_without_a_topic(void **state)
+{
+    (void)state;
+    static const struct st_topic_chooser chooser = {.choose = choose_nothing};
+    struct st_topology *t = orders_topology();
+    sink(t, "free", ST_BY_VALUE, "by-customer");
+    struct aq_err err = {0};
+    assert_int_equal(st_set_chooser(t, "free", &chooser, t, &err), 0);
+    assert_ptr_equal(st_find_node(t, "free")->chooser, &chooser);
+    assert_ptr_equal(st_find_node(t, "free")->user, t);
+    expect(st_set_chooser(t, "out", &chooser, t, &err), &err,
+           "sink 'out': it writes to a topic of its own, so nothing can choose one");
+    expect(st_set_chooser(t, "totals", &chooser, t, &err), &err,
+           "processor 'totals': only a sink chooses topics");
+    expect(st_set_chooser(t, "fere", &chooser, t, &err), &err, "unknown sink 'fere'; did you mean 'free'?");
+    st_topology_destroy(t);
+}
+
+static void serdes_are_set_one_by_one(void **state)
+{
+    (void)state;
+    struct aq_err err = {0};
+    const struct st_serde *json = st_serde_find("json", &err), *int64 = st_serde_find("int64", &err);
+    struct st_topology *t = orders_topology();
+    assert_int_equal(st_set_serdes(t, "totals", int64, NULL, &err), 0);
+    assert_int_equal(st_set_serdes(t, "totals", NULL, json, &err), 0);
+    const struct st_node *node = st_find_node(t, "totals");
+    assert_ptr_equal(node->key_serde, int64);
+    assert_ptr_equal(node->value_serde, json);
+    assert_null(st_find_node(t, "orders")->key_serde);
+    expect(st_set_serdes(t, "totlas", json, json, &err), &err,
+           "unknown node 'totlas'; did you mean 'totals'?");
+    st_topology_destroy(t);
+}
+
 static void a_pattern_that_does_not_end_is_an_error(void **state)
 {
     (void)state;
@@ -310,6 +378,9 @@ int main(void)
         cmocka_unit_test(topics_are_checked),
         cmocka_unit_test(stores_are_checked),
         cmocka_unit_test(a_pattern_takes_whole_names_and_nothing_internal),
+        cmocka_unit_test(positions_of_applications_and_routes_are_left_out_of_patterns),
+        cmocka_unit_test(a_chooser_belongs_to_a_sink_without_a_topic),
+        cmocka_unit_test(serdes_are_set_one_by_one),
         cmocka_unit_test(a_pattern_that_does_not_end_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The catalog: the application's topics and tasks on its cluster.
+ *
+ * An ordinary pass: every refresh_interval the discovery thread asks for the cluster's topics; the tasks that follow from them are
+ * computed (streams/tasks.c), repartition topics that are missing are created, and a new view is published when something changed.
+ * Topics that workers asked for are created, and repartition topics purged when it is time.
+ *
+ * A failing pass: the cluster does not answer. The last view stays in force, the trouble is logged and shown by readiness, the next
+ * round tries again. Topics that change in a way the running tasks cannot follow (a source topic grew, and a repartition topic would
+ * have to; a topic is gone) leave the last view in force, too, and are told once.
+ *
+ * Invariants: views are immutable and counted; the version grows with every published view; a view always has tasks without an error;
+ * only this file creates or alters anything on the cluster besides records.
+ */
+#include "streams/catalog.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "kafka/connect.h"
+#include "kafka/sink_topics.h"
+#include "kafka/state_topic.h"
+#include "kafka/task_map.h"
+#include "streams/internal_topics.h"
+
+#define ADMIN_TIMEOUT_MS 10000
+
+struct st_catalog {
+    const struct kc_ops *ops;
+    const struct st_settings *settings;
+    const struct st_plan *plan;
+    struct kc_admin *admin;
+    struct kc_route_facts facts;
+    struct kc_sink_topics sink_topics;
+    struct st_purge purge;
+    atomic_int largest;   /* partitions of the largest source topic: what a created sink gets */
+    pthread_mutex_t lock; /* guards view, trouble, poked, stopping */
+    pthread_cond_t wake;
+    struct st_view *view;
+    bool loss_seen; /* the last round's answer lacked something */
+    bool stuck_told;
+    char trouble[256];
+    bool poked;
+    bool stopping;
+    bool running;
+    pthread_t thread;
+};
+
+struct st_catalog *st_catalog_create(const struct kc_ops *ops, const struct st_settings *settings,
+                                     const struct st_plan *plan)
+{
+    struct st_catalog *catalog = aq_calloc(1, sizeof(*catalog));
+    catalog->ops = ops;
+    catalog->settings = settings;
+    catalog->plan = plan;
+    atomic_init(&catalog->largest, 1);
+    kc_sink_topics_init(&catalog->sink_topics, settings->flow.noun);
+    st_purge_init(&catalog->purge);
+    pthread_mutex_init(&catalog->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&catalog->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return catalog;
+}
+
+void st_catalog_destroy(struct st_catalog *catalog)
+{
+    if (!catalog) return;
+    st_catalog_stop(catalog);
+    if (catalog->view) st_view_unref(catalog->view);
+    if (catalog->admin) catalog->ops->admin_close(catalog->admin);
+    kc_sink_topics_finish(&catalog->sink_topics);
+    st_purge_finish(&catalog->purge);
+    pthread_cond_destroy(&catalog->wake);
+    pthread_mutex_destroy(&catalog->lock);
+    free(catalog);
+}
+
+const struct kc_route_facts *st_catalog_facts(const struct st_catalog *catalog)
+{
+    return &catalog->facts;
+}
+
+struct kc_admin *st_catalog_admin(struct st_catalog *catalog)
+{
+    return catalog->admin;
+}
+
+/* ---- views -------------------------------------------------------------------------------------------------------- */
+
+void st_view_unref(struct st_view *view)
+{
+    if (atomic_fetch_sub(&view->references, 1) != 1) return;
+    st_tasks_destroy(view->tasks);
+    aq_arena_finish(&view->arena);
+    free(view);
+}
+
+const struct st_seen_topic *st_view_find(const struct st_view *view, const char *topic)
+{
+    size_t low = 0, high = view->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(view->topics[middle].name, topic);
+        if (order == 0) return &view->topics[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static struct st_view *make_view(const struct kc_topics *seen)
+{
+    struct st_view *view = aq_calloc(1, sizeof(*view));
+    atomic_init(&view->references, 1);
+    aq_arena_init(&view->arena, 4096);
+    view->topics = aq_arena_zalloc(&view->arena, seen->count * sizeof(*view->topics));
+    for (size_t i = 0; i < seen->count; i++) {
+        const struct kc_topic *topic = &seen->list[i];
+        if (topic->error != 0 || topic->partitions <= 0) continue;
+        struct st_seen_topic *taken = &view->topics[view->count++];
+        taken->name = aq_arena_strdup(&view->arena, topic->name);
+        taken->partitions = topic->partitions;
+        memcpy(taken->id, topic->id, sizeof(taken->id));
+    }
+    return view;
+}
+
+/* The tasks of this view; findings are logged, the first error is the answer. */
+static int compute_tasks(const struct st_catalog *catalog, struct st_view *view, struct aq_err *err)
+{
+    struct st_findings findings;
+    st_findings_init(&findings);
+    struct st_topic_count *counts = aq_calloc(view->count + 1, sizeof(*counts));
+    for (size_t i = 0; i < view->count; i++)
+        counts[i] = (struct st_topic_count){view->topics[i].name, view->topics[i].partitions};
+    view->tasks = st_tasks_create(catalog->plan, counts, view->count, &findings);
+    int rc = st_findings_verdict(&findings, err);
+    free(counts);
+    st_findings_finish(&findings);
+    return rc;
+}
+
+static bool same_inputs(const struct st_tasks *a, const struct st_tasks *b)
+{
+    if (a->n_inputs != b->n_inputs) return false;
+    for (size_t i = 0; i < a->n_inputs; i++) {
+        const struct st_input *x = &a->inputs[i], *y = &b->inputs[i];
+        if (x->source != y->source || x->partitions != y->partitions || strcmp(x->topic, y->topic) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void note_largest(struct st_catalog *catalog, const struct st_tasks *tasks)
+{
+    int32_t largest = 1;
+    for (size_t i = 0; i < tasks->n_inputs; i++)
+        if (tasks->inputs[i].partitions > largest) largest = tasks->inputs[i].partitions;
+    atomic_store(&catalog->largest, largest);
+}
+
+static void publish(struct st_catalog *catalog, struct st_view *view)
+{
+    note_largest(catalog, view->tasks);
+    catalog->loss_seen = catalog->stuck_told = false;
+    pthread_mutex_lock(&catalog->lock);
+    struct st_view *old = catalog->view;
+    bool same = old && same_inputs(old->tasks, view->tasks);
+    view->version = old ? old->version + 1 : 1;
+    if (!same) catalog->view = view;
+    pthread_mutex_unlock(&catalog->lock);
+    if (same)
+        st_view_unref(view);
+    else if (old)
+        st_view_unref(old);
+}
+
+/* What runs cannot follow this: the last view stays. A loss is believed, and told, when it was seen twice. */
+static void keep_old_view(struct st_catalog *catalog, struct st_view *view, const char *reason)
+{
+    st_view_unref(view);
+    bool tell = catalog->loss_seen && !catalog->stuck_told;
+    catalog->loss_seen = true;
+    if (!tell) return;
+    catalog->stuck_told = true;
+    aq_log(AQ_ERROR,
+           "the topics changed in a way the running tasks cannot follow; they go on with what they had",
+           aq_fs("application", catalog->settings->application_id), aq_fs("reason", reason));
+}
+
+/* ---- one round ---------------------------------------------------------------------------------------------------- */
+
+static int32_t create_sink(struct st_catalog *catalog, const struct kc_sink_topic *wanted, struct aq_err *err)
+{
+    const struct st_settings *settings = catalog->settings;
+    if (!settings->create_topics)
+        return aq_fail(err, AQ_E_UNKNOWN_TOPIC,
+                       "topic %s does not exist on cluster %s and create_topics = false: create it first",
+                       wanted->name, settings->cluster->name);
+    const struct kc_topic_spec spec = {.name = wanted->name,
+                                       .partitions = wanted->wanted,
+                                       .replication_factor = (int32_t)settings->replication_factor};
+    int rc = catalog->ops->admin_create_topic(catalog->admin, &spec, ADMIN_TIMEOUT_MS, err);
+    if (rc == AQ_E_EXISTS)
+        return aq_fail(err, AQ_E_AGAIN, "topic %s was created by somebody else just now", wanted->name);
+    if (rc != 0) return rc;
+    aq_log(AQ_INFO, "sink topic created", aq_fs("application", settings->application_id),
+           aq_fs("topic", wanted->name), aq_fi("partitions", wanted->wanted));
+    return wanted->wanted;
+}
+
+static void serve_sink_topics(struct st_catalog *catalog)
+{
+    struct kc_sink_topic wanted;
+    while (kc_sink_topics_next(&catalog->sink_topics, aq_mono_us(), &wanted)) {
+        struct aq_err err = {0};
+        int32_t partitions = wanted.partitions > 0 ? wanted.partitions : create_sink(catalog, &wanted, &err);
+        bool soon = partitions == AQ_E_AGAIN;
+        if (partitions <= 0)
+            aq_log(soon ? AQ_INFO : AQ_ERROR, "sink topic cannot be provided",
+                   aq_fs("application", catalog->settings->application_id), aq_fs("topic", wanted.name),
+                   aq_fs("reason", err.text));
+        kc_sink_topics_done(&catalog->sink_topics, wanted.name, partitions, &err,
+                            aq_mono_us() + catalog->settings->refresh_interval_ms * AQ_MS);
+        if (soon) st_catalog_poke(catalog);
+    }
+}
+
+/* Sinks with a topic of their own, and the dead letter topic, are provided before the first record needs them. */
+static void want_sinks(struct st_catalog *catalog)
+{
+    struct aq_err ignored;
+    const struct st_topology *topology = catalog->plan->topology;
+    for (size_t i = 0; i < topology->n_nodes; i++)
+        if (topology->nodes[i]->type == ST_SINK && topology->nodes[i]->topic)
+            st_catalog_partitions(catalog, topology->nodes[i]->topic, &ignored);
+    if (catalog->settings->dead_letter_topic)
+        st_catalog_partitions(catalog, catalog->settings->dead_letter_topic, &ignored);
+}
+
+/* A view of what was seen, with its repartition topics in place. At the first round everything that is wrong is an error. */
+static int follow(struct st_catalog *catalog, const struct kc_topics *seen, struct aq_err *err)
+{
+    struct st_view *view = make_view(seen);
+    bool first = !catalog->view;
+    const struct st_node *node;
+    int created = 0;
+    int rc = compute_tasks(catalog, view, err);
+    if (!first && (rc != 0 || st_internal_topics_differ(view->tasks, seen, &node))) {
+        if (rc == 0)
+            aq_fail(err, AQ_E_STATE, "topic %s of repartition '%s' would need another number of partitions",
+                    node->topic, node->name);
+        keep_old_view(catalog, view, err->text);
+        return 0;
+    }
+    if (rc == 0)
+        rc = st_internal_topics_ensure(catalog->ops, catalog->admin, catalog->settings, view->tasks, seen,
+                                       &created, err);
+    if (rc != 0) {
+        st_view_unref(view);
+        return rc;
+    }
+    publish(catalog, view);
+    return 0;
+}
+
+static int look(struct st_catalog *catalog, struct aq_err *err)
+{
+    struct kc_topics seen = {0};
+    int rc = catalog->ops->admin_topics(catalog->admin, ADMIN_TIMEOUT_MS, &seen, err);
+    if (rc != 0) return rc;
+    kc_sink_topics_update(&catalog->sink_topics, &seen);
+    rc = follow(catalog, &seen, err);
+    aq_arena_finish(&seen.arena);
+    return rc;
+}
+
+int st_catalog_refresh(struct st_catalog *catalog, struct aq_err *err)
+{
+    int rc = look(catalog, err);
+    if (rc != 0) return rc;
+    want_sinks(catalog);
+    serve_sink_topics(catalog);
+    rc = st_purge_run(&catalog->purge, catalog->ops, catalog->admin, aq_mono_us(),
+                      catalog->settings->repartition_purge_interval_ms * AQ_MS, err);
+    return rc == 0 ? 0 : aq_err_in(err, "repartition topics cannot be purged");
+}
+
+int st_catalog_connect(struct st_catalog *catalog, const atomic_bool *stop, struct aq_err *err)
+{
+    const struct st_settings *settings = catalog->settings;
+    int rc = 0;
+    if (!catalog->admin)
+        rc = catalog->ops->admin_open(settings->cluster, "aqueduct-admin", &catalog->admin, err);
+    if (rc != 0) return rc;
+    catalog->facts = (struct kc_route_facts){.route = settings->application_id,
+                                             .tasks = settings->flow.tasks,
+                                             .map_version = KC_TASK_MAP_BY_NAME,
+                                             .created_ms = aq_wall_ms()};
+    rc = kc_connect(catalog->ops, &settings->flow, settings->cluster, catalog->admin,
+                    catalog->facts.source_id, stop, err);
+    if (rc != 0) return rc;
+    memcpy(catalog->facts.sink_id, catalog->facts.source_id, sizeof(catalog->facts.sink_id));
+    rc = kc_state_topic_prepare(catalog->ops, &settings->flow, catalog->admin, &catalog->facts, err);
+    return rc == 0 ? st_catalog_refresh(catalog, err) : rc;
+}
+
+/* ---- the thread --------------------------------------------------------------------------------------------------- */
+
+/* Waits for the interval or a poke; false when it is time to end. */
+static bool wait_for_work(struct st_catalog *catalog, bool *ret_poked)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ms = catalog->settings->refresh_interval_ms;
+    if (catalog->settings->repartition_purge_interval_ms < ms)
+        ms = catalog->settings->repartition_purge_interval_ms;
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&catalog->lock);
+    while (!catalog->stopping && !catalog->poked)
+        if (pthread_cond_timedwait(&catalog->wake, &catalog->lock, &until) == ETIMEDOUT) break;
+    bool go_on = !catalog->stopping;
+    *ret_poked = catalog->poked;
+    catalog->poked = false;
+    pthread_mutex_unlock(&catalog->lock);
+    return go_on;
+}
+
+static void set_trouble(struct st_catalog *catalog, const char *text)
+{
+    pthread_mutex_lock(&catalog->lock);
+    snprintf(catalog->trouble, sizeof(catalog->trouble), "%.*s", (int)sizeof(catalog->trouble) - 1, text);
+    pthread_mutex_unlock(&catalog->lock);
+}
+
+static void *discovery_thread(void *arg)
+{
+    struct st_catalog *catalog = arg;
+    bool poked;
+    while (wait_for_work(catalog, &poked)) {
+        if (poked) serve_sink_topics(catalog);
+        struct aq_err err = {0};
+        int rc = st_catalog_refresh(catalog, &err);
+        set_trouble(catalog, rc == 0 ? "" : err.text);
+        if (rc != 0)
+            aq_log(AQ_WARN, "discovery failed, trying again",
+                   aq_fs("application", catalog->settings->application_id), aq_fs("reason", err.text));
+    }
+    return NULL;
+}
+
+int st_catalog_start(struct st_catalog *catalog, struct aq_err *err)
+{
+    AQ_ASSERT(!catalog->running);
+    if (pthread_create(&catalog->thread, NULL, discovery_thread, catalog) != 0)
+        return aq_fail(err, AQ_E_FATAL, "cannot start the discovery thread");
+    catalog->running = true;
+    return 0;
+}
+
+void st_catalog_stop(struct st_catalog *catalog)
+{
+    if (!catalog->running) return;
+    pthread_mutex_lock(&catalog->lock);
+    catalog->stopping = true;
+    pthread_cond_signal(&catalog->wake);
+    pthread_mutex_unlock(&catalog->lock);
+    pthread_join(catalog->thread, NULL);
+    catalog->running = false;
+}
+
+void st_catalog_poke(struct st_catalog *catalog)
+{
+    pthread_mutex_lock(&catalog->lock);
+    catalog->poked = true;
+    pthread_cond_signal(&catalog->wake);
+    pthread_mutex_unlock(&catalog->lock);
+}
+
+/* ---- what workers ask --------------------------------------------------------------------------------------------- */
+
+struct st_view *st_catalog_view(struct st_catalog *catalog, uint64_t seen)
+{
+    pthread_mutex_lock(&catalog->lock);
+    struct st_view *view = catalog->view;
+    if (view && view->version == seen) view = NULL;
+    if (view) atomic_fetch_add(&view->references, 1);
+    pthread_mutex_unlock(&catalog->lock);
+    return view;
+}
+
+int32_t st_catalog_partitions(struct st_catalog *catalog, const char *topic, struct aq_err *err)
+{
+    bool asked;
+    int32_t partitions = kc_sink_topics_want(&catalog->sink_topics, topic, 1, atomic_load(&catalog->largest),
+                                             NULL, &asked, err);
+    if (asked) st_catalog_poke(catalog);
+    return partitions;
+}
+
+void st_catalog_purgeable(struct st_catalog *catalog, const char *topic, int32_t partition, int64_t offset)
+{
+    st_purge_note(&catalog->purge, topic, partition, offset);
+}
+
+void st_catalog_trouble(struct st_catalog *catalog, char *buf, size_t size)
+{
+    pthread_mutex_lock(&catalog->lock);
+    snprintf(buf, size, "%s", catalog->trouble);
+    pthread_mutex_unlock(&catalog->lock);
+}

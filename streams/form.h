@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Forms: the node types of a topology in a configuration file. A form is a name ("filter"), its option rows, and a function that
+ * adds what the group says to the topology. They are listed in streams/form.def; help, man page and completeness tests come
+ * out of that list.
+ *
+ * Threads: the main thread, while a configuration is read.
+ */
+#ifndef AQ_STREAMS_FORM_H
+#define AQ_STREAMS_FORM_H
+
+#include "conf/opt.h"
+#include "streams/serde_flow.h"
+#include "streams/settings.h"
+#include "streams/topology.h"
+#include "transforms/chain.h"
+
+/* What a form is given to build with. */
+struct st_forming {
+    struct st_topology *topology;
+    const struct st_settings *settings;
+    struct xf_library *library; /* the `transforms` and `predicates` sections */
+    struct aq_arena *arena;     /* lives as long as the topology */
+    struct conf_diags *diags;
+    const char *what;              /* "streams.topology.NAME", for messages */
+    const char *name;              /* of the node */
+    const struct conf_node *group; /* for places in messages */
+    struct st_parents parents;     /* more_later: streams/form.c adds the edges that `from` names */
+};
+
+struct st_form {
+    const char *name;
+    const char *summary;
+    const char *example; /* a topology that loads and has this form in it */
+    const struct opt_row *rows;
+    size_t conf_size;
+    bool reads;            /* a source: takes no `from` */
+    const char *childless; /* why no node can name it in `from`; NULL: nodes can */
+    /* Adds the node or nodes; complaints go to forming->diags at the group's places. `conf` lives in the arena. */
+    void (*add)(const struct st_forming *forming, void *conf);
+    /* Once it is known in which serdes records reach the node, in a topology without errors so far. May be NULL. */
+    void (*check)(const struct st_forming *forming, void *conf, struct st_serdes in);
+    void (*release)(void *conf); /* frees what the two above made besides the arena; may be NULL */
+};
+
+extern const struct st_form *const st_forms[];
+extern const size_t st_form_count;
+const struct st_form *st_form_find(const char *name);
+
+/* The options of every node besides its form's own; for printing. */
+extern const struct opt_table st_node_table;
+/* A form as an option table, so that one printer serves both. */
+struct opt_table st_form_table(const struct st_form *form);
+
+/* One node as it was read; for dumps. */
+struct st_formed_node {
+    const char *name;
+    const struct st_form *form; /* NULL: it has errors, which were reported */
+    void *conf;
+    struct opt_strings from;
+    const struct conf_node *group;
+};
+
+/* A topology made of a configuration. */
+struct st_formed {
+    struct st_topology *topology;
+    struct st_plan *plan;         /* NULL unless everything is right; */
+    struct st_serde_flow *serdes; /* so is this */
+    struct st_formed_node *nodes; /* in the order of the file; in the arena */
+    size_t n_nodes;
+};
+
+/* Reads settings->topology. All complaints go to diags; true without any error, and then plan and serdes are there. The document,
+ * the arena, the settings and the library must outlive *ret, which is finished either way. */
+bool st_form_topology(const struct st_settings *settings, struct xf_library *library, struct aq_arena *arena,
+                      struct conf_diags *diags, struct st_formed *ret);
+void st_formed_finish(struct st_formed *formed);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Records and news from the sources.
+ *
+ * An ordinary pass: while what is in memory stays within in_flight_bytes, one batch of one partition is polled and goes to the queue of
+ * its task; the end of the partition, as far as known, goes with it, because max_task_idle asks for it.
+ *
+ * Back-pressure: nothing is polled at the bound, and the client's own small queue fills up. A partition whose task waits for another one
+ * (max_task_idle) is given back to the client while its queue is above buffered_records_per_partition, and read on from where its queue
+ * ends when it has come down.
+ *
+ * A failing pass: the offset we want is not in the log any more. What retention took is said and counted, and the reset policy decides
+ * where to go on, as in Kafka Streams; with "none" the application ends.
+ *
+ * Invariant: in_flight is the bytes of batches polled and not yet released.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "streams/worker.h"
+
+#define ADMIN_TIMEOUT_MS 5000
+
+void st_intake_release(void *ctx, struct aq_batch *batch)
+{
+    struct st_worker *worker = ctx;
+    AQ_ASSERT(worker->in_flight >= batch->bytes);
+    worker->in_flight -= batch->bytes;
+    aq_batch_release(batch);
+}
+
+/* ---- records ------------------------------------------------------------------------------------------------------ */
+
+static bool may_read(const struct st_worker *worker, int64_t now)
+{
+    if (worker->state != ST_WORKER_RUNNING || worker->own.rewind_due) return false;
+    if (atomic_load_explicit(&worker->pause, memory_order_relaxed)) return false;
+    if (!kc_ownership_is_settled(&worker->own) || now < worker->own.pause_until_us) return false;
+    return worker->in_flight + worker->outbox.bytes < (uint64_t)worker->own.flow->in_flight_bytes;
+}
+
+static void take(struct st_worker *worker, struct st_feed *feed, struct aq_batch *batch)
+{
+    int64_t next = batch->records[batch->n - 1].offset + 1;
+    int64_t end = worker->ops->consumer_known_end(worker->consumer, feed->topic->text, feed->partition);
+    if (end > feed->end) feed->end = end;
+    aq_counter_add(&worker->counters.records_read, batch->n);
+    aq_counter_add(&worker->counters.bytes_read, batch->bytes);
+    st_task_add(feed->task, feed, batch);
+    st_task_progress(feed->task, feed, next, end > next ? end : next);
+    worker->more = true;
+    worker->idle_until_us = 0;
+}
+
+void st_intake_poll(struct st_worker *worker, int64_t now, int wait_ms)
+{
+    if (!may_read(worker, now)) {
+        if (wait_ms > 0 && !worker->more) aq_sleep_ms(1);
+        return;
+    }
+    struct aq_batch *batch = worker->ops->consumer_poll(worker->consumer, now, wait_ms);
+    if (!batch) return;
+    struct st_feed *feed = batch->owner;
+    AQ_ASSERT(feed != NULL && batch->n > 0);
+    worker->in_flight += batch->bytes;
+    if (feed->task && feed->reading)
+        take(worker, feed, batch);
+    else
+        st_intake_release(worker, batch);
+}
+
+/* ---- news --------------------------------------------------------------------------------------------------------- */
+
+static enum st_reset reset_of(const struct st_feed *feed)
+{
+    return feed->internal ? ST_EARLIEST : feed->source->node->reset;
+}
+
+static void fail_out_of_range(struct st_worker *worker, const struct st_feed *feed, int64_t offset,
+                              int64_t low, int64_t high)
+{
+    struct aq_err err;
+    aq_fail(&err, AQ_E_OFFSET_LOST,
+            "%s[%d]: the next record to read is %" PRId64 ", and the log holds %" PRId64 " to %" PRId64
+            "; auto_offset_reset says none: move the position with `aqueduct streams reset`",
+            feed->topic->text, feed->partition, offset, low, high);
+    st_worker_fail(worker, &err);
+}
+
+/* The log no longer has what we want to read. */
+static void out_of_range(struct st_worker *worker, struct st_feed *feed, int64_t offset)
+{
+    struct aq_err err;
+    int64_t low, high;
+    int rc = worker->ops->admin_watermarks(st_catalog_admin(worker->catalog), feed->topic->text,
+                                           feed->partition, ADMIN_TIMEOUT_MS, &low, &high, &err);
+    if (rc != 0) {
+        /* Read from there again: the client tells it anew. */
+        if (st_assignment_read(worker, feed, offset, &err) != 0) worker->view_again = true;
+        return;
+    }
+    if (reset_of(feed) == ST_NO_RESET) {
+        fail_out_of_range(worker, feed, offset, low, high);
+        return;
+    }
+    int64_t next = reset_of(feed) == ST_LATEST ? high : low;
+    int64_t lost = offset < low ? low - offset : 0;
+    aq_counter_add(&worker->counters.records_lost, (uint64_t)lost);
+    aq_log(feed->internal ? AQ_DEBUG : AQ_WARN,
+           lost ? "records were deleted before they were read" : "the log ends before our position",
+           aq_fs("application", worker->settings->application_id), aq_fs("topic", feed->topic->text),
+           aq_fi("partition", feed->partition), aq_fi("position", offset), aq_fi("log_start", low),
+           aq_fi("log_end", high), aq_fi("lost", lost), aq_fi("going_on_at", next));
+    st_task_progress(feed->task, feed, next, high);
+    if (st_assignment_read(worker, feed, next, &err) != 0) worker->view_again = true;
+}
+
+static void partition_trouble(struct st_worker *worker, const struct st_feed *feed,
+                              const struct kc_event *event)
+{
+    if (event->code == AQ_E_DENIED) {
+        struct aq_err err;
+        aq_fail(&err, AQ_E_DENIED, "%s[%d]: %s", feed->topic->text, feed->partition, event->text);
+        st_worker_fail(worker, &err);
+        return;
+    }
+    aq_log(AQ_WARN, "source partition in trouble", aq_fs("application", worker->settings->application_id),
+           aq_fs("topic", feed->topic->text), aq_fi("partition", feed->partition),
+           aq_fs("reason", event->text));
+    if (event->code == AQ_E_UNKNOWN_TOPIC) st_catalog_poke(worker->catalog);
+}
+
+static void cluster_trouble(struct st_worker *worker, const struct kc_event *event)
+{
+    const char *cluster = worker->settings->cluster->name;
+    if (event->code == AQ_E_AUTH || event->code == AQ_E_FATAL) {
+        struct aq_err err;
+        aq_fail(&err, event->code, "cluster %s: %s", cluster, event->text);
+        st_worker_fail(worker, &err);
+        return;
+    }
+    aq_log(AQ_WARN, "cluster does not answer; the client keeps trying",
+           aq_fs("application", worker->settings->application_id), aq_fs("cluster", cluster),
+           aq_fs("reason", event->text));
+}
+
+/* Nothing but control records may lie between the last record and the end; stepping over them is worth a position, or an idle
+ * partition would show a lag for ever. */
+static void at_end(struct st_worker *worker, struct st_feed *feed, int64_t offset)
+{
+    if (offset > feed->end) feed->end = offset;
+    st_task_progress(feed->task, feed, offset, offset);
+    if (feed->has_position && st_task_position(feed).next > feed->sent.next)
+        st_outbox_touch(&worker->outbox, feed);
+    worker->more = true; /* a task may have waited for this partition */
+}
+
+static void hear(struct st_worker *worker, const struct kc_event *event)
+{
+    struct st_feed *feed = event->owner;
+    if (event->kind == KC_EVENT_CLUSTER) {
+        cluster_trouble(worker, event);
+        return;
+    }
+    if (!feed->reading || !feed->task) return;
+    switch (event->kind) {
+    case KC_EVENT_EOF: at_end(worker, feed, event->offset); return;
+    case KC_EVENT_OUT_OF_RANGE: out_of_range(worker, feed, event->offset); return;
+    case KC_EVENT_PARTITION: partition_trouble(worker, feed, event); return;
+    case KC_EVENT_CLUSTER: return;
+    }
+}
+
+void st_intake_events(struct st_worker *worker, int64_t now)
+{
+    (void)now;
+    struct kc_event event;
+    while (worker->own.err.code == 0 && worker->ops->consumer_event(worker->consumer, &event))
+        hear(worker, &event);
+}

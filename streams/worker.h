@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A worker (a stream thread, in Kafka Streams' words): one consumer, two producers, one member of the application's group, and the
+ * tasks whose slots the group gave it. st_worker_turn() in streams/worker.c is a record's whole way.
+ *
+ * Threads: everything belongs to the worker's own thread, except `stop` and `pause` (set by the supervisor), the counters (read by
+ * anybody) and `shown` (under its lock).
+ */
+#ifndef AQ_STREAMS_WORKER_H
+#define AQ_STREAMS_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/metric.h"
+#include "kafka/ownership.h"
+#include "streams/catalog.h"
+#include "streams/task.h"
+
+/* Flights with the producer at a time. An idempotent client has one request of a partition under way whatever is queued, and its
+ * broker thread spins while more is ready; one flight on its way and one to follow keep it busy, and the next ones grow
+ * meanwhile. */
+#define ST_FLIGHTS_UNDER_WAY 2
+
+enum st_worker_state { ST_WORKER_RUNNING, ST_WORKER_DRAINING, ST_WORKER_ENDED, ST_WORKER_FAILED };
+
+struct st_counters {
+    aq_counter records_read, bytes_read;
+    aq_counter records_processed;
+    aq_counter records_written, bytes_written;
+    aq_counter skipped_deserialization, skipped_processing, skipped_production, dead_letters;
+    aq_counter records_lost; /* taken by retention before they were read */
+    aq_counter punctuations;
+    aq_counter committed, aborted, fenced, rebalances;
+    aq_counter tasks;
+    aq_counter in_flight; /* bytes */
+    aq_counter first_record_us, last_commit_us, turn_us;
+    struct aq_histogram cycle;
+    struct aq_histogram latency; /* record timestamp to commit */
+};
+
+/* One partition of the state topic: what the group hands out. */
+struct st_slot {
+    struct st_feed **feeds; /* every source partition it ever had a position for, or has now */
+    size_t n_feeds, cap_feeds;
+    bool owned;
+};
+
+struct st_task_status {
+    char id[32];
+    char sub_topology[256];
+    int32_t slot;
+};
+
+struct st_feed_status {
+    char topic[256];
+    int32_t partition;
+    char task[32];
+    int64_t position; /* committed; -1 unknown */
+    int64_t end;      /* -1 unknown */
+    int64_t lag;      /* -1 unknown */
+};
+
+/* A record the cluster refused: what becomes of it is for the production error handler, when it comes by again. */
+struct st_poison {
+    const struct aq_name *topic; /* of the source */
+    int32_t partition;
+    int64_t offset;
+    const struct aq_name *sink;
+    int code;
+};
+
+struct st_known_topic {
+    const struct aq_name *name;
+    int32_t partitions;
+};
+
+struct st_worker {
+    const struct kc_ops *ops;
+    const struct st_settings *settings;
+    const struct st_plan *plan;
+    struct st_catalog *catalog;
+    int index;
+    atomic_bool stop;
+    atomic_bool pause;
+    enum st_worker_state state;
+    int64_t draining_since_us;
+
+    struct kc_ownership own;
+    struct kc_consumer *consumer;
+    struct aq_names names;
+    struct st_shop shop;
+    struct st_outbox outbox;
+    struct st_slot *slots;
+    struct st_view *view;
+    bool view_again; /* some task could not be started yet */
+    int64_t view_again_us;
+    struct st_task *tasks; /* linked by next */
+    size_t n_tasks;
+    struct st_task *turn_of; /* who goes first */
+    int64_t idle_until_us;   /* the earliest end of a max_task_idle wait */
+    uint64_t in_flight;      /* bytes of input batches polled and not released */
+    bool more;               /* something came in, or the last round left records unprocessed */
+    bool may_wait;           /* in this turn: calls may wait a moment */
+    bool letters;       /* a refused record's dead letter is still on its way: no commit before it is sent */
+    int64_t blocked_us; /* since when the oldest flight cannot be sent; 0 */
+
+    struct st_known_topic *known; /* topics written to, by interned name */
+    size_t n_known, cap_known;
+    uint32_t round_robin;
+
+    /* Records that are refused by the brokers are found by going one by one. */
+    bool careful;
+    uint64_t careful_left; /* records still to be processed that way */
+    struct st_poison *poison;
+    size_t n_poison, cap_poison;
+
+    struct st_counters counters;
+    struct st_tally published;
+
+    pthread_t thread;
+    bool thread_running;
+    pthread_mutex_t shown_lock; /* guards what follows */
+    struct st_feed_status *shown_feeds;
+    size_t n_shown_feeds, cap_shown_feeds;
+    struct st_task_status *shown_tasks;
+    size_t n_shown_tasks, cap_shown_tasks;
+    enum st_worker_state shown_state;
+    bool shown_assigned;    /* the group has given its word and every task runs */
+    char shown_reason[256]; /* why not, or why it failed */
+    int64_t shown_us;
+};
+
+struct st_worker_setup {
+    const struct kc_ops *ops;
+    const struct st_settings *settings;
+    const struct st_plan *plan;
+    const struct st_serde_flow *serdes;
+    struct st_catalog *catalog;
+    int index;
+    bool inline_lookup; /* no threads: simulation */
+};
+
+struct st_worker *st_worker_create(const struct st_worker_setup *setup);
+int st_worker_open(struct st_worker *worker, struct aq_err *err);
+/* One bounded round; false when the worker has ended or failed. wait_ms: how long it may wait for records when there is nothing else to
+ * do (0: not at all). */
+bool st_worker_turn(struct st_worker *worker, int64_t now, int wait_ms);
+void st_worker_close(struct st_worker *worker);
+void st_worker_destroy(struct st_worker *worker);
+/* Nothing to do before something comes from outside: no record unprocessed, nothing in flight, no cycle open. */
+bool st_worker_is_quiet(const struct st_worker *worker);
+
+/* ---- parts of a turn, each in a file of its own ------------------------------------------------------------------- */
+
+void st_worker_fail(struct st_worker *worker, const struct aq_err *err);
+
+/* streams/assignment.c: from slots to tasks. */
+extern const struct kc_ownership_host st_assignment_host; /* ctx is filled in by the worker */
+void st_assignment_follow_view(struct st_worker *worker, int64_t now);
+/* Every task anew from its committed marks. */
+void st_assignment_restart(struct st_worker *worker, int64_t now);
+/* Reads the feed from this offset on. */
+int st_assignment_read(struct st_worker *worker, struct st_feed *feed, int64_t offset, struct aq_err *err);
+
+/* streams/intake.c: records and news from the sources. */
+void st_intake_poll(struct st_worker *worker, int64_t now, int wait_ms);
+void st_intake_events(struct st_worker *worker, int64_t now);
+void st_intake_release(void *worker, struct aq_batch *batch);
+
+/* streams/outflow.c: from the outbox to the cluster. */
+void st_outflow_send(struct st_worker *worker, int64_t now);
+void st_outflow_drain(struct st_worker *worker, int64_t now);
+void st_outflow_take_back(struct st_worker *worker, struct aq_batch *list);
+/* The feed is committed: what was refused of it need not be remembered. */
+void st_outflow_forget_poison(struct st_worker *worker, const struct st_feed *feed);
+void st_outflow_failure(struct st_worker *worker, const struct kc_failure *failure);
+
+/* streams/show.c */
+void st_show_publish(struct st_worker *worker, int64_t now);
+void st_show_cycle(struct st_worker *worker, enum kc_cycle_result result, int64_t now, int64_t took_us);
+
+#endif

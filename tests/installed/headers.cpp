@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The installed headers in C++: only compiled.
+#include "aqueduct/plugin.h"
+#include "aqueduct/streams.h"
+
+static int process(struct aq_processor_context *ctx, void *, const struct aq_stream_record *record)
+{
+    struct aq_stream_record out = *record;
+    out.value = aq_stream_double(ctx, 1.5);
+    return aq_processor_forward(ctx, &out);
+}
+
+struct aq_processor make_processor()
+{
+    struct aq_processor processor = {};
+    processor.abi = AQ_PROCESSOR_ABI;
+    processor.process = process;
+    return processor;
+}
