@@ -27,8 +27,8 @@ trap clusters_release EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 clusters_acquire "${AQUEDUCT_CLUSTERS_NAME:-bench}" || die "the benchmark needs Kafka clusters"
-# The same names that CTest gives the tests.
-export AQUEDUCT_BIN=$ROOT/build/release/aqueduct AQUEDUCT_TOOLS=$ROOT/build/release/tests AQUEDUCT_SRC=$ROOT
+# The same names that CTest gives the tests. AQUEDUCT_BIN may name another build, to measure it with the same tools.
+export AQUEDUCT_BIN=${AQUEDUCT_BIN:-$ROOT/build/release/aqueduct} AQUEDUCT_TOOLS=$ROOT/build/release/tests AQUEDUCT_SRC=$ROOT
 AQUEDUCT_JARS=$("$here/kafka_jars.sh")
 export AQUEDUCT_JARS
 bash "$ROOT/bench/$name.sh" "$@"

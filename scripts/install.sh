@@ -28,6 +28,11 @@ want_kafka() {
     have_kafka_jars || have mvn || missing+=(maven)
 }
 
+# Only a benchmark that compiles its peer needs the compiler.
+want_javac() {
+    have javac || missing+=(default-jdk-headless)
+}
+
 debian_release() {
     local ID='' VERSION_ID=''
     [[ -r /etc/os-release ]] && . /etc/os-release
@@ -44,12 +49,13 @@ collect() {
                 [[ $(debian_release) == 12 ]] || want promtool # Debian 13 has it as a package without the server
                 ;;
             kafka) want_kafka ;;
+            javac) want_javac ;;
             root) have debootstrap || missing+=(debootstrap) ;;
             # Debian 13's clang-format 19 breaks lines differently; the lint test checks with 14 only.
             lint) [[ $(debian_release) == 12 ]] && ! have clang-format && missing+=(clang-format) ;;
             valgrind) have valgrind || missing+=(valgrind) ;;
             clang) have clang || missing+=(clang) ;;
-            *) usage_error "./dev install [build|test|kafka|lint|valgrind|clang|root]..." ;;
+            *) usage_error "./dev install [build|test|kafka|javac|lint|valgrind|clang|root]..." ;;
         esac
     done
     return 0
