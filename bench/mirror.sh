@@ -74,16 +74,6 @@ value() { # PROGRAM DELIVERY FIELD: the median over the rounds
     grep "^$1 $2 " "$work/results" | while IFS= read -r line; do field "$3" "$line"; done | median
 }
 
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f", a / b; else printf "-" }'; }
-
-target() { # TEXT VALUE OP LIMIT
-    awk -v text="$1" -v v="$2" -v op="$3" -v limit="$4" 'BEGIN {
-        if (v == "" || v == "-") exit
-        holds = op == ">=" ? v + 0 >= limit + 0 : v + 0 <= limit + 0
-        printf "  %-52s %8s  (%s %s)  %s\n", text, v, op, limit, holds ? "holds" : "MISSED"
-    }'
-}
-
 summary() {
     local p d
     printf '\nmedians of %s rounds\n%-9s %-14s %10s %9s %8s %9s\n' "$rounds" program delivery records/s first/s CPU-s peak-MB

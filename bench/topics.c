@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * topics: lists or deletes the topics of a cluster whose name begins with one of the given texts. For the benchmarks,
- * which start every run on clean clusters; Kafka's own tool would start a JVM for it.
+ * topics: lists or deletes the topics of a cluster whose name begins with one of the given texts, or makes one that
+ * keeps its records whatever their timestamps. For the benchmarks, which start every run on clean clusters; Kafka's
+ * own tool would start a JVM for it.
  */
 #include "tests/lib/check.h"
 #include "tests/lib/cluster.h"
@@ -14,10 +15,21 @@ static bool chosen(const char *topic, char **prefixes, int n)
     return false;
 }
 
+static int create(const char *brokers, const char *topic, int partitions)
+{
+    struct t_cluster *cluster = t_cluster_open(brokers);
+    t_topic_create(cluster, topic, partitions, "retention.ms=-1", NULL);
+    t_cluster_close(cluster);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 5 && strcmp(argv[1], "create") == 0 && atoi(argv[4]) > 0)
+        return create(argv[2], argv[3], atoi(argv[4]));
     if (argc < 4 || (strcmp(argv[1], "list") != 0 && strcmp(argv[1], "delete") != 0)) {
-        fputs("usage: topics list|delete BROKERS PREFIX…\n", stderr);
+        fputs("usage: topics list|delete BROKERS PREFIX…\n       topics create BROKERS TOPIC PARTITIONS\n",
+              stderr);
         return 64;
     }
     rd_kafka_t *rk = t_client(RD_KAFKA_PRODUCER, argv[2], NULL);

@@ -11,7 +11,7 @@
  * CPU seconds are utime + stime of the process: at the moment of the last growth for one that must be stopped (its idle
  * time afterwards would be unfair), at its end for one that ends by itself. Memory is its peak resident set.
  *
- * Prints one line of name=value.
+ * Prints one line of name=value; first_n is what the first look that saw anything saw.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -33,7 +33,7 @@ struct watch {
     int partitions;
     rd_kafka_t *rk;
     int64_t ends[MAX_PARTITIONS];
-    int64_t started_us, first_us, last_us, seen;
+    int64_t started_us, first_us, last_us, seen, seen_at_first;
     double cpu_at_last;
     struct t_process *mirror;
 };
@@ -73,7 +73,10 @@ static void look(struct watch *w)
 {
     int64_t sum = visible(w), now = t_now_us();
     if (sum <= w->seen) return;
-    if (!w->first_us) w->first_us = now;
+    if (!w->first_us) {
+        w->first_us = now;
+        w->seen_at_first = sum;
+    }
     w->last_us = now;
     w->seen = sum;
     double cpu = cpu_seconds_now(t_pid(w->mirror));
@@ -114,9 +117,11 @@ static int report(struct watch *w, bool whole)
     int code = t_wait_exit(w->mirror, 60000);
     double cpu = by_itself || w->cpu_at_last <= 0 ? t_cpu_seconds(w->mirror) : w->cpu_at_last;
     double flow = (double)(w->last_us - w->first_us) / 1e6;
-    printf("records=%lld complete=%s first_s=%.3f flow_s=%.3f rate=%.0f cpu_s=%.2f peak_mb=%.1f exit=%d\n",
-           (long long)w->records, whole ? "yes" : "no", (double)(w->first_us - w->started_us) / 1e6, flow,
-           flow > 0 ? (double)w->records / flow : 0.0, cpu, (double)t_peak_kb(w->mirror) / 1024, code);
+    printf(
+        "records=%lld complete=%s first_s=%.3f first_n=%lld flow_s=%.3f rate=%.0f cpu_s=%.2f peak_mb=%.1f exit=%d\n",
+        (long long)w->records, whole ? "yes" : "no", (double)(w->first_us - w->started_us) / 1e6,
+        (long long)w->seen_at_first, flow, flow > 0 ? (double)w->records / flow : 0.0, cpu,
+        (double)t_peak_kb(w->mirror) / 1024, code);
     if (!whole || code == T_STILL_RUNNING)
         fprintf(stderr, "%s\n%s\n", t_stdout(w->mirror), t_stderr(w->mirror));
     t_process_free(w->mirror);

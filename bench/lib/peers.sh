@@ -1,11 +1,9 @@
 # Both mirrors, set up for the same work: their configuration files, their commands, and clean clusters between runs.
-# Sourced by the benchmarks; scripts/bench.sh has put AQUEDUCT_BIN, AQUEDUCT_TOOLS, AQUEDUCT_SOURCE, AQUEDUCT_SINK and
-# AQUEDUCT_JARS into the environment.
+# Sourced by the benchmarks.
 # shellcheck shell=bash
 
-: "${AQUEDUCT_BIN:?run it by ./dev bench}" "${AQUEDUCT_TOOLS:?}" "${AQUEDUCT_SOURCE:?}" "${AQUEDUCT_SINK:?}" "${AQUEDUCT_JARS:?}"
-work=$(mktemp -d)
-run_number=0
+# shellcheck source=bench/lib/figures.sh
+. "$(dirname "${BASH_SOURCE[0]}")/figures.sh"
 
 # aqueduct_config DELIVERY TOPIC STOP_AT_END: a file with a route of its own name, so that no run finds old positions.
 aqueduct_config() {
@@ -66,17 +64,4 @@ aqueduct_command=("$AQUEDUCT_BIN" bridge -c "$work/aqueduct.conf")
 clean() {
     "$AQUEDUCT_TOOLS/topics" delete "$AQUEDUCT_SINK" "$1" mm2- aqueduct.bench- heartbeats src.checkpoints
     "$AQUEDUCT_TOOLS/topics" delete "$AQUEDUCT_SOURCE" mm2- heartbeats
-}
-
-# field NAME LINE: the value of NAME=value.
-field() { sed -n "s/.*\b$1=\([^ ]*\).*/\1/p" <<<"$2"; }
-
-# median of the lines on stdin.
-median() { sort -g | awk '{ v[NR] = $1 } END { if (NR) print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
-
-machine() {
-    printf '%s, %s cores; Kafka %s, brokers on the same machine; aqueduct %s\n' \
-        "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" \
-        "$(basename "$(find "$AQUEDUCT_JARS" -name 'kafka-clients-*.jar' | head -n 1)" .jar | sed 's/kafka-clients-//')" \
-        "$("$AQUEDUCT_BIN" version 2>/dev/null | head -n 1)"
 }
