@@ -2,15 +2,17 @@
  *
  * The driver of a route (bridge/driver.h).
  *
- * An ordinary pass: create opens a world with the two clusters, makes the topics the route names, lets the catalog look at them, and turns
- * the worker until its tasks are owned. Pipe appends one record and settles. To settle is to turn the worker until a few turns in a row
- * change nothing: no record read, nothing queued or in flight, no cycle open. An open cycle is asked to commit at once; a sink topic
- * the worker waits for is made by a round of discovery, for which no thread runs here.
+ * An ordinary pass: create opens a world with the two clusters, makes the topics the route names, lets the catalog
+ * look at them, and turns the worker until its tasks are owned. Pipe appends one record and settles. To settle is to
+ * turn the worker until a few turns in a row change nothing: no record read, nothing queued or in flight, no cycle
+ * open. An open cycle is asked to commit at once; a sink topic the worker waits for is made by a round of discovery,
+ * for which no thread runs here.
  *
- * A failing pass: the worker fails (a record that cannot be processed and the policy `fail`): settling ends with its reason.
+ * A failing pass: the worker fails (a record that cannot be processed and the policy `fail`): settling ends with its
+ * reason.
  *
- * Invariants: outside of the calls the thread has its own clock, inside the world's. The worker's polls move the world's clock a little;
- * the wall clock is put back behind each call, so that a test decides what time it is.
+ * Invariants: outside of the calls the thread has its own clock, inside the world's. The worker's polls move the
+ * world's clock a little; the wall clock is put back behind each call, so that a test decides what time it is.
  */
 #include "bridge/driver.h"
 

@@ -8,9 +8,7 @@
  *
  * An ordinary pass of reset: the group must be empty; the new offset of every partition is worked out and checked
  * before anything is written; then each task concerned gets a snapshot record (sequence + 1) and, when that is
- * acknowledged, a pointer to it. Two steps instead of a transaction, because without a member there is no generation to
- * fence with: the coordinator takes the pointer only while the group is empty, and until then the new record is
- * nothing but an unused one.
+ * acknowledged, a pointer to it (kafka/stopped.h).
  *
  * A failing pass: an instance starts in between: the pointer is refused (BUSY) and the route goes on from where it was.
  * We end between record and pointer: the old pointer holds. If compaction then takes the record it points to, the
@@ -30,8 +28,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "bridge/bridge.h"
-#include "kafka/state_topic.h"
 #include "kafka/position.h"
+#include "kafka/state_topic.h"
+#include "kafka/stopped.h"
 #include "kafka/task_map.h"
 
 #define ADMIN_TIMEOUT_MS     15000
@@ -75,25 +74,8 @@ static int connect_cluster(struct session *s, const struct kc_cluster *cluster, 
 
 static int find_state(struct session *s, struct aq_err *err)
 {
-    const char *topic = s->route->state_topic;
-    struct kc_topics topics = {0};
-    int32_t partitions = 0;
-    int rc = s->ops->admin_topics(s->sink, ADMIN_TIMEOUT_MS, &topics, err);
-    if (rc != 0) return rc;
-    for (size_t i = 0; i < topics.count; i++)
-        if (strcmp(topics.list[i].name, topic) == 0) partitions = topics.list[i].partitions;
-    aq_arena_finish(&topics.arena);
-    if (partitions == 0) return 0;
-    int64_t low, high;
-    rc = s->ops->admin_watermarks(s->sink, topic, 0, ADMIN_TIMEOUT_MS, &low, &high, err);
-    if (rc == 0)
-        rc =
-            kc_state_topic_facts(s->ops, &s->route->flow, low, high, s->arena, &s->facts, &s->has_state, err);
+    int rc = kc_stopped_facts(s->ops, &s->route->flow, s->sink, s->arena, &s->facts, &s->has_state, err);
     if (rc != 0 || !s->has_state) return rc;
-    if (s->facts.tasks != partitions)
-        return aq_fail(err, AQ_E_STATE,
-                       "topic %s has %d partitions but was created with %d: its positions are not safe",
-                       topic, partitions, s->facts.tasks);
     const struct kc_route_facts ours = {
         .route = s->route->name, .tasks = (int32_t)s->route->tasks, .map_version = KC_TASK_MAP_VERSION};
     struct kc_route_facts expected = ours;
@@ -419,20 +401,6 @@ static int check_first_snapshots(const struct session *s, const struct target *t
     return 0;
 }
 
-static int write_task(struct session *s, struct kc_producer *writer, int32_t task,
-                      const struct kc_snapshot *snapshot, struct aq_err *err)
-{
-    char metadata[KC_METADATA_MAX];
-    struct kc_ack *ack = aq_arena_zalloc(s->arena, sizeof(*ack)); /* outlives the writer */
-    struct aq_slice value = kc_snapshot_encode(snapshot, s->arena);
-    int rc = kc_state_topic_append(s->ops, &s->route->flow, writer, task, AQ_LIT(KC_POSITION_KEY), value, ack,
-                                   err);
-    if (rc != 0) return rc;
-    kc_metadata_format(snapshot->seq, value, metadata, sizeof(metadata));
-    return s->ops->reader_commit_stopped(s->reader, s->route->state_topic, task, ack->offset + 1, metadata,
-                                         ADMIN_TIMEOUT_MS, err);
-}
-
 static int write_tasks(struct session *s, const struct moves *moves, struct aq_err *err)
 {
     struct kc_producer *writer;
@@ -442,7 +410,7 @@ static int write_tasks(struct session *s, const struct moves *moves, struct aq_e
     for (int32_t task = 0; task < s->facts.tasks && rc == 0; task++) {
         struct kc_snapshot snapshot;
         if (!next_snapshot(s, task, moves, &snapshot)) continue;
-        rc = write_task(s, writer, task, &snapshot, err);
+        rc = kc_stopped_write(s->ops, &s->route->flow, writer, s->reader, &snapshot, s->arena, err);
         if (rc == 0)
             done++;
         else if (done > 0)
@@ -477,18 +445,6 @@ static void show_moves(const struct session *s, const struct moves *moves,
 
 /* ---- reset ---------------------------------------------------------------------------------------------------------- */
 
-static int check_stopped(const struct session *s, struct aq_err *err)
-{
-    int32_t members = 0;
-    int rc = s->ops->admin_group_members(s->sink, s->route->group, ADMIN_TIMEOUT_MS, &members, err);
-    if (rc != 0 || members == 0) return rc;
-    return aq_fail(
-        err, AQ_E_BUSY,
-        "group %s on cluster %s has %d member%s: stop every instance of the route (one that was killed counts "
-        "until session_timeout is over)",
-        s->route->group, s->route->sink->name, members, members == 1 ? "" : "s");
-}
-
 static int reset(struct session *s, const struct target *target, bool dry_run, struct moves *moves,
                  struct aq_err *err)
 {
@@ -498,7 +454,7 @@ static int reset(struct session *s, const struct target *target, bool dry_run, s
         return aq_fail(err, AQ_E_STATE,
                        "it has no positions yet (topic %s on cluster %s); say where to begin with start = …",
                        s->route->state_topic, s->route->sink->name);
-    if ((rc = check_stopped(s, err)) != 0) return rc;
+    if ((rc = kc_stopped_check(s->ops, &s->route->flow, s->sink, err)) != 0) return rc;
     if ((rc = read_tasks(s, err)) != 0) return rc;
     if ((rc = find_moves(s, target, moves, err)) != 0) return rc;
     if ((rc = check_first_snapshots(s, target, moves, err)) != 0) return rc;

@@ -2,11 +2,11 @@
  *
  * Reads the cases of a test file (cli/case.h).
  *
- * An ordinary pass: the file is read whole and cut into lines; empty lines and lines that begin with '#' are left out. Every other line is
- * one JSON object, whose fields are told apart by name.
+ * An ordinary pass: the file is read whole and cut into lines; empty lines and lines that begin with '#' are left
+ * out. Every other line is one JSON object, whose fields are told apart by name.
  *
- * A failing pass: what is wrong with a line is said at the line, and the next one is read, so that one run shows every mistake. A case with
- * a mistake is not in the list.
+ * A failing pass: what is wrong with a line is said at the line, and the next one is read, so that one run shows
+ * every mistake. A case with a mistake is not in the list.
  */
 #include "cli/case.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cases of a test file (`aqueduct test`; doc/testing.md has the format): JSON, one case a line. The first line may be
- * {"config": "FILE", "env": {…}} instead.
+ * The cases of a test file (`aqueduct test`; doc/testing.md has the format): JSON, one case a line. The first line
+ * may be {"config": "FILE", "env": {…}} instead.
  *
  * Ownership: everything lives in the file's arena. Complaints go to diags, each at its line.
  */

@@ -2,12 +2,12 @@
  *
  * Runs a case (cli/case_run.h).
  *
- * An ordinary pass: find out what the case is about, start a driver for it, pipe records in and let time pass, step by step, stop in order,
- * read all topics that were written. Expected and got records are printed as JSON, topic by topic, each got record with the fields its
- * expected one has; the two texts are equal or their diff is the report.
+ * An ordinary pass: find out what the case is about, start a driver for it, pipe records in and let time pass, step
+ * by step, stop in order, read all topics that were written. Expected and got records are printed as JSON, topic by
+ * topic, each got record with the fields its expected one has; the two texts are equal or their diff is the report.
  *
- * A failing pass: an error of the driver ends the steps, and is what a case with `error` expects. A record that its topic's serde cannot
- * take, or a route that does not exist, is a fault of the case and no failure.
+ * A failing pass: an error of the driver ends the steps, and is what a case with `error` expects. A record that its
+ * topic's serde cannot take, or a route that does not exist, is a fault of the case and no failure.
  */
 #include "cli/case_run.h"
 
@@ -154,14 +154,11 @@ static const struct st_serde *serde_of_format(int format)
 static struct st_serdes serdes_of(const struct stage *stage, const char *topic, bool is_read)
 {
     const struct br_route *route = stage->route;
-    const struct st_settings *settings = &stage->config->settings;
     const struct st_formed *formed = &stage->config->streams;
     if (route)
         return (struct st_serdes){serde_of_format(route->key_format), serde_of_format(route->value_format)};
     if (is_read) return st_serde_flow_read_from(formed->serdes, formed->plan, topic);
-    /* Dead letters are the bytes of any source. */
-    bool dead = settings->dead_letter_topic && strcmp(settings->dead_letter_topic, topic) == 0;
-    return dead ? (struct st_serdes){0} : st_serde_flow_written_to(formed->serdes, formed->plan, topic);
+    return stage->streams ? st_driver_writes(stage->streams, topic) : (struct st_serdes){0};
 }
 
 /* ---- running ------------------------------------------------------------------------------------------------------ */

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `aqueduct streams`: runs the streams application of a configuration file. Loading is cli/config.c, running cli/run.c.
+ * `aqueduct streams`: runs the streams application of a configuration file, or makes it begin anew. Loading is cli/config.c, running
+ * cli/run.c, resetting streams/reset.c.
  */
+#include <string.h>
+
 #include "cli/config.h"
 #include "cli/exit.h"
 #include "cli/run.h"
 #include "cli/summary.h"
+#include "cli/when.h"
+#include "conf/secret.h"
+#include "streams/reset.h"
 
 /* ---- the application as something cli/run.c can run ---------------------------------------------------------------- */
 
@@ -43,8 +49,9 @@ static void summarise(void *self, enum aq_log_format format, FILE *out)
     cli_summary_print_app(self, format, out);
 }
 
-static int run_app(const struct cli_config *config, const struct cli_run *run, struct aq_err *err)
+static int run_app(const struct cli_call *call, const struct cli_config *config, struct aq_err *err)
 {
+    const struct cli_run run = {.http = &config->http, .log_format = call->log_format, .quiet = call->quiet};
     struct st_app *app = st_app_create(&kc_rd_ops, &config->settings, config->streams.topology, err);
     if (!app) return err->code;
     struct cli_job job = {.noun = "application",
@@ -55,33 +62,84 @@ static int run_app(const struct cli_config *config, const struct cli_run *run, s
                           .sample = sample,
                           .summary = summarise};
     http_shown_app(app, &job.shown);
-    int rc = cli_run(&job, run);
+    int rc = cli_run(&job, &run);
     st_app_destroy(app);
     return rc;
 }
 
-static int run_streams(struct cli_call *call)
+/* ---- reset -------------------------------------------------------------------------------------------------------- */
+
+static int read_request(const struct cli_call *call, struct st_reset_request *ret)
+{
+    static const enum st_reset_to kinds[] = {[CLI_WHEN_EARLIEST] = ST_TO_EARLIEST,
+                                             [CLI_WHEN_LATEST] = ST_TO_LATEST,
+                                             [CLI_WHEN_TIMESTAMP] = ST_TO_TIMESTAMP,
+                                             [CLI_WHEN_OFFSET] = ST_TO_OFFSET};
+    struct cli_when when = {.kind = CLI_WHEN_EARLIEST};
+    const char *to = cli_value(call, "to");
+    if (to && !cli_when_parse(to, &when))
+        return cli_usage_error(call, "--to is " CLI_WHEN_FORMS ", not '%s'", to);
+    *ret = (struct st_reset_request){.to = kinds[when.kind],
+                                     .value = when.value,
+                                     .topic = cli_value(call, "topic"),
+                                     .plan = cli_has(call, "plan")};
+    return CLI_OK;
+}
+
+static int reset_app(const struct cli_config *config, const struct st_reset_request *request,
+                     struct aq_err *err)
+{
+    int rc = st_reset_app(&kc_rd_ops, &config->settings, config->streams.topology, request, stdout, err);
+    if (rc < 0) return rc;
+    puts(request->plan ? "nothing was changed (--plan)" : "done; the application starts there");
+    return CLI_OK;
+}
+
+/* ---- the command -------------------------------------------------------------------------------------------------- */
+
+/* request NULL: run. */
+static int with_config(struct cli_call *call, const struct st_reset_request *request)
 {
     struct cli_config config;
+    struct aq_err err = {0};
     int rc = cli_config_open_streams(&config, call);
     if (rc == CLI_USAGE) return rc;
-    if (rc == CLI_OK) {
-        struct aq_err err = {0};
-        const struct cli_run run = {
-            .http = &config.http, .log_format = call->log_format, .quiet = call->quiet};
-        rc = run_app(&config, &run, &err);
-        if (rc < 0) {
-            fprintf(stderr, "aqueduct streams: %s\n", err.text);
-            rc = cli_exit_for(rc);
-        }
+    if (rc == CLI_OK) rc = request ? reset_app(&config, request, &err) : run_app(call, &config, &err);
+    if (rc < 0) {
+        conf_mask(err.text);
+        fprintf(stderr, "aqueduct streams: %s\n", err.text);
+        rc = cli_exit_for(rc);
     }
     cli_config_finish(&config);
     return rc;
 }
 
+static int run_streams(struct cli_call *call)
+{
+    struct st_reset_request request;
+    bool resets = call->n_args > 0 && strcmp(call->args[0], "reset") == 0;
+    if (resets) {
+        call->args++;
+        call->n_args--;
+    }
+    if (call->n_args > 1) return cli_usage_error(call, "unexpected argument '%s'", call->args[1]);
+    if (!resets && (cli_has(call, "to") || cli_has(call, "topic") || cli_has(call, "plan")))
+        return cli_usage_error(call, "--to, --topic and --plan belong to `aqueduct streams reset`");
+    int rc = resets ? read_request(call, &request) : CLI_OK;
+    return rc == CLI_OK ? with_config(call, resets ? &request : NULL) : rc;
+}
+
+static const struct cli_option streams_options[] = {
+    {"to", 0, "WHERE",
+     "With reset: earliest (default), latest, timestamp=2024-05-01T12:00:00Z or offset=N, for every source partition."},
+    {"topic", 0, "TOPIC", "With reset: only this source topic; nothing is deleted."},
+    {"plan", 0, NULL, "With reset: says what would be done and does nothing."},
+    {.name = NULL},
+};
+
 const struct cli_command cli_command_streams = {
     .name = "streams",
-    .usage = "[OPTION]... [FILE]",
+    .usage = "[reset [--to WHERE] [--topic TOPIC] [--plan]] [FILE]",
     .summary = "Runs the streams application of a configuration file.",
     .text =
         "Reads the source topics of the section `streams`, takes every record through the topology and writes "
@@ -96,7 +154,16 @@ const struct cli_command cli_command_streams = {
         "coordinator, and the tasks of a process that dies go to the others.\n"
         "\n"
         "On a terminal one line shows records processed per second, bytes read per second and the lag. A summary is "
-        "printed at the end.",
-    .max_args = 1,
+        "printed at the end.\n"
+        "\n"
+        "`streams reset` makes a stopped application begin anew: it moves its source positions (and the offsets that "
+        "Kafka's tools show for its group) to where --to says, and deletes the topics between its sub-topologies. What "
+        "it wrote to its sinks stays, and what is made again is written again. Each thing it does is a line; --plan "
+        "prints the same lines and does nothing. It is refused with exit code 75 while an instance runs.\n"
+        "\n"
+        "  aqueduct streams -c aqueduct.conf\n"
+        "  aqueduct streams reset -c aqueduct.conf --to timestamp=2024-05-01T12:00:00Z --plan",
+    .options = streams_options,
+    .max_args = 2,
     .run = run_streams,
 };

@@ -2,11 +2,11 @@
  *
  * `aqueduct test`: runs the cases of test files against their configuration, without a broker.
  *
- * An ordinary pass: for each file read its cases, load the configuration once, run every case that the filter takes. A case that fails is
- * printed with its place and what differs; the summary counts.
+ * An ordinary pass: for each file read its cases, load the configuration once, run every case that the filter takes.
+ * A case that fails is printed with its place and what differs; the summary counts.
  *
- * A failing pass: a configuration that does not load, or a case that is malformed, is told like every complaint about a
- * configuration; the other files are run all the same.
+ * A failing pass: a configuration that does not load, or a case that is malformed, is told like every complaint about
+ * a configuration; the other files are run all the same.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,7 +142,8 @@ const struct cli_command cli_command_test = {
     .usage = "[-c FILE] [--filter TEXT] FILE...",
     .summary = "Runs test cases against a configuration, without a broker.",
     .text =
-        "A test file has one case a line, in JSON: records that come in, and the records that are to come out of a route or of a "
+        "A test file has one case a line, in JSON: records that come in, and the records that are to come out of a "
+        "route or of a "
         "streams application. Each case runs the real engine on simulated clusters that are empty at its start.\n"
         "\n"
         "  {\"name\": \"cards are masked\", \"in\": {\"topic\": \"payments\", \"value\": {\"card\": \"1234\"}}, "

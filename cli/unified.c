@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pretty JSON and unified diffs (cli/unified.h), for tests that failed: made for texts that people look at, so both are quadratic.
+ * Pretty JSON and unified diffs (cli/unified.h), for tests that failed: made for texts that people look at, so both
+ * are quadratic.
  *
- * The diff: equal lines at both ends are left aside; of what is between, the longest common subsequence is found by the table of
- * Wagner and Fischer, and what is not in it was removed or added. Texts too long for a table are one change from end to end.
+ * The diff: equal lines at both ends are left aside; of what is between, the longest common subsequence is found by
+ * the table of Wagner and Fischer, and what is not in it was removed or added. Texts too long for a table are one
+ * change from end to end.
  */
 #include "cli/unified.h"
 
@@ -34,9 +36,10 @@ static void put_number(struct pretty *pretty, struct aq_slice text)
 {
     struct aq_slice digits = aq_arena_copy(&pretty->arena, text);
     double number = strtod(digits.ptr, NULL);
+    bool exact = number > -9007199254740992.0 && number < 9007199254740992.0; /* integers are */
     if (!strpbrk(digits.ptr, ".eE") || !isfinite(number))
         put(pretty->out, digits);
-    else if (number == floor(number) && fabs(number) < 9007199254740992.0)
+    else if (exact && number == (double)(int64_t)number)
         put(pretty->out, json_int(&pretty->arena, (int64_t)number));
     else
         put(pretty->out, json_real(&pretty->arena, number));

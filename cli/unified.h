@@ -9,8 +9,9 @@
 
 #include "base/slice.h"
 
-/* JSON (valid) over several lines, two blanks a level. Two texts of the same meaning become the same: fields are sorted by name (those of the
- * outermost object stay as they are), strings are escaped in one way, 5.0 and 5e0 are 5. No newline at the end. */
+/* JSON (valid) over several lines, two blanks a level. Two texts of the same meaning become the same: fields are
+ * sorted by name (those of the outermost object stay as they are), strings are escaped in one way, 5.0 and 5e0 are 5.
+ * No newline at the end. */
 void cli_json_pretty(struct aq_slice text, FILE *out);
 
 /* In the form of `diff -u`, with three lines of context; nothing for equal texts. */

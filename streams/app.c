@@ -171,10 +171,9 @@ int st_app_start(struct st_app *app, struct aq_err *err)
     if (rc != 0) {
         st_app_stop(app);
         end_workers(app);
-        aq_err_in(err, "application %s", app->settings->application_id);
         set_error(app, err);
         set_state(app, ST_APP_ERROR);
-        return err->code;
+        return aq_err_in(err, "application %s", app->settings->application_id);
     }
     set_state(app, ST_APP_REBALANCING);
     aq_log(AQ_INFO, "application started", aq_fs("application", app->settings->application_id),
@@ -250,7 +249,7 @@ static void give_up(struct st_app *app, size_t i, const struct aq_err *reason)
 {
     struct aq_err err = *reason;
     if (app->err.code != 0) return;
-    aq_err_in(&err, "application %s, thread %zu", app->settings->application_id, i);
+    aq_err_in(&err, "thread %zu", i);
     aq_log(AQ_ERROR, "application failed", aq_fs("application", app->settings->application_id),
            aq_fs("code", aq_code_name(err.code)), aq_fs("reason", err.text));
     set_error(app, &err);

@@ -23,8 +23,8 @@
 #include "base/mem.h"
 #include "streams/worker.h"
 
-#define ADMIN_TIMEOUT_MS 5000
-#define AGAIN_US         (500 * AQ_MS)
+#define RECOMMIT_US (24 * 3600 * AQ_SEC)
+#define AGAIN_US    (500 * AQ_MS)
 
 static const struct st_mark at_the_beginning = {.next = 0, .time_ms = ST_NO_TIME};
 
@@ -80,36 +80,6 @@ int st_assignment_read(struct st_worker *worker, struct st_feed *feed, int64_t o
     return rc;
 }
 
-/* ---- where a feed begins ------------------------------------------------------------------------------------------ */
-
-static enum st_reset reset_of(const struct st_worker *worker, const struct st_feed *feed)
-{
-    (void)worker;
-    return feed->internal ? ST_EARLIEST : feed->source->node->reset;
-}
-
-/* A partition that was never read: from the beginning, or from what comes next. */
-static int begin_feed(struct st_worker *worker, struct st_feed *feed, int64_t *ret_offset, struct aq_err *err)
-{
-    *ret_offset = KC_OFFSET_EARLIEST;
-    if (reset_of(worker, feed) == ST_EARLIEST) return 0;
-    int64_t low, high;
-    int rc = worker->ops->admin_watermarks(st_catalog_admin(worker->catalog), feed->topic->text,
-                                           feed->partition, ADMIN_TIMEOUT_MS, &low, &high, err);
-    if (rc != 0) return rc;
-    set_marks(feed, (struct st_mark){.next = high, .time_ms = ST_NO_TIME});
-    feed->has_position = true; /* "latest" is decided once, not at every start */
-    *ret_offset = high;
-    return 0;
-}
-
-static int read_feed(struct st_worker *worker, struct st_feed *feed, struct aq_err *err)
-{
-    int64_t offset = feed->committed.next;
-    int rc = feed->has_position ? 0 : begin_feed(worker, feed, &offset, err);
-    return rc == 0 ? st_assignment_read(worker, feed, offset, err) : rc;
-}
-
 /* ---- tasks -------------------------------------------------------------------------------------------------------- */
 
 static bool runs(const struct st_worker *worker, const struct st_subtopology *sub, int32_t partition)
@@ -154,10 +124,23 @@ static void end_task(struct st_worker *worker, struct st_task *task)
 static int read_task(struct st_worker *worker, struct st_task *task, struct aq_err *err)
 {
     for (size_t i = 0; i < task->n_feeds; i++) {
-        int rc = read_feed(worker, task->feeds[i], err);
+        struct st_feed *feed = task->feeds[i];
+        /* Where the log begins is not known before it is read. */
+        int64_t offset =
+            feed->has_position || feed->committed.next > 0 ? feed->committed.next : KC_OFFSET_EARLIEST;
+        int rc = st_assignment_read(worker, feed, offset, err);
         if (rc != 0) return rc;
     }
     return 0;
+}
+
+static void put_off(struct st_worker *worker, const struct st_subtopology_tasks *tasks, int32_t partition,
+                    const struct aq_err *err)
+{
+    worker->view_again = true; /* most likely a leader that is just moving */
+    aq_log(AQ_WARN, "task cannot be started yet", aq_fs("application", worker->settings->application_id),
+           aq_fs("sub_topology", tasks->subtopology->name), aq_fi("partition", partition),
+           aq_fs("reason", err->text));
 }
 
 static void start_task(struct st_worker *worker, const struct st_subtopology_tasks *tasks, int32_t partition,
@@ -167,6 +150,11 @@ static void start_task(struct st_worker *worker, const struct st_subtopology_tas
     struct st_task *task = NULL;
     struct st_feed **feeds = aq_calloc(tasks->n_inputs, sizeof(struct st_feed *));
     size_t n = feeds_of(worker, tasks, partition, slot, feeds);
+    if (st_beginning_find(worker, feeds, n, &err) != 0) {
+        free(feeds);
+        if (worker->own.err.code == 0) put_off(worker, tasks, partition, &err);
+        return;
+    }
     int rc = st_task_create(&worker->shop, tasks->subtopology, partition, slot, feeds, n, &task, &err);
     free(feeds);
     if (rc != 0) {
@@ -179,10 +167,7 @@ static void start_task(struct st_worker *worker, const struct st_subtopology_tas
     rc = read_task(worker, task, &err);
     if (rc == 0) return;
     end_task(worker, task);
-    worker->view_again = true; /* most likely a leader that is just moving */
-    aq_log(AQ_WARN, "task cannot be started yet", aq_fs("application", worker->settings->application_id),
-           aq_fs("sub_topology", tasks->subtopology->name), aq_fi("partition", partition),
-           aq_fs("reason", err.text));
+    put_off(worker, tasks, partition, &err);
 }
 
 static void start_tasks_of(struct st_worker *worker, const struct st_subtopology_tasks *tasks)
@@ -195,12 +180,63 @@ static void start_tasks_of(struct st_worker *worker, const struct st_subtopology
     }
 }
 
+/* The partition is read by another slot now: the topology was changed. Its position is that slot's. */
+static bool has_moved(const struct st_worker *worker, const struct st_feed *feed)
+{
+    if (feed->task || !worker->view) return false;
+    const struct st_tasks *tasks = worker->view->tasks;
+    for (size_t s = 0; s < tasks->plan->n_subtopologies; s++) {
+        const struct st_subtopology_tasks *sub = &tasks->subtopologies[s];
+        for (size_t i = 0; i < sub->n_inputs; i++)
+            if (strcmp(sub->inputs[i].topic, feed->topic->text) == 0)
+                return st_task_slot(sub->subtopology, feed->partition, worker->own.n_tasks) != feed->slot;
+    }
+    return false;
+}
+
+/* Positions that have moved leave this slot's snapshot, or a topology that is changed back would begin there again. */
+static void drop_moved(struct st_worker *worker, struct st_slot *slot)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < slot->n_feeds; i++) {
+        struct st_feed *feed = slot->feeds[i];
+        if (!has_moved(worker, feed)) {
+            slot->feeds[kept++] = feed;
+            continue;
+        }
+        st_outbox_forget(&worker->outbox, feed);
+        free(feed);
+        slot->write_first = true;
+    }
+    slot->n_feeds = kept;
+}
+
 static void start_tasks(struct st_worker *worker)
 {
     if (!worker->view) return;
     const struct st_tasks *tasks = worker->view->tasks;
     for (size_t s = 0; s < tasks->plan->n_subtopologies; s++)
         start_tasks_of(worker, &tasks->subtopologies[s]);
+    st_beginning_close(worker);
+    for (int32_t i = 0; i < worker->own.n_tasks; i++)
+        if (worker->slots[i].owned) drop_moved(worker, &worker->slots[i]);
+}
+
+/* Snapshots that must be written though no record moved a mark: a beginning that was decided, a position that has moved elsewhere; and
+ * once a day all of them, because brokers forget the offsets of topics that a group is not subscribed to after a week. */
+void st_assignment_write_first(struct st_worker *worker, int64_t now)
+{
+    bool daily = now >= worker->recommit_us && worker->recommit_us != 0;
+    if (daily || worker->recommit_us == 0) worker->recommit_us = now + RECOMMIT_US;
+    if (!worker->view || !kc_ownership_may_send(&worker->own)) return;
+    for (int32_t s = 0; s < worker->own.n_tasks; s++) {
+        struct st_slot *slot = &worker->slots[s];
+        if (daily && slot->n_feeds > 0) slot->write_first = true;
+        if (!slot->write_first || !slot->owned || worker->own.tasks[s].state != KC_TASK_OWNED) continue;
+        if (!kc_ownership_accepts(&worker->own, now)) return;
+        kc_ownership_touch(&worker->own, s);
+        slot->write_first = false;
+    }
 }
 
 /* A task whose inputs are no longer what it was made with: a pattern takes another topic, a topic is gone. */
@@ -335,7 +371,7 @@ static void offsets(void *ctx, int32_t index, struct aq_arena *arena, struct kc_
     size_t n = 0;
     for (size_t i = 0; i < slot->n_feeds; i++) {
         const struct st_feed *feed = slot->feeds[i];
-        if (!feed->has_position && feed->writing.next <= 0) continue;
+        if (!feed->task || (!feed->has_position && feed->writing.next <= 0)) continue;
         list[n++] = (struct kc_task_offset){
             .topic = feed->topic->text, .partition = feed->partition, .offset = feed->writing.next};
     }
@@ -375,6 +411,7 @@ static void rewind_all(void *ctx, int64_t now)
     st_outbox_clear(&worker->outbox);
     worker->n_known = 0; /* a topic may be gone: the catalog knows */
     worker->blocked_us = 0;
+    st_show_rewind(worker);
     worker->more = worker->letters = false;
     st_assignment_restart(worker, now);
 }
@@ -389,6 +426,11 @@ static void cycle_done(void *ctx, enum kc_cycle_result result, int64_t now, int6
     st_show_cycle(ctx, result, now, took_us);
 }
 
+static void committing(void *ctx)
+{
+    st_show_committing(ctx);
+}
+
 const struct kc_ownership_host st_assignment_host = {
     .own = own,
     .drop = drop,
@@ -399,4 +441,5 @@ const struct kc_ownership_host st_assignment_host = {
     .rewind = rewind_all,
     .failure = failure,
     .cycle_done = cycle_done,
+    .committing = committing,
 };

@@ -27,7 +27,6 @@
 #include "kafka/connect.h"
 #include "kafka/sink_topics.h"
 #include "kafka/state_topic.h"
-#include "kafka/task_map.h"
 #include "streams/internal_topics.h"
 
 #define ADMIN_TIMEOUT_MS 10000
@@ -202,9 +201,21 @@ static void keep_old_view(struct st_catalog *catalog, struct st_view *view, cons
 
 /* ---- one round ---------------------------------------------------------------------------------------------------- */
 
+/* Those are the business of st_internal_topics_ensure(). */
+static bool is_repartition(const struct st_catalog *catalog, const char *topic)
+{
+    const struct st_topology *topology = catalog->plan->topology;
+    for (size_t i = 0; i < topology->n_nodes; i++)
+        if (topology->nodes[i]->type == ST_REPARTITION && strcmp(topology->nodes[i]->topic, topic) == 0)
+            return true;
+    return false;
+}
+
 static int32_t create_sink(struct st_catalog *catalog, const struct kc_sink_topic *wanted, struct aq_err *err)
 {
     const struct st_settings *settings = catalog->settings;
+    if (is_repartition(catalog, wanted->name))
+        return aq_fail(err, AQ_E_AGAIN, "repartition topic %s was made just now", wanted->name);
     if (!settings->create_topics)
         return aq_fail(err, AQ_E_UNKNOWN_TOPIC,
                        "topic %s does not exist on cluster %s and create_topics = false: create it first",
@@ -251,12 +262,12 @@ static void want_sinks(struct st_catalog *catalog)
 }
 
 /* A view of what was seen, with its repartition topics in place. At the first round everything that is wrong is an error. */
-static int follow(struct st_catalog *catalog, const struct kc_topics *seen, struct aq_err *err)
+static int follow(struct st_catalog *catalog, const struct kc_topics *seen, int *ret_created,
+                  struct aq_err *err)
 {
     struct st_view *view = make_view(seen);
     bool first = !catalog->view;
     const struct st_node *node;
-    int created = 0;
     int rc = compute_tasks(catalog, view, err);
     if (!first && (rc != 0 || st_internal_topics_differ(view->tasks, seen, &node))) {
         if (rc == 0)
@@ -267,7 +278,7 @@ static int follow(struct st_catalog *catalog, const struct kc_topics *seen, stru
     }
     if (rc == 0)
         rc = st_internal_topics_ensure(catalog->ops, catalog->admin, catalog->settings, view->tasks, seen,
-                                       &created, err);
+                                       ret_created, err);
     if (rc != 0) {
         st_view_unref(view);
         return rc;
@@ -276,15 +287,23 @@ static int follow(struct st_catalog *catalog, const struct kc_topics *seen, stru
     return 0;
 }
 
-static int look(struct st_catalog *catalog, struct aq_err *err)
+static int look_once(struct st_catalog *catalog, int *ret_created, struct aq_err *err)
 {
     struct kc_topics seen = {0};
     int rc = catalog->ops->admin_topics(catalog->admin, ADMIN_TIMEOUT_MS, &seen, err);
     if (rc != 0) return rc;
     kc_sink_topics_update(&catalog->sink_topics, &seen);
-    rc = follow(catalog, &seen, err);
+    rc = follow(catalog, &seen, ret_created, err);
     aq_arena_finish(&seen.arena);
     return rc;
+}
+
+/* Again when it made topics itself: the workers must know them before they write there. */
+static int look(struct st_catalog *catalog, struct aq_err *err)
+{
+    int created = 0, ignored = 0;
+    int rc = look_once(catalog, &created, err);
+    return rc == 0 && created > 0 ? look_once(catalog, &ignored, err) : rc;
 }
 
 int st_catalog_refresh(struct st_catalog *catalog, struct aq_err *err)

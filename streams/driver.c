@@ -2,14 +2,14 @@
  *
  * The test driver (streams/driver.h).
  *
- * An ordinary pass: create opens a world with one cluster, makes the source topics, lets the catalog look at them, and turns the worker until
- * its tasks run. Pipe appends one record to its topic and settles. To settle is to turn the worker until a few turns in a row
- * change nothing: no record read, nothing in the outbox, no cycle open. An open cycle is asked to commit at once, because here the
- * clock stands still and no interval would ever be over; what it committed into a repartition topic is then read in the
- * following turns.
+ * An ordinary pass: create opens a world with one cluster, makes the source topics, lets the catalog look at them,
+ * and turns the worker until its tasks run. Pipe appends one record to its topic and settles. To settle is to turn
+ * the worker until a few turns in a row change nothing: no record read, nothing in the outbox, no cycle open. An open
+ * cycle is asked to commit at once, because here the clock stands still and no interval would ever be over; what it
+ * committed into a repartition topic is then read in the following turns.
  *
- * A failing pass: the worker fails (an error handler said fail): settling ends with its reason. A topology that never comes to rest (a
- * record that makes another one in the topic it came from) is given up after so many turns.
+ * A failing pass: the worker fails (an error handler said fail): settling ends with its reason. A topology that never
+ * comes to rest (a record that makes another one in the topic it came from) is given up after so many turns.
  *
  * Invariant: outside of the calls the thread has its own clock; inside the world's.
  */
@@ -344,4 +344,17 @@ size_t st_driver_topics(struct st_driver *driver, const char *const **ret_names)
     }
     *ret_names = driver->names;
     return driver->n_topics;
+}
+
+struct st_serdes st_driver_reads(const struct st_driver *driver, const char *topic)
+{
+    return st_serde_flow_read_from(driver->serdes, driver->plan, topic);
+}
+
+struct st_serdes st_driver_writes(const struct st_driver *driver, const char *topic)
+{
+    /* Dead letters are the bytes of any source. */
+    const char *dead = driver->settings.dead_letter_topic;
+    if (dead && strcmp(dead, topic) == 0) return (struct st_serdes){0};
+    return st_serde_flow_written_to(driver->serdes, driver->plan, topic);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A topology run without a broker: the engine's own worker, catalog and commit cycle on a simulated cluster (kafka/sim.h), in the caller's
- * thread, with a clock that moves only when it is told to. What include/aqueduct/testdriver.h and `aqueduct test` stand on.
+ * A topology run without a broker: the engine's own worker, catalog and commit cycle on a simulated cluster
+ * (kafka/sim.h), in the caller's thread, with a clock that moves only when it is told to. What
+ * include/aqueduct/testdriver.h and `aqueduct test` stand on.
  *
- * Every call returns when nothing is left to do: what was piped in has been processed through every sub-topology, committed, and what
- * came of it can be read. As in Kafka Streams' TopologyTestDriver, so that one record's outputs precede the next one's.
+ * Every call returns when nothing is left to do: what was piped in has been processed through every sub-topology,
+ * committed, and what came of it can be read. As in Kafka Streams' TopologyTestDriver, so that one record's outputs
+ * precede the next one's.
  *
  * Threads: one. Errors: 0 or a negative code; after one the driver can only be read and destroyed.
  */
@@ -12,6 +14,7 @@
 #define AQ_STREAMS_DRIVER_H
 
 #include "kafka/sim.h"
+#include "streams/serde_flow.h"
 #include "streams/settings.h"
 #include "streams/topology.h"
 
@@ -34,17 +37,22 @@ struct st_driver *st_driver_create(const struct st_driver_setup *setup, struct a
 int st_driver_close(struct st_driver *driver, struct aq_err *err);
 void st_driver_destroy(struct st_driver *driver);
 
-/* One record into a source topic; a topic only a pattern takes is created. partition -1: by the key. UNKNOWN_TOPIC when no source
- * reads it. */
+/* One record into a source topic; a topic only a pattern takes is created. partition -1: by the key. UNKNOWN_TOPIC
+ * when no source reads it. */
 int st_driver_pipe(struct st_driver *driver, const char *topic, const struct kc_sim_record *rec,
                    struct aq_err *err);
 /* Moves the wall clock in one step: each punctuation that is due is called once. */
 int st_driver_advance(struct st_driver *driver, int64_t ms, struct aq_err *err);
 int64_t st_driver_wall_ms(const struct st_driver *driver);
 
-/* The next record of a topic that was not read yet; false: there is none (or no such topic). Its bytes live as long as the driver. */
+/* The next record of a topic that was not read yet; false: there is none (or no such topic). Its bytes live as long as
+ * the driver. */
 bool st_driver_read(struct st_driver *driver, const char *topic, struct kc_sim_record *ret);
 /* The topics the topology has written to so far, internal ones left out, in the order in which they were first seen. */
 size_t st_driver_topics(struct st_driver *driver, const char *const **ret_names);
+
+/* How keys and values lie in a topic that is read, or written; see streams/serde_flow.h. */
+struct st_serdes st_driver_reads(const struct st_driver *driver, const char *topic);
+struct st_serdes st_driver_writes(const struct st_driver *driver, const char *topic);
 
 #endif

@@ -31,6 +31,7 @@ struct st_feed {
     bool reading;      /* assigned to the consumer */
     bool paused;       /* its buffer is full */
     bool touched;      /* has a place in the outbox's open flight */
+    bool begun;        /* its beginning was looked for */
     bool has_position; /* a position was stored or committed */
     bool internal;     /* a repartition topic: purged behind the committed mark */
     int64_t end;       /* of the log as far as heard of; -1 unknown */

@@ -153,8 +153,7 @@ static void at_end(struct st_worker *worker, struct st_feed *feed, int64_t offse
 {
     if (offset > feed->end) feed->end = offset;
     st_task_progress(feed->task, feed, offset, offset);
-    if (feed->has_position && st_task_position(feed).next > feed->sent.next)
-        st_outbox_touch(&worker->outbox, feed);
+    if (st_task_position(feed).next > feed->sent.next) st_outbox_touch(&worker->outbox, feed);
     worker->more = true; /* a task may have waited for this partition */
 }
 

@@ -2,9 +2,9 @@
  *
  * Records as lines of JSON (streams/json_record.h).
  *
- * An ordinary pass: read cuts the line into its fields and keeps key and value as JSON text. Whoever knows the topic knows the serdes, and
- * encode turns the two texts into bytes. Print is the same way back: a value is read by its serde and written as the JSON that encode
- * would make the same bytes of.
+ * An ordinary pass: read cuts the line into its fields and keeps key and value as JSON text. Whoever knows the topic
+ * knows the serdes, and encode turns the two texts into bytes. Print is the same way back: a value is read by its
+ * serde and written as the JSON that encode would make the same bytes of.
  *
  * A failing pass: the first field that is wrong ends it, with the field's name in front of the reason.
  *

@@ -235,6 +235,7 @@ void st_outflow_send(struct st_worker *worker, int64_t now)
 static void finish(struct st_worker *worker, struct aq_batch *batch)
 {
     struct st_flight *flight = st_outbox_flight_of(batch);
+    st_show_sample(worker, batch);
     st_outbox_through(&worker->outbox, flight, acked, worker);
 }
 

@@ -12,12 +12,71 @@
 #include "streams/worker.h"
 
 #define SHOW_EVERY (200 * AQ_MS)
+#define OLDEST_MS \
+    ((int64_t)1000 * 365 * 86400 * 1000) /* timestamps come from outside: no sum of them may overflow */
+
+/* ---- latency ------------------------------------------------------------------------------------------------------ */
+
+void st_show_sample(struct st_worker *worker, const struct aq_batch *batch)
+{
+    struct st_sample sample = {.records = 0};
+    for (uint32_t i = 0; i < batch->n; i++) {
+        const struct aq_record *rec = &batch->records[i];
+        if (rec->flags & AQ_REC_DROPPED) continue;
+        if (sample.records++ == 0) sample.first_ms = rec->timestamp;
+        sample.last_ms = rec->timestamp;
+    }
+    if (sample.records == 0) return;
+    if (worker->n_samples == worker->cap_samples) {
+        worker->cap_samples = worker->cap_samples ? worker->cap_samples * 2 : 64;
+        worker->samples = aq_realloc(worker->samples, worker->cap_samples * sizeof(*worker->samples));
+    }
+    worker->samples[worker->n_samples++] = sample;
+}
+
+void st_show_committing(struct st_worker *worker)
+{
+    worker->samples_committing = worker->n_samples;
+}
+
+void st_show_rewind(struct st_worker *worker)
+{
+    worker->n_samples = worker->samples_committing = 0;
+}
+
+static int64_t age_us(int64_t wall_ms, int64_t timestamp)
+{
+    if (timestamp >= wall_ms) return 0;
+    if (timestamp < wall_ms - OLDEST_MS) return OLDEST_MS * AQ_MS;
+    return (wall_ms - timestamp) * AQ_MS;
+}
+
+/* Half of a flight's records are counted as old as its first, half as its last: they were made together. */
+static void show_latency(struct st_worker *worker)
+{
+    int64_t wall_ms = aq_wall_ms();
+    size_t n = worker->samples_committing ? worker->samples_committing : worker->n_samples;
+    for (size_t i = 0; i < n; i++) {
+        const struct st_sample *sample = &worker->samples[i];
+        uint32_t half = sample->records / 2;
+        aq_histogram_add_us(&worker->counters.latency, age_us(wall_ms, sample->first_ms), half);
+        aq_histogram_add_us(&worker->counters.latency, age_us(wall_ms, sample->last_ms),
+                            sample->records - half);
+    }
+    worker->n_samples -= n;
+    if (worker->n_samples > 0)
+        memmove(worker->samples, worker->samples + n, worker->n_samples * sizeof(*worker->samples));
+    worker->samples_committing = 0;
+}
+
+/* ---- cycles ------------------------------------------------------------------------------------------------------- */
 
 void st_show_cycle(struct st_worker *worker, enum kc_cycle_result result, int64_t now, int64_t took_us)
 {
     struct st_counters *counters = &worker->counters;
     switch (result) {
     case KC_CYCLE_COMMITTED:
+        show_latency(worker);
         aq_counter_add(&counters->committed, 1);
         aq_counter_set(&counters->last_commit_us, (uint64_t)now);
         aq_histogram_add_us(&counters->cycle, took_us > 0 ? took_us : 0, 1);

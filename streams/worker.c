@@ -86,6 +86,7 @@ int st_worker_open(struct st_worker *worker, struct aq_err *err)
 void st_worker_close(struct st_worker *worker)
 {
     kc_ownership_close(&worker->own);
+    st_beginning_close(worker);
     st_outbox_clear(&worker->outbox);
     if (worker->consumer) worker->ops->consumer_close(worker->consumer, CLOSE_MS);
     worker->consumer = NULL;
@@ -102,6 +103,7 @@ void st_worker_destroy(struct st_worker *worker)
     free(worker->slots);
     free(worker->known);
     free(worker->poison);
+    free(worker->samples);
     free(worker->shown_feeds);
     free(worker->shown_tasks);
     free(worker);
@@ -298,6 +300,7 @@ bool st_worker_turn(struct st_worker *worker, int64_t now, int wait_ms)
     now = aq_mono_us();
     worker->shop.wall_ms = aq_wall_ms();
     process(worker, now);
+    st_assignment_write_first(worker, now);
     st_outflow_send(worker, now);
     st_outflow_drain(worker, now);
     step_cycle(worker, now);

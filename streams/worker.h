@@ -36,7 +36,7 @@ struct st_counters {
     aq_counter in_flight; /* bytes */
     aq_counter first_record_us, last_commit_us, turn_us;
     struct aq_histogram cycle;
-    struct aq_histogram latency; /* record timestamp to commit */
+    struct aq_histogram latency; /* timestamp of a record that was written to its commit */
 };
 
 /* One partition of the state topic: what the group hands out. */
@@ -44,6 +44,7 @@ struct st_slot {
     struct st_feed **feeds; /* every source partition it ever had a position for, or has now */
     size_t n_feeds, cap_feeds;
     bool owned;
+    bool write_first; /* its snapshot must be written although no record moved a mark */
 };
 
 struct st_task_status {
@@ -75,6 +76,12 @@ struct st_known_topic {
     int32_t partitions;
 };
 
+/* First and last record of a flight that was delivered, kept until its cycle commits, for the latency histogram. */
+struct st_sample {
+    int64_t first_ms, last_ms;
+    uint32_t records;
+};
+
 struct st_worker {
     const struct kc_ops *ops;
     const struct st_settings *settings;
@@ -88,6 +95,8 @@ struct st_worker {
 
     struct kc_ownership own;
     struct kc_consumer *consumer;
+    struct kc_reader *offsets; /* of the group, while tasks are being started; NULL: not open */
+    int64_t recommit_us;       /* when every position is committed again */
     struct aq_names names;
     struct st_shop shop;
     struct st_outbox outbox;
@@ -114,6 +123,10 @@ struct st_worker {
     uint64_t careful_left; /* records still to be processed that way */
     struct st_poison *poison;
     size_t n_poison, cap_poison;
+
+    struct st_sample *samples;
+    size_t n_samples, cap_samples;
+    size_t samples_committing; /* the first of them belong to the cycle that is being committed */
 
     struct st_counters counters;
     struct st_tally published;
@@ -158,10 +171,16 @@ void st_worker_fail(struct st_worker *worker, const struct aq_err *err);
 /* streams/assignment.c: from slots to tasks. */
 extern const struct kc_ownership_host st_assignment_host; /* ctx is filled in by the worker */
 void st_assignment_follow_view(struct st_worker *worker, int64_t now);
+/* Positions that must be written without a record. */
+void st_assignment_write_first(struct st_worker *worker, int64_t now);
 /* Every task anew from its committed marks. */
 void st_assignment_restart(struct st_worker *worker, int64_t now);
 /* Reads the feed from this offset on. */
 int st_assignment_read(struct st_worker *worker, struct st_feed *feed, int64_t offset, struct aq_err *err);
+
+/* streams/beginning.c: where feeds begin that have no position. 0, or why it cannot be told now. */
+int st_beginning_find(struct st_worker *worker, struct st_feed **feeds, size_t n, struct aq_err *err);
+void st_beginning_close(struct st_worker *worker);
 
 /* streams/intake.c: records and news from the sources. */
 void st_intake_poll(struct st_worker *worker, int64_t now, int wait_ms);
@@ -178,6 +197,11 @@ void st_outflow_failure(struct st_worker *worker, const struct kc_failure *failu
 
 /* streams/show.c */
 void st_show_publish(struct st_worker *worker, int64_t now);
+/* A flight's records were delivered. */
+void st_show_sample(struct st_worker *worker, const struct aq_batch *batch);
+/* What was sampled so far belongs to the cycle that is being committed; nothing of it will be. */
+void st_show_committing(struct st_worker *worker);
+void st_show_rewind(struct st_worker *worker);
 void st_show_cycle(struct st_worker *worker, enum kc_cycle_result result, int64_t now, int64_t took_us);
 
 #endif

@@ -88,6 +88,11 @@ static void usage_errors_end_with_64(void **state)
         {{"mirror", "--from", "a:1", "x"}, "--to"},
         {{"positions", "--dry-run", "x.conf"}, "--reset"},
         {{"positions", "--reset", "noon", "x.conf"}, "earliest, latest"},
+        {{"streams"}, "which configuration?"},
+        {{"streams", "reset"}, "which configuration?"},
+        {{"streams", "--plan", "x.conf"}, "streams reset"},
+        {{"streams", "reset", "--to=noon", "x.conf"}, "earliest, latest"},
+        {{"streams", "x.conf", "y.conf"}, "unexpected argument 'y.conf'"},
         {{"graph", "--format", "png", "x.conf"}, "dot, mermaid or svg"},
         {{"help", "repartiton"}, "did you mean 'repartition'?"},
     };

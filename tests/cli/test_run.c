@@ -115,6 +115,34 @@ static void the_http_side_answers_while_clusters_do_not(void **state)
     remove_file(path);
 }
 
+/* A bridge's file is nothing for `streams`; an application ends as a bridge does. */
+static void an_application_without_a_cluster_ends_with_69(void **state)
+{
+    (void)state;
+    char *path = config_for(1, 1, "1s");
+    struct said said = RUN("streams", "-c", path);
+    expect_code(&said, 78);
+    expect_text(said.err, "no section 'streams'");
+    said_free(&said);
+    remove_file(path);
+
+    path = write_file("app.conf",
+                      "clusters = { a = { brokers = \"127.0.0.1:1\"; connect_timeout = \"1s\"; }; };\n"
+                      "streams = { application_id = \"app\"; cluster = \"a\";\n"
+                      "  default_key_serde = \"bytes\"; default_value_serde = \"bytes\";\n"
+                      "  topology = { in = { type = \"source\"; topics = [\"x\"]; };\n"
+                      "    out = { type = \"sink\"; from = \"in\"; topic = \"y\"; }; }; };\n");
+    said = RUN("streams", path);
+    expect_code(&said, 69);
+    expect_text(said.err, "application did not start");
+    said_free(&said);
+    said = RUN("streams", "reset", path, "--plan");
+    expect_code(&said, 69);
+    expect_text(said.err, "aqueduct streams: application app: ");
+    said_free(&said);
+    remove_file(path);
+}
+
 static void the_demo_works(void **state)
 {
     (void)state;
@@ -137,6 +165,7 @@ int main(void)
         cmocka_unit_test(an_unreachable_cluster_ends_with_69),
         cmocka_unit_test(a_second_signal_ends_at_once),
         cmocka_unit_test(the_http_side_answers_while_clusters_do_not),
+        cmocka_unit_test(an_application_without_a_cluster_ends_with_69),
         cmocka_unit_test(the_demo_works),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,21 +44,20 @@ static void print_new_records(struct st_driver *driver, size_t number)
         while (st_driver_read(driver, topics[i], &rec)) print_record(number, topics[i], &rec);
 }
 
-static int pipe_line(const struct cli_config *config, struct st_driver *driver, struct aq_slice line,
-                     struct aq_arena *arena, struct aq_err *err)
+static int pipe_line(struct st_driver *driver, struct aq_slice line, struct aq_arena *arena,
+                     struct aq_err *err)
 {
     struct st_json_record json;
     struct kc_sim_record rec;
     int rc = st_json_record_read(line, arena, &json, err);
     if (rc != 0) return rc;
     if (!json.topic) return aq_fail(err, AQ_E_BAD_RECORD, "a record needs a topic");
-    struct st_serdes serdes =
-        st_serde_flow_read_from(config->streams.serdes, config->streams.plan, json.topic);
+    struct st_serdes serdes = st_driver_reads(driver, json.topic);
     rc = st_json_record_encode(&json, serdes, st_driver_wall_ms(driver), arena, &rec, err);
     return rc == 0 ? st_driver_pipe(driver, json.topic, &rec, err) : rc;
 }
 
-static int pipe_lines(const struct cli_config *config, struct st_driver *driver, FILE *in, struct aq_err *err)
+static int pipe_lines(struct st_driver *driver, FILE *in, struct aq_err *err)
 {
     struct aq_arena arena;
     char *line = NULL;
@@ -67,7 +66,7 @@ static int pipe_lines(const struct cli_config *config, struct st_driver *driver,
     int rc = 0;
     aq_arena_init(&arena, 4096);
     while (rc == 0 && (len = getline(&line, &size, in)) >= 0) {
-        rc = pipe_line(config, driver, aq_slice_of(line, (size_t)len), &arena, err);
+        rc = pipe_line(driver, aq_slice_of(line, (size_t)len), &arena, err);
         if (rc != 0)
             aq_err_in(err, "line %zu", number + 1);
         else
@@ -86,7 +85,7 @@ static int run(const struct cli_config *config, const char *path, struct aq_err 
     const struct st_driver_setup setup = {.settings = &config->settings,
                                           .topology = config->streams.topology};
     struct st_driver *driver = st_driver_create(&setup, err);
-    int rc = driver ? pipe_lines(config, driver, in, err) : err->code;
+    int rc = driver ? pipe_lines(driver, in, err) : err->code;
     if (rc == 0) rc = st_driver_close(driver, err);
     st_driver_destroy(driver);
     fclose(in);
