@@ -49,15 +49,34 @@ static void ending_signals(sigset_t *set)
     sigaddset(set, SIGHUP);
 }
 
+static void watched_signals(sigset_t *set)
+{
+    ending_signals(set);
+    sigaddset(set, SIGUSR1);
+    sigaddset(set, SIGUSR2);
+}
+
+static void pause_or_resume(const struct cli_job *job, bool paused)
+{
+    if (job->pause)
+        job->pause(job->self, paused);
+    else
+        aq_log(AQ_WARN, "this cannot be paused; SIGTERM stops it in order", aq_fs("what", job->noun));
+}
+
 static void *watch_signals(void *arg)
 {
     struct watcher *watcher = arg;
     sigset_t set;
-    ending_signals(&set);
+    watched_signals(&set);
     const struct timespec round = {.tv_nsec = 100000000};
     while (!atomic_load(&watcher->done)) {
         int number = sigtimedwait(&set, NULL, &round);
         if (number < 0) continue;
+        if (number == SIGUSR1 || number == SIGUSR2) {
+            pause_or_resume(watcher->job, number == SIGUSR1);
+            continue;
+        }
         if (atomic_fetch_add(&watcher->taken, 1) > 0) {
             static const char text[] = "ended at once by a second signal\n";
             ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
@@ -75,7 +94,7 @@ static void *watch_signals(void *arg)
 static void start_watcher(struct watcher *watcher, const struct cli_job *job)
 {
     sigset_t set;
-    ending_signals(&set);
+    watched_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, &watcher->mask_before);
     watcher->job = job;
     int rc = pthread_create(&watcher->thread, NULL, watch_signals, watcher);

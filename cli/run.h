@@ -23,6 +23,8 @@ struct cli_job {
     int (*start)(void *self, struct aq_err *err);
     /* Asks for an end in order; returns at once. */
     void (*stop)(void *self);
+    /* SIGUSR1 (true) and SIGUSR2 (false); any thread. NULL: it cannot be paused, and both say so. */
+    void (*pause)(void *self, bool paused);
     /* Waits up to timeout_ms: CLI_JOB_RUNS, 0 when it has ended in order, or why it failed (which was logged). */
     int (*wait)(void *self, int64_t timeout_ms, struct aq_err *err);
     /* For the progress line. */

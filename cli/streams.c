@@ -25,6 +25,14 @@ static void stop(void *self)
     st_app_stop(self);
 }
 
+static void pause_app(void *self, bool paused)
+{
+    if (paused)
+        st_app_pause(self);
+    else
+        st_app_resume(self);
+}
+
 static int wait_for(void *self, int64_t timeout_ms, struct aq_err *err)
 {
     enum st_app_state state = st_app_wait(self, timeout_ms, err);
@@ -58,6 +66,7 @@ static int run_app(const struct cli_call *call, const struct cli_config *config,
                           .self = app,
                           .start = start,
                           .stop = stop,
+                          .pause = pause_app,
                           .wait = wait_for,
                           .sample = sample,
                           .summary = summarise};

@@ -2,8 +2,7 @@
  *
  * The test driver for programs (aqueduct/testdriver.h) over streams/driver.h.
  *
- * An ordinary pass: create writes the properties into a configuration of one line, because that is where settings and
- * their defaults come from, and opens a driver with them. Everything else is handed on.
+ * An ordinary pass: create reads the properties (streams/api_settings.h) and opens a driver with them. Everything else is handed on.
  *
  * A failing pass: the first error stays in driver->err; from then on only what was written before can be read.
  */
@@ -13,74 +12,19 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "conf/node.h"
+#include "streams/api_settings.h"
 #include "streams/builder.h"
 #include "streams/driver.h"
 #include "streams/json_record.h"
 
-#define CONF_NAME "properties"
-
 struct aq_test_driver {
-    struct aq_err err; /* the first */
-    struct aq_arena arena;
-    struct conf_doc *doc;
-    struct conf_diags diags;
-    struct st_settings settings;
+    struct aq_err err;     /* the first */
+    struct aq_arena arena; /* of what is read and piped */
+    struct st_api_settings settings;
+    bool has_settings;
     struct st_driver *driver; /* NULL: it could not be made */
     bool closed;
 };
-
-/* ---- settings ----------------------------------------------------------------------------------------------------- */
-
-static void put_string(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\') fputc('\\', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
-}
-
-static char *make_text(const char *application_id, const struct aq_test_options *options)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    AQ_ASSERT(out);
-    fputs("streams = { application_id = ", out);
-    put_string(out, application_id);
-    fputs("; bootstrap_servers = \"127.0.0.1:9092\"; properties = [", out);
-    for (size_t i = 0; i < options->n_properties; i++) {
-        if (i) fputs(", ", out);
-        put_string(out, options->properties[i]);
-    }
-    fputs("]; topology = { }; };\n", out); /* required in a file, and not looked at: the builder has it */
-    fclose(out);
-    return text;
-}
-
-static int first_complaint(const struct conf_diags *diags, struct aq_err *err)
-{
-    for (size_t i = 0; i < diags->count; i++)
-        if (diags->list[i].severity == CONF_ERROR)
-            return aq_fail(err, AQ_E_CONFIG, "%s", diags->list[i].text);
-    return 0;
-}
-
-static int read_settings(struct aq_test_driver *driver, const char *application_id,
-                         const struct aq_test_options *options)
-{
-    char *text = make_text(application_id, options);
-    conf_load_text(CONF_NAME, text, NULL, 0, &driver->diags, &driver->doc);
-    free(text);
-    int rc = first_complaint(&driver->diags, &driver->err);
-    if (rc != 0) return rc;
-    AQ_ASSERT(driver->doc);
-    st_settings_read(conf_get(driver->doc->root, "streams"), NULL, 0, &driver->arena, &driver->diags,
-                     &driver->settings);
-    return first_complaint(&driver->diags, &driver->err);
-}
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
@@ -88,8 +32,11 @@ static void open_driver(struct aq_test_driver *driver, const struct aq_streams_b
                         const struct aq_test_options *options)
 {
     if (st_builder_verdict(builder, &driver->err) != 0) return;
-    if (read_settings(driver, builder->topology->application_id, options) != 0) return;
-    const struct st_driver_setup setup = {.settings = &driver->settings,
+    driver->has_settings = true;
+    if (st_api_settings_read(builder->topology->application_id, "127.0.0.1:9092", options->properties,
+                             options->n_properties, &driver->settings, &driver->err) != 0)
+        return;
+    const struct st_driver_setup setup = {.settings = &driver->settings.settings,
                                           .topology = builder->topology,
                                           .partitions = options->partitions,
                                           .wall_ms = options->wall_clock_ms};
@@ -105,7 +52,6 @@ struct aq_test_driver *aq_test_driver_create(const struct aq_streams_builder *bu
     if (!aq_log_enabled(AQ_DEBUG))
         aq_log_setup(AQ_WARN, AQ_LOG_LOGFMT); /* topics that are made are no news here */
     aq_arena_init(&driver->arena, 16384);
-    conf_diags_init(&driver->diags);
     open_driver(driver, builder, options ? options : &plain);
     AQ_ASSERT(driver->driver || driver->err.code != 0);
     return driver;
@@ -122,8 +68,7 @@ void aq_test_driver_destroy(struct aq_test_driver *driver)
 {
     if (!driver) return;
     st_driver_destroy(driver->driver);
-    if (driver->doc) conf_doc_destroy(driver->doc);
-    conf_diags_finish(&driver->diags);
+    if (driver->has_settings) st_api_settings_finish(&driver->settings);
     aq_arena_finish(&driver->arena);
     free(driver);
 }

@@ -3,6 +3,7 @@
 // The installed headers in C++: only compiled.
 #include "aqueduct/plugin.h"
 #include "aqueduct/streams.h"
+#include "aqueduct/application.h"
 #include "aqueduct/testdriver.h"
 
 static int process(struct aq_processor_context *ctx, void *, const struct aq_stream_record *record)

@@ -102,7 +102,7 @@ __attribute__((unused)) static void run_once(struct world *w)
 __attribute__((unused)) static void append(struct world *w, int first, int n)
 {
     for (int i = first; i < first + n; i++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof(key), "k%d", i);
         struct kc_sim_record rec = {.partition = i % 3,
                                     .key = aq_slice_str(key),
