@@ -9,21 +9,48 @@
 #include "cli/config.h"
 #include "cli/exit.h"
 #include "conf/secret.h"
+#include "streams/app.h"
 
-/* Runs one route's checks into memory first: their text may quote what a client library says, so it is
- * masked. */
+/* Checks run into memory first: their text may quote what a client library says, so it is masked. */
+struct memory {
+    char *text;
+    size_t len;
+    FILE *file;
+};
+
+static bool open_memory(struct memory *memory)
+{
+    *memory = (struct memory){0};
+    memory->file = open_memstream(&memory->text, &memory->len);
+    return memory->file != NULL;
+}
+
+static void put_memory(struct memory *memory, FILE *out)
+{
+    fclose(memory->file);
+    conf_mask(memory->text);
+    fputs(memory->text, out);
+    fflush(out);
+    free(memory->text);
+}
+
 static size_t check_route(const struct br_route *route, FILE *out)
 {
-    char *text = NULL;
-    size_t len = 0;
-    FILE *memory = open_memstream(&text, &len);
-    if (!memory) return 1;
-    size_t errors = br_route_check_connected(&kc_rd_ops, route, memory);
-    fclose(memory);
-    conf_mask(text);
-    fprintf(out, "route %s: %s -> %s\n%s", route->name, route->from, route->to, text);
-    fflush(out);
-    free(text);
+    struct memory memory;
+    if (!open_memory(&memory)) return 1;
+    fprintf(out, "route %s: %s -> %s\n", route->name, route->from, route->to);
+    size_t errors = br_route_check_connected(&kc_rd_ops, route, memory.file);
+    put_memory(&memory, out);
+    return errors;
+}
+
+static size_t check_application(const struct cli_config *config, FILE *out)
+{
+    struct memory memory;
+    if (!open_memory(&memory)) return 1;
+    fprintf(out, "application %s\n", config->settings.application_id);
+    size_t errors = st_app_check_connected(&kc_rd_ops, &config->settings, config->streams.plan, memory.file);
+    put_memory(&memory, out);
     return errors;
 }
 
@@ -31,6 +58,7 @@ static int check_connected(const struct cli_config *config, FILE *out)
 {
     size_t errors = 0;
     for (size_t i = 0; i < config->n_routes; i++) errors += check_route(&config->routes[i], out);
+    if (config->has_streams) errors += check_application(config, out);
     if (errors == 0) return CLI_OK;
     fprintf(out, "%zu error%s on the clusters\n", errors, errors == 1 ? "" : "s");
     return CLI_CONFIG;

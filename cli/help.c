@@ -134,18 +134,23 @@ void cli_help_table(const struct opt_table *table, enum opt_print form, FILE *ou
 
 /* ---- the command --------------------------------------------------------------------------------------- */
 
+static const struct opt_table *find_section(const char *name)
+{
+    for (size_t i = 0; i < cli_section_count; i++)
+        if (strcmp(cli_sections[i]->name, name) == 0) return cli_sections[i];
+    return NULL;
+}
+
+/* A command and a section may have one name (`streams`): then both are explained. */
 static bool help_by_name(const char *name, enum opt_print form)
 {
     const struct cli_command *command = cli_find_command(name);
-    if (command) {
-        cli_help_command(command, form, stdout);
-        return true;
-    }
-    for (size_t i = 0; i < cli_section_count; i++) {
-        if (strcmp(cli_sections[i]->name, name) != 0) continue;
-        cli_help_table(cli_sections[i], form, stdout);
-        return true;
-    }
+    const struct opt_table *section = find_section(name);
+    bool shown = command && !(section && form == OPT_PRINT_SAMPLE);
+    if (shown) cli_help_command(command, form, stdout);
+    if (shown && section) fputs("\n", stdout);
+    if (section) cli_help_table(section, form, stdout);
+    if (shown || section) return true;
     enum xf_part part;
     const struct xf_kind *kind = xf_kind_find(name, XF_TRANSFORM, &part);
     if (!kind) kind = xf_kind_find(name, XF_PREDICATE, &part);

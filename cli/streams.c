@@ -157,7 +157,7 @@ const struct cli_command cli_command_streams = {
         "\n"
         "Runs until it is stopped. SIGTERM, SIGINT or SIGHUP stop it in order: the open cycle is committed and the "
         "group is left. A second signal ends the process at once, which is safe, too: the open cycle is repeated at "
-        "the next start.\n"
+        "the next start. SIGUSR1 pauses it, SIGUSR2 resumes it.\n"
         "\n"
         "Start several processes with the same file to share the work: tasks are handed out by the group "
         "coordinator, and the tasks of a process that dies go to the others.\n"

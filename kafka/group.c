@@ -79,6 +79,8 @@ static void continue_revocation(struct kc_ownership *own, int64_t now)
         give_up_tasks(own);
         return;
     }
+    /* What the host still sends may have opened another cycle. */
+    if (!own->lost) kc_lanes_request(&own->lanes);
     if (now - own->revoking_since_us > REVOKE_PATIENCE) kc_lanes_abort(&own->lanes, now);
 }
 

@@ -178,9 +178,19 @@ void kc_ownership_drop(struct kc_ownership *own, int32_t index)
     *task = (struct kc_task){.state = KC_TASK_FOREIGN};
 }
 
+/* The host gave up waiting for the last cycle while the group waits for us: a client that leaves without an answer hangs. */
+static void answer_revocation(struct kc_ownership *own)
+{
+    struct aq_err ignored;
+    if (!own->revoking) return;
+    own->revoking = false;
+    own->ops->member_answer(own->member, &ignored);
+}
+
 void kc_ownership_close(struct kc_ownership *own)
 {
     kc_selftest_finish(own);
+    if (own->member) answer_revocation(own);
     /* The group first: the others can go on while we tidy up. */
     if (own->member) own->ops->member_close(own->member, CLOSE_MS);
     own->member = NULL;
@@ -216,9 +226,15 @@ bool kc_ownership_is_settled(const struct kc_ownership *own)
     return own->assigned && !own->revoking && !own->fenced;
 }
 
+bool kc_ownership_may_finish(const struct kc_ownership *own)
+{
+    bool ours = own->assigned && !own->lost && !own->fenced;
+    return ours && own->self_tested && !own->rewind_due && own->err.code == 0;
+}
+
 bool kc_ownership_may_send(const struct kc_ownership *own)
 {
-    return kc_ownership_is_settled(own) && own->self_tested && !own->rewind_due && own->err.code == 0;
+    return kc_ownership_is_settled(own) && kc_ownership_may_finish(own);
 }
 
 bool kc_ownership_accepts(struct kc_ownership *own, int64_t now)

@@ -136,6 +136,8 @@ void kc_ownership_fail(struct kc_ownership *own, const struct aq_err *err);
 bool kc_ownership_is_settled(const struct kc_ownership *own);
 /* Besides, the sink is known to fence and nothing waits to be undone: records and positions may be sent. */
 bool kc_ownership_may_send(const struct kc_ownership *own);
+/* The same, also while a revocation waits for the open cycle: what a host made before it may still go into the commit that ends it. */
+bool kc_ownership_may_finish(const struct kc_ownership *own);
 /* kc_cycle_accepts() of the sending lane; gives a producer up that cannot begin any more. */
 bool kc_ownership_accepts(struct kc_ownership *own, int64_t now);
 /* The task's position moved, see kc_cycle_touch(). */

@@ -55,6 +55,15 @@ bool kc_sim_quiescent(struct kc_sim *sim);
  * never. */
 int64_t kc_sim_next_us(struct kc_sim *sim);
 
+/* ---- for drivers: a process that dies -------------------------------------------------------------------------------- */
+
+/* Whoever holds the handle is gone, without a word: as kill -9 does it. Of what a producer had under way the cluster got a part, which
+ * the seed decides, a commit included; its transaction stays open until it times out. A member's seat stays until the session
+ * expires. After this the handle may only be closed, which frees it and tells nobody (and before that a member's
+ * change be answered). */
+void kc_sim_abandon_producer(struct kc_producer *producer);
+void kc_sim_abandon_member(struct kc_member *member);
+
 /* ---- for drivers: topics and records without a client ------------------------------------------------------------- */
 
 struct kc_sim_record {

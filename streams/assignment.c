@@ -77,6 +77,7 @@ int st_assignment_read(struct st_worker *worker, struct st_feed *feed, int64_t o
     int rc =
         worker->ops->consumer_assign(worker->consumer, feed->topic->text, feed->partition, offset, feed, err);
     if (rc == 0) feed->reading = true;
+    if (rc == 0) feed->suspect = false;
     return rc;
 }
 
@@ -265,6 +266,21 @@ static bool change_inputs(struct st_worker *worker, int64_t now)
     return false;
 }
 
+/* Partitions the client may have stopped reading go on where their queues end. */
+static void read_suspects(struct st_worker *worker)
+{
+    for (const struct st_task *task = worker->tasks; task; task = task->next)
+        for (size_t i = 0; i < task->n_feeds; i++) {
+            struct st_feed *feed = task->feeds[i];
+            struct aq_err err;
+            if (!feed->suspect || feed->paused) continue;
+            /* Before its first record a feed may stand for the beginning of the log. */
+            int64_t fetched = st_choice_fetched(&task->choice, feed->index);
+            int64_t offset = fetched > 0 || feed->has_position ? fetched : KC_OFFSET_EARLIEST;
+            if (st_assignment_read(worker, feed, offset, &err) != 0) worker->view_again = true;
+        }
+}
+
 void st_assignment_follow_view(struct st_worker *worker, int64_t now)
 {
     struct st_view *view = st_catalog_view(worker->catalog, worker->view ? worker->view->version : 0);
@@ -278,6 +294,7 @@ void st_assignment_follow_view(struct st_worker *worker, int64_t now)
     worker->view_again_us = now + AGAIN_US;
     if (view && change_inputs(worker, now)) return;
     start_tasks(worker);
+    read_suspects(worker);
 }
 
 void st_assignment_restart(struct st_worker *worker, int64_t now)
@@ -311,12 +328,15 @@ static void own(void *ctx, int32_t index, const struct kc_snapshot *snapshot)
     start_tasks(worker);
 }
 
-/* What the task made and nobody has sent must never be sent: its next owner makes it again. Flights are shared by all tasks, so the
- * others begin anew, too. It happens only when a revocation could not wait for them (st_worker_turn() holds the commit until then). */
+/* What the task made and nobody has sent must not be sent any more: its next owner makes it again. Flights are shared by all tasks, so
+ * the others begin anew, too. It happens when a revocation found no cycle to wait for, or could not wait for them (st_worker_turn()
+ * holds the commit until then). */
 static void discard_unsent(struct st_worker *worker)
 {
-    if (!worker->own.flow->exactly_once || st_outbox_is_empty(&worker->outbox)) return;
+    if (st_outbox_is_empty(&worker->outbox)) return;
     st_outbox_clear(&worker->outbox);
+    worker->letter = NULL;
+    worker->blocked_us = 0;
     worker->own.rewind_due = true;
 }
 
@@ -412,7 +432,8 @@ static void rewind_all(void *ctx, int64_t now)
     worker->n_known = 0; /* a topic may be gone: the catalog knows */
     worker->blocked_us = 0;
     st_show_rewind(worker);
-    worker->more = worker->letters = false;
+    worker->more = false;
+    worker->letter = NULL;
     st_assignment_restart(worker, now);
 }
 

@@ -232,7 +232,7 @@ static int32_t create_sink(struct st_catalog *catalog, const struct kc_sink_topi
     return wanted->wanted;
 }
 
-static void serve_sink_topics(struct st_catalog *catalog)
+void st_catalog_serve(struct st_catalog *catalog)
 {
     struct kc_sink_topic wanted;
     while (kc_sink_topics_next(&catalog->sink_topics, aq_mono_us(), &wanted)) {
@@ -311,7 +311,7 @@ int st_catalog_refresh(struct st_catalog *catalog, struct aq_err *err)
     int rc = look(catalog, err);
     if (rc != 0) return rc;
     want_sinks(catalog);
-    serve_sink_topics(catalog);
+    st_catalog_serve(catalog);
     rc = st_purge_run(&catalog->purge, catalog->ops, catalog->admin, aq_mono_us(),
                       catalog->settings->repartition_purge_interval_ms * AQ_MS, err);
     return rc == 0 ? 0 : aq_err_in(err, "repartition topics cannot be purged");
@@ -374,7 +374,7 @@ static void *discovery_thread(void *arg)
     struct st_catalog *catalog = arg;
     bool poked;
     while (wait_for_work(catalog, &poked)) {
-        if (poked) serve_sink_topics(catalog);
+        if (poked) st_catalog_serve(catalog);
         struct aq_err err = {0};
         int rc = st_catalog_refresh(catalog, &err);
         set_trouble(catalog, rc == 0 ? "" : err.text);

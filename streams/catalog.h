@@ -48,6 +48,8 @@ struct kc_admin *st_catalog_admin(struct st_catalog *catalog);
 
 /* [blocks] One round: topics, a new view when something changed, sink topics that were asked for, purging that is due. */
 int st_catalog_refresh(struct st_catalog *catalog, struct aq_err *err);
+/* [blocks] Sink topics that were asked for, as far as the last round saw or the settings allow to create them: what a poke begins with. */
+void st_catalog_serve(struct st_catalog *catalog);
 int st_catalog_start(struct st_catalog *catalog, struct aq_err *err);
 void st_catalog_stop(struct st_catalog *catalog);
 /* Makes discovery look at once. */

@@ -30,6 +30,8 @@ struct st_feed {
     const struct st_plan_node *source;
     bool reading;      /* assigned to the consumer */
     bool paused;       /* its buffer is full */
+    bool suspect;      /* the client may not be reading it: to be assigned again */
+    bool held;         /* memory is full, and it has records there */
     bool touched;      /* has a place in the outbox's open flight */
     bool begun;        /* its beginning was looked for */
     bool has_position; /* a position was stored or committed */

@@ -293,8 +293,11 @@ void st_outbox_clear(struct st_outbox *outbox)
     while (outbox->first) {
         struct st_flight *flight = outbox->first;
         outbox->first = flight->next;
-        AQ_ASSERT(flight->batch.outstanding == 0);
-        recycle(outbox, flight);
+        AQ_ASSERT(flight->batch.outstanding == 0 || outbox->closing);
+        if (flight->batch.outstanding == 0)
+            recycle(outbox, flight);
+        else
+            outbox->bytes -= flight->bytes;
     }
     outbox->last = outbox->unsent = NULL;
     outbox->under_way = 0;

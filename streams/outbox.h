@@ -46,6 +46,7 @@ struct st_outbox {
     struct st_flight *spare;  /* to be used again */
     uint32_t under_way;       /* flights with the producer */
     uint64_t bytes;           /* of records made and not yet through */
+    bool closing;             /* a producer may have been left behind with flights of ours */
     st_release *release;
     void *ctx;
 };
@@ -91,7 +92,8 @@ struct st_flight *st_outbox_flight_of(struct aq_batch *batch);
 
 /* The feed is going away: its marks are forgotten. What was made from it flies on. */
 void st_outbox_forget(struct st_outbox *outbox, const struct st_feed *feed);
-/* After an abort, with every batch back: forgets all flights and releases all pins. */
+/* After an abort, with every batch back: forgets all flights and releases all pins. While closing, a flight that did not come back
+ * is left behind with what it holds: the client may still read its bytes. */
 void st_outbox_clear(struct st_outbox *outbox);
 bool st_outbox_is_empty(const struct st_outbox *outbox);
 

@@ -108,8 +108,10 @@ void st_outflow_forget_poison(struct st_worker *worker, const struct st_feed *fe
 static int drop_refused(struct st_worker *worker, struct aq_record *rec, int code, const char *reason,
                         struct aq_err *err)
 {
-    worker->letters = true;
-    return st_production_error(&worker->shop, rec, code, reason, err);
+    uint64_t letters = worker->shop.tally.dead_letters;
+    int rc = st_production_error(&worker->shop, rec, code, reason, err);
+    if (worker->shop.tally.dead_letters > letters) worker->letter = worker->outbox.open;
+    return rc;
 }
 
 /* 0, or the production handler's verdict on a record that is known to be refused. */
@@ -192,25 +194,31 @@ static bool has_nothing(const struct aq_batch *batch)
     return true;
 }
 
+/* Every record has its partition. Asked before a cycle is opened for the flight, which would stay open while it waits. */
+static bool is_ready(struct st_worker *worker, struct st_flight *flight, int64_t now)
+{
+    struct aq_err err = {0};
+    int rc = prepare(worker, &flight->batch, &err);
+    if (rc == 0) return true;
+    if (rc == AQ_E_AGAIN)
+        blocked(worker, now, &err);
+    else
+        st_worker_fail(worker, &err);
+    return false;
+}
+
 static bool hand_over(struct st_worker *worker, struct st_flight *flight, int64_t now)
 {
     struct aq_err err = {0};
     struct aq_batch *batch = &flight->batch;
-    int rc = prepare(worker, batch, &err);
-    if (rc == AQ_E_AGAIN) {
-        blocked(worker, now, &err);
-        return false;
-    }
-    if (rc != 0) {
-        st_worker_fail(worker, &err);
-        return false;
-    }
+    int rc = 0;
     bool nothing = has_nothing(batch);
     if (!nothing) rc = worker->ops->producer_send(kc_ownership_producer(&worker->own), batch, &err);
     AQ_CRASH_POINT(FIRST_PRODUCE);
     if (rc == AQ_E_FULL) return false;
     if (rc != 0) return refused(worker, batch, rc, &err, now);
     worker->blocked_us = 0;
+    if (worker->letter == flight) worker->letter = NULL;
     st_outbox_sent(&worker->outbox, flight);
     if (worker->own.flow->exactly_once) touch_feeds(worker, flight);
     if (nothing) st_outbox_through(&worker->outbox, flight, acked, worker);
@@ -220,10 +228,12 @@ static bool hand_over(struct st_worker *worker, struct st_flight *flight, int64_
 void st_outflow_send(struct st_worker *worker, int64_t now)
 {
     struct st_flight *flight;
-    if (!kc_ownership_may_send(&worker->own)) return;
+    if (!kc_ownership_may_finish(&worker->own)) return;
     while ((flight = st_outbox_next(&worker->outbox)) != NULL && worker->own.err.code == 0) {
-        if (worker->careful && worker->outbox.first != flight) return; /* one at a time */
+        /* One at a time; one that is held for this one's dead letter is through. */
+        if (worker->careful && worker->outbox.under_way > 0) return;
         if (worker->outbox.under_way >= ST_FLIGHTS_UNDER_WAY) return;
+        if (!is_ready(worker, flight, now)) return;
         if (!kc_ownership_accepts(&worker->own, now) || !kc_ownership_producer(&worker->own)) return;
         bool again = hand_over(worker, flight, now);
         if (!again) return;

@@ -141,7 +141,7 @@ static void open_feed(struct st_task *task, struct st_feed *feed, size_t index)
                                                   .partition_ms = feed->committed.time_ms};
     feed->task = task;
     feed->index = index;
-    feed->paused = false;
+    feed->paused = feed->held = false;
     st_choice_open(&task->choice, index, &partition);
 }
 

@@ -85,6 +85,7 @@ int st_worker_open(struct st_worker *worker, struct aq_err *err)
 
 void st_worker_close(struct st_worker *worker)
 {
+    worker->outbox.closing = true;
     kc_ownership_close(&worker->own);
     st_beginning_close(worker);
     st_outbox_clear(&worker->outbox);
@@ -146,7 +147,7 @@ static void follow_flow(struct st_worker *worker, struct st_task *task)
             feed->reading = false;
         } else if (!pause && !feed->reading) {
             if (st_assignment_read(worker, feed, st_choice_fetched(&task->choice, index), &err) != 0)
-                worker->view_again = true;
+                feed->suspect = worker->view_again = true;
         }
     }
 }
@@ -190,8 +191,9 @@ static void process(struct st_worker *worker, int64_t now)
             st_outbox_close(&worker->outbox, st_task_position);
     }
     worker->more = without < worker->n_tasks;
-    if (!worker->more && worker->outbox.under_way < ST_FLIGHTS_UNDER_WAY)
-        st_outbox_close(&worker->outbox, st_task_position);
+    /* One by one nothing is processed before a dead letter that waits in the open flight has gone. */
+    bool is_over = !worker->more && worker->outbox.under_way < ST_FLIGHTS_UNDER_WAY;
+    if (is_over || worker->careful) st_outbox_close(&worker->outbox, st_task_position);
 }
 
 /* How long the turn may wait for records: not while there is work, not past the next time that something is due. */
@@ -217,14 +219,15 @@ static int waiting_time(const struct st_worker *worker, int64_t now, int wait_ms
 
 /* ---- the cycle and the end ---------------------------------------------------------------------------------------- */
 
-/* No commit while a flight is handed over by half, nor, when tasks are about to go, before all that was made is. */
+/* No commit while a flight is handed over by half, nor, when tasks are about to go, before all that was made is; but nobody waits for a
+ * flight that cannot go (its topic is missing): whoever has the tasks next makes it again. */
 static bool must_hold(const struct st_worker *worker)
 {
     const struct st_flight *next = worker->outbox.unsent;
     if (next && next->batch.produced > 0) return true;
-    if (worker->letters) return true;
+    if (worker->letter) return true;
     bool leaving = worker->own.revoking || worker->state == ST_WORKER_DRAINING;
-    if (!leaving || worker->own.lost) return false;
+    if (!leaving || worker->own.lost || worker->blocked_us != 0) return false;
     return worker->own.flow->exactly_once ? next != NULL : !st_outbox_is_empty(&worker->outbox);
 }
 

@@ -109,9 +109,11 @@ struct st_worker {
     struct st_task *turn_of; /* who goes first */
     int64_t idle_until_us;   /* the earliest end of a max_task_idle wait */
     uint64_t in_flight;      /* bytes of input batches polled and not released */
+    bool holding;            /* some feed is held */
     bool more;               /* something came in, or the last round left records unprocessed */
     bool may_wait;           /* in this turn: calls may wait a moment */
-    bool letters;       /* a refused record's dead letter is still on its way: no commit before it is sent */
+    const struct st_flight
+        *letter;        /* holds a refused record's dead letter and is not sent yet: no commit before; NULL */
     int64_t blocked_us; /* since when the oldest flight cannot be sent; 0 */
 
     struct st_known_topic *known; /* topics written to, by interned name */

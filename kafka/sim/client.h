@@ -220,6 +220,8 @@ bool sim_producers_busy(const struct sim_cluster *cluster);
 void sim_producer_arrive(struct kc_producer *producer, int64_t until_us);
 /* Hands out the reports of what has arrived. */
 void sim_producer_report(struct kc_producer *producer);
+/* A part of what is on its way arrives, which the seed decides; the rest never will. */
+void sim_producer_arrive_partly(struct kc_producer *producer);
 /* Throws away what is still on its way (how much of it the cluster got all the same, the seed decides) and reports all. */
 void sim_producer_purge(struct kc_producer *producer);
 void sim_producer_finish_batch(struct kc_producer *producer, struct aq_batch *batch);
@@ -234,6 +236,8 @@ bool sim_txn_tainted(const struct kc_producer *producer);
 bool sim_txn_busy(const struct kc_producer *producer);
 /* Ends the slow call under way, if there is one. */
 void sim_txn_run_out(struct kc_producer *producer);
+/* Leaves the slow call under way where the seed says. */
+void sim_txn_abandon(struct kc_producer *producer);
 
 /* ---- reader.c ------------------------------------------------------------------------------------------------------- */
 

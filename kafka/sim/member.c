@@ -43,6 +43,7 @@ struct kc_member {
     bool offered;
     bool missing_told;
     bool fenced;
+    bool abandoned;
     bool committing;
     bool commit_polled;
     int commit_code;
@@ -113,7 +114,7 @@ void sim_member_close(struct kc_member *member, int64_t deadline_ms)
 {
     (void)deadline_ms; /* nothing here can hang */
     if (!member) return;
-    AQ_ASSERT(!member->offered);
+    AQ_ASSERT(!member->offered || member->abandoned);
     struct sim_cluster *cluster = member->cluster;
     sim_settle(cluster);
     struct sim_seat *seat = seat_of(member);
@@ -132,6 +133,19 @@ void sim_member_close(struct kc_member *member, int64_t deadline_ms)
     free((char *)member->conf.instance_id);
     free(member);
     sim_handle_close(cluster);
+}
+
+static int run_commit(struct kc_member *member);
+
+void kc_sim_abandon_member(struct kc_member *member)
+{
+    sim_settle(member->cluster);
+    if (member->committing) {
+        if (!member->commit_polled && sim_random_below(member->cluster->sim, 2)) run_commit(member);
+        end_commit(member);
+    }
+    member->fenced = member->abandoned = true; /* hears nothing any more */
+    forget_place(member);
 }
 
 /* ---- hearing of changes --------------------------------------------------------------------------------------------- */

@@ -145,6 +145,13 @@ void sim_producer_close(struct kc_producer *producer, int64_t deadline_ms, struc
     free(producer);
 }
 
+void kc_sim_abandon_producer(struct kc_producer *producer)
+{
+    sim_settle(producer->cluster);
+    sim_producer_arrive_partly(producer);
+    if (producer->transactional) sim_txn_abandon(producer);
+}
+
 /* ---- for the world -------------------------------------------------------------------------------------------------- */
 
 /* A record due now may still be waited for by a drain of this very moment; it arrives by itself after that. */

@@ -349,7 +349,7 @@ void sim_producer_report(struct kc_producer *producer)
     }
 }
 
-void sim_producer_purge(struct kc_producer *producer)
+void sim_producer_arrive_partly(struct kc_producer *producer)
 {
     size_t all = producer->count;
     size_t on_their_way = all - producer->arrived;
@@ -360,6 +360,11 @@ void sim_producer_purge(struct kc_producer *producer)
         producer->count = all;
     }
     fail_rest(producer);
+}
+
+void sim_producer_purge(struct kc_producer *producer)
+{
+    sim_producer_arrive_partly(producer);
     producer->purging = true;
     sim_producer_report(producer);
     producer->purging = false;

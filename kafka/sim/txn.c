@@ -184,6 +184,13 @@ void sim_txn_run_out(struct kc_producer *producer)
     }
 }
 
+void sim_txn_abandon(struct kc_producer *producer)
+{
+    while (sim_txn_busy(producer) && !producer->unanswered && sim_random_below(producer->cluster->sim, 2))
+        step(producer);
+    if (sim_txn_busy(producer)) end_call(producer, KC_TXN_FAILED);
+}
+
 /* ---- the owner's side ----------------------------------------------------------------------------------------------- */
 
 static void begin_call(struct kc_producer *producer, enum kc_txn_state state)

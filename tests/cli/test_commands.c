@@ -52,6 +52,22 @@ static void everything_has_help(void **state)
     assert_true(each_name("forms", help_has_every_form) >= 17);
 }
 
+static void a_command_and_a_section_of_one_name_are_both_explained(void **state)
+{
+    (void)state;
+    struct said said = RUN("help", "streams");
+    expect_code(&said, 0);
+    expect_text(said.out, "usage: aqueduct streams ");
+    expect_text(said.out, "streams (section)");
+    expect_text(said.out, "commit_interval_ms");
+    said_free(&said);
+    said = RUN("help", "--sample", "streams");
+    expect_code(&said, 0);
+    T_CHECK(strstr(said.out, "usage:") == NULL, "a sample with a usage: %s", said.out);
+    expect_text(said.out, "application_id");
+    said_free(&said);
+}
+
 static void overview(void **state)
 {
     (void)state;
@@ -217,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_has_help),
+        cmocka_unit_test(a_command_and_a_section_of_one_name_are_both_explained),
         cmocka_unit_test(overview),
         cmocka_unit_test(usage_errors_end_with_64),
         cmocka_unit_test(version),

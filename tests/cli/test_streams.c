@@ -183,7 +183,7 @@ static void a_dump_has_every_setting_and_node(void **state)
     struct said said = RUN("dump", "-s", "streams.poll_ms=50", "conf/examples/streams-branch.conf");
     expect_code(&said, 0);
     static const char *const parts[] = {"application_id = \"orders-by-size\";", "poll_ms = \"50ms\";\n",
-                                        "commit_interval_ms = \"30s\";",        "type = \"branch\";",
+                                        "commit_interval_ms = \"100ms\";",      "type = \"branch\";",
                                         "high = \"value.amount >= 1000\";",     "default = \"rest\";"};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) expect_text(said.out, parts[i]);
     said_free(&said);

@@ -115,7 +115,7 @@ static void crash_at(int point)
     struct t_herd herd;
     enum push kind = push_for(point);
     t_herd_open(
-        &herd,
+        &herd, "bridge",
         t_config(
             pair.source, pair.sink, "",
             "name = \"%s\"; topics = [\"^%s$\"]; delivery = \"exactly_once\"; commit_interval = \"50ms\";\n"

@@ -54,7 +54,7 @@ static void a_stop_does_not_wait_for_a_broker_that_is_away(void **state)
     T_CHECK(T_WAIT(START_MS, t_stderr_has(first, "tasks assigned")), "%s", t_stderr(first));
     t_bridge_stop(first, STOP_MS);
     struct t_herd herd;
-    t_herd_open(&herd, config, INSTANCES);
+    t_herd_open(&herd, "bridge", config, INSTANCES);
     for (int node = 1; node <= pair.brokers; node++) start_and_stop_while_away(&herd, node);
     t_herd_close(&herd, false);
     t_topic_delete(pair.src, topic.text);

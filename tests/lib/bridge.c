@@ -74,10 +74,15 @@ const char *t_config_file(const char *config)
     return files[n_files++].path;
 }
 
+struct t_process *t_program(const char *command, const char *config, const char *const *env)
+{
+    const char *argv[] = {t_aqueduct(), command, "-c", t_config_file(config), NULL};
+    return t_start(argv, env);
+}
+
 struct t_process *t_bridge(const char *config, const char *const *env)
 {
-    const char *argv[] = {t_aqueduct(), "bridge", "-c", t_config_file(config), NULL};
-    return t_start(argv, env);
+    return t_program("bridge", config, env);
 }
 
 static void expect_exit(struct t_process *process, int expected, int64_t timeout_ms)

@@ -20,8 +20,10 @@ char *t_config(const char *source, const char *sink, const char *before, const c
 /* The path of a file in /tmp with this text, for the life of the test program; one file per text. */
 const char *t_config_file(const char *config);
 
-/* Starts `aqueduct bridge -c FILE` with the text in FILE (in /tmp, for the life of the test program). env as in
+/* Starts `aqueduct COMMAND -c FILE` with the text in FILE (in /tmp, for the life of the test program). env as in
  * t_start. */
+struct t_process *t_program(const char *command, const char *config, const char *const *env);
+/* The same with the command "bridge". */
 struct t_process *t_bridge(const char *config, const char *const *env);
 
 /* Runs it to its end (a route with stop_at_end) and fails the test, showing stderr, unless it exits with `expected`. */

@@ -18,7 +18,7 @@ struct t_expect {
 struct aq_slice t_expect_orders(struct t_expect *expect, struct aq_slice value);
 void t_expect_finish(struct t_expect *expect);
 
-/* The text of the top-level field order_id (null slice: none), in any JSON object, changed or not. */
+/* The text of the top-level field order_id as it stands there, quotes included (null slice: none), in any JSON object, changed or not. */
 struct aq_slice t_expect_order_id(struct aq_slice value);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Instances of the bridge under a fault test.
+ * Instances of the program under a fault test.
  *
  * An ordinary pass: start, look, look, kill (ordered: the state says so before the signal goes), start. A failing pass:
  * an instance ends by itself; t_herd_look finds the process gone while the state says up, takes the end of its stderr
@@ -19,15 +19,15 @@
 #define DIED_BY_KILL (128 + SIGKILL)
 #define LEAVE_MS     30000
 
-void t_herd_open(struct t_herd *herd, char *config, int n)
+void t_herd_open(struct t_herd *herd, const char *command, char *config, int n)
 {
-    *herd = (struct t_herd){.config = config, .n = n};
+    *herd = (struct t_herd){.command = command, .config = config, .n = n};
     T_CHECK(n <= T_HERD_MAX, "%d instances", n);
     snprintf(herd->folder, sizeof herd->folder, "/tmp/aqueduct-herd.XXXXXX");
     if (!mkdtemp(herd->folder)) T_FAIL("%s: %s", herd->folder, strerror(errno));
     for (int i = 0; i < n; i++) herd->list[i].crash = -1;
     char path[128];
-    snprintf(path, sizeof path, "%s/bridge.conf", herd->folder);
+    snprintf(path, sizeof path, "%s/aqueduct.conf", herd->folder);
     FILE *file = fopen(path, "w");
     if (!file || fputs(config, file) < 0 || fclose(file) != 0) T_FAIL("%s: %s", path, strerror(errno));
 }
@@ -59,7 +59,7 @@ void t_herd_start(struct t_herd *herd, int i, int crash, int count)
     T_CHECK(one->state == T_HERD_DOWN, "instance %d is not down", i);
     char *armed = crash >= 0 ? t_printf("AQUEDUCT_CRASH=%s:%d", aq_crash_names[crash], count) : NULL;
     const char *env[] = {armed ? armed : "AQUEDUCT_CRASH", NULL};
-    one->process = t_bridge(herd->config, env);
+    one->process = t_program(herd->command, herd->config, env);
     one->state = T_HERD_UP;
     one->crash = crash;
     one->starts++;
@@ -162,7 +162,7 @@ void t_herd_close(struct t_herd *herd, bool keep_logs)
     if (keep_logs) {
         fprintf(stderr, "logs of the instances: %s\n", herd->folder);
     } else {
-        snprintf(path, sizeof path, "%s/bridge.conf", herd->folder);
+        snprintf(path, sizeof path, "%s/aqueduct.conf", herd->folder);
         unlink(path);
         rmdir(herd->folder);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Several instances of `aqueduct bridge` with one configuration, to be killed, frozen, crashed and started again. A
+ * Several instances of `aqueduct bridge` or `aqueduct streams` with one configuration, to be killed, frozen, crashed and started again. A
  * herd knows which deaths were ordered; every other one is a fault of the program and is counted with its last words.
  */
 #ifndef AQ_TESTS_LIB_HERD_H
@@ -22,6 +22,7 @@ struct t_instance {
 };
 
 struct t_herd {
+    const char *command; /* of the program: "bridge", "streams" */
     char *config;
     int n;
     struct t_instance list[T_HERD_MAX];
@@ -31,8 +32,8 @@ struct t_herd {
     char last_words[2048];    /* of the latest unexpected death */
 };
 
-/* Takes `config` over (it is freed). Nothing runs yet. */
-void t_herd_open(struct t_herd *herd, char *config, int n);
+/* n instances of `aqueduct COMMAND -c FILE`. Takes `config` over (it is freed). Nothing runs yet. */
+void t_herd_open(struct t_herd *herd, const char *command, char *config, int n);
 /* crash: number of a crash point to arm, hit at its count-th passing; -1: none. */
 void t_herd_start(struct t_herd *herd, int i, int crash, int count);
 void t_herd_kill(struct t_herd *herd, int i);

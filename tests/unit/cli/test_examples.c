@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every example in conf/examples loads without a complaint, and so does every example in an option table.
+ * Every example in conf/examples loads without a complaint, and so does every example in an option table and every whole streams
+ * section that README.md and doc/streams.md show.
  */
 #include <glob.h>
 #include <sys/stat.h>
@@ -147,12 +148,54 @@ static void form_examples_load(void **state)
     }
 }
 
+static char *load_page(const char *path)
+{
+    FILE *in = fopen(path, "re");
+    char *text = NULL;
+    size_t size = 0;
+    assert_non_null(in);
+    assert_true(getdelim(&text, &size, -1, in) > 0);
+    fclose(in);
+    return text;
+}
+
+/* A block with an ellipsis is a piece of a section, and says so. Returns how many were whole. */
+static int load_sections_of(const char *path)
+{
+    char *page = load_page(path);
+    int n = 0;
+    for (const char *at = page; (at = strstr(at, "\n```\nstreams = {")) != NULL;) {
+        at += strlen("\n```\n");
+        const char *end = strstr(at, "\n```");
+        assert_non_null(end);
+        char *text = t_printf("%.*s\n", (int)(end - at), at);
+        at = end;
+        if (!strstr(text, "…")) {
+            struct cli_config config;
+            cli_config_load(&config, path, text, NULL, 0);
+            expect_clean(&config, path);
+            cli_config_finish(&config);
+            n++;
+        }
+        free(text);
+    }
+    free(page);
+    return n;
+}
+
+static void the_sections_of_the_pages_load(void **state)
+{
+    (void)state;
+    assert_int_equal(load_sections_of("README.md"), 1);
+    assert_int_equal(load_sections_of("doc/streams.md"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(example_files_load), cmocka_unit_test(the_root_example_loads),
         cmocka_unit_test(kind_examples_load), cmocka_unit_test(the_streams_example_loads),
-        cmocka_unit_test(form_examples_load),
+        cmocka_unit_test(form_examples_load), cmocka_unit_test(the_sections_of_the_pages_load),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

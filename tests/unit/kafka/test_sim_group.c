@@ -116,6 +116,27 @@ static void silent_member_loses_its_session(void **state)
     stage_close(&stage);
 }
 
+static void abandoned_member_keeps_its_seat_for_its_session(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_open(&stage);
+    add_topic(&stage, "s", 2);
+    struct kc_member *a = add_member(&stage, "g", "s", NULL);
+    assert_string_equal(next_change(&stage, a), "assigned 0 1");
+    kc_sim_abandon_member(a);
+    ops->member_close(a, 0);
+    struct kc_member *b = add_member(&stage, "g", "s", NULL);
+    int seconds = 0;
+    while (strcmp(next_change(&stage, b), "assigned 0 1") != 0) {
+        assert_in_range(++seconds, 1, 60);
+        pass_ms(&stage, 1000);
+    }
+    assert_in_range(seconds, 5, 60);
+    ops->member_close(b, 0);
+    stage_close(&stage);
+}
+
 static void member_that_never_answers_is_left_out(void **state)
 {
     (void)state;
@@ -291,6 +312,7 @@ int main(void)
         cmocka_unit_test(partitions_are_dealt_round_robin),
         cmocka_unit_test(revoked_partitions_may_be_committed_until_the_answer),
         cmocka_unit_test(silent_member_loses_its_session),
+        cmocka_unit_test(abandoned_member_keeps_its_seat_for_its_session),
         cmocka_unit_test(member_that_never_answers_is_left_out),
         cmocka_unit_test(static_member_gets_its_share_back),
         cmocka_unit_test(second_holder_of_an_instance_id_fences_the_first),

@@ -261,6 +261,38 @@ static void closed_producer_leaves_its_transaction_open(void **state)
     cast_close(&cast);
 }
 
+/* Nobody can know how far it came; but it is all or nothing, by the transaction's time-out at the latest. */
+static void abandoned_commit_is_whole_or_times_out(void **state)
+{
+    (void)state;
+    int committed = 0, aborted = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct stage stage;
+        struct kc_membership *membership;
+        stage_open_seed(&stage, seed);
+        add_topic(&stage, "t", 1);
+        add_topic(&stage, "s", 2);
+        struct kc_member *member = add_owner(&stage, "g", "s", &membership);
+        struct kc_producer *producer = add_ready_producer(&stage, "id");
+        assert_int_equal(ops->txn_begin(producer, &stage.err), 0);
+        send_value(&stage, producer, "t", 0, "a");
+        const struct kc_task_offset offset = {.partition = 1, .offset = 3, .metadata = "m"};
+        assert_int_equal(ops->txn_commit(producer, membership, "s", &offset, 1, &stage.err), 0);
+        kc_sim_abandon_producer(producer);
+        end_producer(producer);
+        pass_ms(&stage, 11000);
+        bool whole = strcmp(pointer_text(&stage, "g", "s", 1), "3 m") == 0;
+        if (!whole) assert_string_equal(pointer_text(&stage, "g", "s", 1), "-1 ");
+        assert_string_equal(read_from(&stage, "t", 0, true), whole ? "0:a |end 2" : "|end 2");
+        *(whole ? &committed : &aborted) += 1;
+        ops->membership_unref(membership);
+        ops->member_close(member, 0);
+        stage_close(&stage);
+    }
+    assert_in_range(committed, 1, 39);
+    assert_in_range(aborted, 1, 39);
+}
+
 static void deleted_topic_does_not_stop_a_commit(void **state)
 {
     (void)state;
@@ -334,6 +366,7 @@ int main(void)
         cmocka_unit_test(stale_membership_is_told_and_can_be_aborted),
         cmocka_unit_test(offsets_of_unknown_topics_are_sent_until_the_timeout),
         cmocka_unit_test(closed_producer_leaves_its_transaction_open),
+        cmocka_unit_test(abandoned_commit_is_whole_or_times_out),
         cmocka_unit_test(deleted_topic_does_not_stop_a_commit),
         cmocka_unit_test(too_long_a_timeout_is_refused),
         cmocka_unit_test(misuse_ends_the_process),

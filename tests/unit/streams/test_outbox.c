@@ -339,6 +339,28 @@ static void bytes_in_the_arena_live_as_long_as_the_flight(void **state)
     finish(&w);
 }
 
+static void while_closing_a_flight_that_did_not_come_back_is_left_behind(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    process(&w, 0, 1);
+    struct st_flight *gone = send(&w);
+    gone->batch.outstanding = 1;
+    process(&w, 0, 2);
+    st_outbox_pin(&w.outbox, &w.batches[1]);
+    w.outbox.closing = true;
+    st_outbox_clear(&w.outbox);
+    expect_log(&w, "b1");
+    assert_int_equal(w.outbox.bytes, 0);
+    assert_true(st_outbox_is_empty(&w.outbox));
+    gone->batch.outstanding = 0; /* nobody reads it here */
+    aq_batch_finish(&gone->batch);
+    free(gone->marks);
+    free(gone);
+    finish(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +377,7 @@ int main(void)
         cmocka_unit_test(headers_count_as_bytes),
         cmocka_unit_test(a_flight_is_held_until_the_one_with_its_dead_letter_is_through),
         cmocka_unit_test(bytes_in_the_arena_live_as_long_as_the_flight),
+        cmocka_unit_test(while_closing_a_flight_that_did_not_come_back_is_left_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
