@@ -42,7 +42,7 @@ static void an_instance_that_starts_while_brokers_stop_runs_soon_after(void **st
     t_bridge_stop(first, STOP_MS);
 
     struct t_herd herd;
-    t_herd_open(&herd, config, INSTANCES);
+    t_herd_open(&herd, "bridge", config, INSTANCES);
     struct t_process *restart = t_clusters_start("restart", "sink", 0);
     for (int i = 0; i < INSTANCES; i++) {
         t_herd_start(&herd, i, -1, 0);
