@@ -88,8 +88,11 @@ static int offer(struct kc_ownership *own, int32_t task, struct kc_membership *o
                                           .metadata = pointer->metadata};
     rc = own->ops->txn_commit(own->selftest_producer, forged, topic, &offset, 1, err);
     own->ops->membership_unref(forged);
-    if (rc == 0) own->selftest = KC_SELFTEST_OFFERED;
-    return rc;
+    if (rc == 0)
+        own->selftest = KC_SELFTEST_OFFERED;
+    else
+        start_again(own, err->text); /* what has begun cannot begin again */
+    return 0;
 }
 
 static void try_offer(struct kc_ownership *own, int64_t now)

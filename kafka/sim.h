@@ -64,6 +64,10 @@ int64_t kc_sim_next_us(struct kc_sim *sim);
 void kc_sim_abandon_producer(struct kc_producer *producer);
 void kc_sim_abandon_member(struct kc_member *member);
 
+/* For so long the member and the group's coordinator hear nothing of each other's heartbeats: the session may expire, and the member
+ * goes on believing what it knew. What it commits arrives, and is judged. */
+void kc_sim_deafen_member(struct kc_member *member, int64_t us);
+
 /* ---- for drivers: topics and records without a client ------------------------------------------------------------- */
 
 struct kc_sim_record {

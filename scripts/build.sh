@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
-# build.sh [preset] [-- extra cmake arguments]: installs what is missing, configures once, builds build/<preset>.
+# build.sh [preset] [--target NAME] [-- extra cmake arguments]: installs what is missing, configures once, builds
+# build/<preset>.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib.sh"
 
 preset=release
-if [[ $# -gt 0 && $1 != -- ]]; then
+if [[ $# -gt 0 && $1 != --* ]]; then
     preset=$1
     shift
+fi
+targets=()
+if [[ ${1:-} == --target ]]; then
+    targets=(--target "${2:?}")
+    shift 2
 fi
 [[ ${1:-} == -- ]] && shift
 sets=(build)
@@ -32,4 +38,4 @@ fi
 if [[ ! -f build/$preset/build.ninja || $# -gt 0 ]]; then
     "${configure[@]}" "$@"
 fi
-cmake --build "build/$preset" --parallel "$(jobs_count)"
+cmake --build "build/$preset" --parallel "$(jobs_count)" ${targets[@]+"${targets[@]}"}

@@ -84,9 +84,10 @@ run_ctest() {
     closings+=("== $title ($((SECONDS - start)) s)"$'\n'"$(sed -n '/tests passed,/,$p; /^No tests were found/p' "$log")")
 }
 
+# build PRESET [TARGET]
 build() {
     "$here/install.sh" build
-    if ! "$here/build.sh" "$1" >"$logs/build" 2>&1; then
+    if ! "$here/build.sh" "$1" ${2:+--target "$2"} >"$logs/build" 2>&1; then
         cat "$logs/build"
         die "the $1 build failed"
     fi
@@ -150,7 +151,10 @@ run_labels() {
             *) plain+=("$label") ;;
         esac
     done
-    build "$preset"
+    case " $* " in
+        ' unit sim ' | ' unit ' | ' sim ') build "$preset" unit_and_sim ;;
+        *) build "$preset" ;;
+    esac
     [[ " $* " != *' cli '* ]] || "$here/install.sh" test || warn "the cli tests may miss a program"
     [[ ${#plain[@]} -eq 0 ]] || run_ctest "$preset" "$(jobs_count)" "${plain[@]}"
     [[ " $* " != *' differential '* ]] || run_differential "$preset"

@@ -44,6 +44,7 @@ struct kc_member {
     bool missing_told;
     bool fenced;
     bool abandoned;
+    int64_t deaf_until_us; /* nothing is heard of the coordinator before */
     bool committing;
     bool commit_polled;
     int commit_code;
@@ -148,6 +149,12 @@ void kc_sim_abandon_member(struct kc_member *member)
     forget_place(member);
 }
 
+void kc_sim_deafen_member(struct kc_member *member, int64_t us)
+{
+    AQ_ASSERT(us >= 0);
+    member->deaf_until_us = sim_now(member->cluster) + us;
+}
+
 /* ---- hearing of changes --------------------------------------------------------------------------------------------- */
 
 static struct change *add_change(struct kc_member *member, enum kc_member_event_kind kind,
@@ -229,7 +236,7 @@ static void take_assignment(struct kc_member *member, const struct sim_seat *sea
 /* One heartbeat, and what its answer says. */
 static void hear(struct kc_member *member)
 {
-    if (member->fenced) return;
+    if (member->fenced || sim_now(member->cluster) < member->deaf_until_us) return;
     struct sim_seat *seat = seat_of(member);
     if (seat) sim_group_heartbeat(member->group, seat);
     if (member->first) return;

@@ -23,8 +23,9 @@
 #define WATCH_MS    6000
 #define CATCH_UP_MS 60000
 #define STOP_MS     30000
-/* 3 s is the aim. A busy machine may need longer; a revocation that sits out its patience is told by this. */
-#define PAUSE_MS 8000
+/* 3 s is the aim, and what is printed is to be read against it. The limit is for an engine that has stopped: brokers on a machine that
+ * is busy with other things take many seconds for an answer. How fast a revocation is answered is tested in the simulation. */
+#define PAUSE_MS 20000
 
 static struct t_pair pair;
 static struct t_herd herd;

@@ -56,9 +56,20 @@ struct t_process *t_rekey_generate(const char *brokers, const char *source, int 
     snprintf(per_second, sizeof per_second, "%" PRId64, rate);
     snprintf(number, sizeof number, "%" PRIu64, seed % 1000000);
     bool makes = partitions > 0;
-    const char *argv[] = {
-        t_tool("orders_gen"), "--brokers", brokers, "--topic", source, "--records", n, "--rate", per_second,
-        "--seed", number, makes ? "--partitions" : "--keep", makes ? parts : NULL, NULL};
+    const char *argv[] = {t_tool("orders_gen"),
+                          "--brokers",
+                          brokers,
+                          "--topic",
+                          source,
+                          "--records",
+                          n,
+                          "--rate",
+                          per_second,
+                          "--seed",
+                          number,
+                          makes ? "--partitions" : "--keep",
+                          makes ? parts : NULL,
+                          NULL};
     return t_start(argv, NULL);
 }
 

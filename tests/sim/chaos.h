@@ -50,7 +50,8 @@ struct chaos_place {
     struct st_worker *worker; /* NULL: empty */
     struct st_catalog *catalog;
     int64_t frozen_until_us; /* 0: not frozen */
-    int64_t turned_us;
+    int64_t deaf_until_us;   /* it hears nothing of the group before */
+    int64_t heard_us;        /* of the group */
     int64_t refreshed_us;
 };
 
@@ -95,6 +96,8 @@ size_t chaos_alive(const struct chaos *world);
 struct chaos_place *chaos_pick(struct chaos *world, size_t number);
 void chaos_start(struct chaos *world);
 void chaos_kill(struct chaos *world, struct chaos_place *place);
+/* For so long the group does not hear of it, nor it of the group. */
+void chaos_deafen(struct chaos *world, struct chaos_place *place, int64_t us);
 /* One turn, unless it is frozen; a worker that has ended is cleared away. */
 void chaos_turn(struct chaos *world, struct chaos_place *place);
 /* Everyone once, in an order the seed decides, with up to `pause_us` between two. */

@@ -2,8 +2,8 @@
  *
  * What must hold in a world of chaos (chaos.h).
  *
- * After every step: no slot is worked on by two workers that may both send. A worker that has not been turned for a session may
- * believe what it likes: it hears the group before it does anything else. And what a worker keeps in memory stays within its bound.
+ * After every step: no slot is worked on by two workers that may both send. A worker that has not heard of the group for a session
+ * may believe what it likes: what it commits is refused. And what a worker keeps in memory stays within its bound.
  * Of the output: every record once (at_least_once: at least once), unaltered, in the order of its source partition and key.
  * At the end: the positions stand at the ends of what is read.
  */
@@ -25,7 +25,7 @@
 static bool may_send(const struct chaos *world, const struct chaos_place *place)
 {
     if (!place->worker) return false;
-    bool heard = aq_mono_us() - place->turned_us < world->settings.session_timeout_ms * AQ_MS;
+    bool heard = aq_mono_us() - place->heard_us < world->settings.session_timeout_ms * AQ_MS;
     return heard && kc_ownership_may_send(&place->worker->own);
 }
 

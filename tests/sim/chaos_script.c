@@ -160,6 +160,21 @@ static void step_freeze(struct chaos *world)
     chaos_note(world, "worker %d freezes for %lld ms", place->worker->index, (long long)(us / AQ_MS));
 }
 
+static void step_deafen(struct chaos *world)
+{
+    struct chaos_place *place = draw_place(world);
+    if (place) chaos_deafen(world, place, draw_us(world, 2 * world->settings.session_timeout_ms * AQ_MS));
+}
+
+static void step_pause(struct chaos *world)
+{
+    struct chaos_place *place = draw_place(world);
+    if (!place) return;
+    bool paused = atomic_load(&place->worker->pause);
+    chaos_note(world, "worker %d %s", place->worker->index, paused ? "goes on" : "pauses");
+    atomic_store(&place->worker->pause, !paused);
+}
+
 static void step_wake(struct chaos *world)
 {
     struct chaos_place *place = draw_place(world);
@@ -199,7 +214,7 @@ static const struct {
 } steps[] = {
     {80, step_rounds}, {40, step_ahead},  {30, step_write},  {20, step_little}, {5, step_much},
     {1, step_stall},   {4, step_kill},    {5, step_freeze},  {3, step_wake},    {7, step_start},
-    {3, step_stop},    {4, step_latency}, {3, step_refresh},
+    {3, step_stop},    {4, step_latency}, {3, step_refresh}, {4, step_deafen},  {3, step_pause},
 };
 
 static void draw_step(struct chaos *world)
@@ -235,10 +250,14 @@ static void note_workers(const struct chaos *world)
     }
 }
 
-static bool someone_is_frozen(const struct chaos *world)
+/* Frozen, or deaf: it may still write what will be aborted. */
+static bool someone_is_away(const struct chaos *world)
 {
-    for (size_t i = 0; i < CHAOS_WORKERS; i++)
-        if (world->places[i].worker && world->places[i].frozen_until_us > 0) return true;
+    for (size_t i = 0; i < CHAOS_WORKERS; i++) {
+        const struct chaos_place *place = &world->places[i];
+        if (!place->worker) continue;
+        if (place->frozen_until_us > 0 || place->heard_us <= place->deaf_until_us) return true;
+    }
     return false;
 }
 
@@ -248,13 +267,15 @@ static void come_to_rest(struct chaos *world)
     chaos_note(world, "rest");
     kc_sim_set_latency(world->sim, 0);
     chaos_write(world, UINT32_MAX);
+    for (size_t i = 0; i < CHAOS_WORKERS; i++)
+        if (world->places[i].worker) atomic_store(&world->places[i].worker->pause, false);
     if (chaos_alive(world) == 0) chaos_start(world);
     for (int round = 0; round < REST_ROUNDS; round++) {
         if (chaos_alive(world) == 0) chaos_start(world); /* the last one was to stop */
         chaos_round(world, 0);
         chaos_check(world);
         chaos_advance(world, REST_STEP);
-        if (round % LOOK_EVERY != 0 || someone_is_frozen(world) || !chaos_check_output(world)) continue;
+        if (round % LOOK_EVERY != 0 || someone_is_away(world) || !chaos_check_output(world)) continue;
         if (chaos_positions_at_ends(world, why, sizeof(why))) return;
     }
     note_workers(world);

@@ -174,7 +174,7 @@ void chaos_start(struct chaos *world)
                                           .index = world->made++,
                                           .inline_lookup = true};
     place->worker = st_worker_create(&setup);
-    place->turned_us = aq_mono_us();
+    place->heard_us = aq_mono_us();
     if (st_worker_open(place->worker, &err) != 0) chaos_fail(world, "open: %s", err.text);
     chaos_note(world, "worker %d starts in place %zu", place->worker->index, number_of(world, place));
 }
@@ -199,16 +199,33 @@ void chaos_kill(struct chaos *world, struct chaos_place *place)
     clear_place(place);
 }
 
+void chaos_deafen(struct chaos *world, struct chaos_place *place, int64_t us)
+{
+    chaos_note(world, "worker %d hears nothing of the group for %lld ms", place->worker->index,
+               (long long)(us / AQ_MS));
+    kc_sim_deafen_member(place->worker->own.member, us);
+    place->deaf_until_us = aq_mono_us() + us;
+}
+
+/* What happened meanwhile it hears at once, or after a while in which it goes on as before. */
+static void wake(struct chaos *world, struct chaos_place *place)
+{
+    chaos_note(world, "worker %d wakes", place->worker->index);
+    place->frozen_until_us = 0;
+    if (chaos_draw(world, 2) == 0) chaos_deafen(world, place, (int64_t)chaos_draw(world, 300 * AQ_MS));
+}
+
 void chaos_turn(struct chaos *world, struct chaos_place *place)
 {
     struct st_worker *worker = place->worker;
     int64_t now = aq_mono_us();
     if (place->frozen_until_us > now) return;
-    if (place->frozen_until_us > 0) chaos_note(world, "worker %d wakes", worker->index);
-    place->frozen_until_us = 0;
+    if (place->frozen_until_us > 0) wake(world, place);
     if (now - place->refreshed_us >= REFRESH_US || worker->blocked_us != 0) chaos_refresh(world, place);
-    bool alive = st_worker_turn(worker, aq_mono_us(), 0);
-    place->turned_us = aq_mono_us();
+    now = aq_mono_us();
+    if (now >= place->deaf_until_us)
+        place->heard_us = now; /* the first thing a turn does, and it may take its time */
+    bool alive = st_worker_turn(worker, now, 0);
     if (worker->own.err.code != 0) chaos_fail(world, "worker %d: %s", worker->index, worker->own.err.text);
     if (alive) return;
     chaos_note(world, "worker %d has ended", worker->index);

@@ -65,13 +65,13 @@ static void at_least_once_through_two_repartitions_and_branches(void **state)
 static void the_end_of_a_partition_counts_before_its_first_commit(void **state)
 {
     (void)state;
-    chaos_run(41, &apps[CHAOS_ONE_REPARTITION], CHAOS_ONE_REPARTITION, true);
+    chaos_run(181, &apps[CHAOS_ONE_REPARTITION], CHAOS_ONE_REPARTITION, true);
 }
 
 static void a_worker_that_loses_patience_while_it_is_revoked_answers_the_group(void **state)
 {
     (void)state;
-    chaos_run(221, &apps[CHAOS_ONE_REPARTITION], CHAOS_ONE_REPARTITION, true);
+    chaos_run(41, &apps[CHAOS_ONE_REPARTITION], CHAOS_ONE_REPARTITION, true);
 }
 
 static void full_memory_does_not_stop_a_task_that_waits_for_another_partition(void **state)

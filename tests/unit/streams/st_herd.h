@@ -142,7 +142,7 @@ static inline void herd_open(struct herd *h, int guarantee, uint64_t seed)
     h->ops.txn_commit = herd_txn_commit;
     h->ops.txn_poll = herd_txn_poll;
     memset(herd_committing, 0, sizeof(herd_committing));
-    herd_refusals = 0;
+    herd_refusals = herd_commits = 0;
     h->sim = kc_sim_open(seed);
     kc_sim_cluster(h->sim, "test", &h->cluster);
     h->outside = aq_clock_use(kc_sim_clock(h->sim));
