@@ -16,7 +16,6 @@
  */
 #include "bridge/catalog.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,6 +25,7 @@
 #include "base/mem.h"
 #include "bridge/sink_topic.h"
 #include "kafka/connect.h"
+#include "kafka/discovery.h"
 #include "kafka/sink_topics.h"
 #include "kafka/state_topic.h"
 #include "kafka/task_map.h"
@@ -39,16 +39,23 @@ struct br_catalog {
     struct kc_admin *sink;
     struct kc_route_facts facts;
     struct kc_sink_topics sink_topics;
-    pthread_mutex_t lock; /* guards view, trouble, poked, stopping */
-    pthread_cond_t wake;
+    struct kc_discovery discovery;
+    pthread_mutex_t lock; /* guards view */
     struct br_catalog_view *view;
     bool shrink_seen; /* the last round's answer lacked something */
-    char trouble[256];
-    bool poked;
-    bool stopping;
-    bool running;
-    pthread_t thread;
 };
+
+static void serve_sink_topics(struct br_catalog *catalog);
+
+static void serve(void *ctx)
+{
+    serve_sink_topics(ctx);
+}
+
+static int look_again(void *ctx, struct aq_err *err)
+{
+    return br_catalog_refresh(ctx, err);
+}
 
 struct br_catalog *br_catalog_create(const struct kc_ops *ops, const struct br_route *route)
 {
@@ -57,11 +64,8 @@ struct br_catalog *br_catalog_create(const struct kc_ops *ops, const struct br_r
     catalog->route = route;
     kc_sink_topics_init(&catalog->sink_topics, route->flow.noun);
     pthread_mutex_init(&catalog->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&catalog->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    const struct kc_discovery_host host = {.ctx = catalog, .serve = serve, .look = look_again};
+    kc_discovery_init(&catalog->discovery, &route->flow, route->refresh_interval_ms, &host);
     return catalog;
 }
 
@@ -73,7 +77,7 @@ void br_catalog_destroy(struct br_catalog *catalog)
     if (catalog->source) catalog->ops->admin_close(catalog->source);
     if (catalog->sink) catalog->ops->admin_close(catalog->sink);
     kc_sink_topics_finish(&catalog->sink_topics);
-    pthread_cond_destroy(&catalog->wake);
+    kc_discovery_finish(&catalog->discovery);
     pthread_mutex_destroy(&catalog->lock);
     free(catalog);
 }
@@ -286,77 +290,19 @@ int br_catalog_refresh(struct br_catalog *catalog, struct aq_err *err)
 
 /* ---- the thread --------------------------------------------------------------------------------------------------- */
 
-/* Waits for the interval or a poke; false when it is time to end. */
-static bool wait_for_work(struct br_catalog *catalog, bool *ret_poked)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ms = catalog->route->refresh_interval_ms;
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_mutex_lock(&catalog->lock);
-    while (!catalog->stopping && !catalog->poked)
-        if (pthread_cond_timedwait(&catalog->wake, &catalog->lock, &until) == ETIMEDOUT) break;
-    bool go_on = !catalog->stopping;
-    *ret_poked = catalog->poked;
-    catalog->poked = false;
-    pthread_mutex_unlock(&catalog->lock);
-    return go_on;
-}
-
-static void set_trouble(struct br_catalog *catalog, const char *text)
-{
-    pthread_mutex_lock(&catalog->lock);
-    snprintf(catalog->trouble, sizeof(catalog->trouble), "%.*s", (int)sizeof(catalog->trouble) - 1, text);
-    pthread_mutex_unlock(&catalog->lock);
-}
-
-static void *discovery_thread(void *arg)
-{
-    struct br_catalog *catalog = arg;
-    bool poked;
-    while (wait_for_work(catalog, &poked)) {
-        if (poked) serve_sink_topics(catalog);
-        struct aq_err err = {0};
-        int rc = br_catalog_refresh(catalog, &err);
-        set_trouble(catalog, rc == 0 ? "" : err.text);
-        if (rc != 0)
-            aq_log(AQ_WARN, "discovery failed, trying again", aq_fs("route", catalog->route->name),
-                   aq_fs("reason", err.text));
-    }
-    return NULL;
-}
-
 int br_catalog_start(struct br_catalog *catalog, struct aq_err *err)
 {
-    AQ_ASSERT(!catalog->running);
-    if (pthread_create(&catalog->thread, NULL, discovery_thread, catalog) != 0)
-        return aq_fail(err, AQ_E_FATAL, "cannot start the discovery thread");
-    catalog->running = true;
-    return 0;
+    return kc_discovery_start(&catalog->discovery, err);
 }
 
 void br_catalog_stop(struct br_catalog *catalog)
 {
-    if (!catalog->running) return;
-    pthread_mutex_lock(&catalog->lock);
-    catalog->stopping = true;
-    pthread_cond_signal(&catalog->wake);
-    pthread_mutex_unlock(&catalog->lock);
-    pthread_join(catalog->thread, NULL);
-    catalog->running = false;
+    kc_discovery_stop(&catalog->discovery);
 }
 
 void br_catalog_poke(struct br_catalog *catalog)
 {
-    pthread_mutex_lock(&catalog->lock);
-    catalog->poked = true;
-    pthread_cond_signal(&catalog->wake);
-    pthread_mutex_unlock(&catalog->lock);
+    kc_discovery_poke(&catalog->discovery);
 }
 
 struct br_catalog_view *br_catalog_view(struct br_catalog *catalog, uint64_t seen)
@@ -381,7 +327,5 @@ int32_t br_catalog_sink_partitions(struct br_catalog *catalog, const char *topic
 
 void br_catalog_trouble(struct br_catalog *catalog, char *buf, size_t size)
 {
-    pthread_mutex_lock(&catalog->lock);
-    snprintf(buf, size, "%s", catalog->trouble);
-    pthread_mutex_unlock(&catalog->lock);
+    kc_discovery_trouble(&catalog->discovery, buf, size);
 }

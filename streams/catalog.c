@@ -15,16 +15,15 @@
  */
 #include "streams/catalog.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "kafka/connect.h"
+#include "kafka/discovery.h"
 #include "kafka/sink_topics.h"
 #include "kafka/state_topic.h"
 #include "streams/internal_topics.h"
@@ -39,18 +38,30 @@ struct st_catalog {
     struct kc_route_facts facts;
     struct kc_sink_topics sink_topics;
     struct st_purge purge;
-    atomic_int largest;   /* partitions of the largest source topic: what a created sink gets */
-    pthread_mutex_t lock; /* guards view, trouble, poked, stopping */
-    pthread_cond_t wake;
+    atomic_int largest; /* partitions of the largest source topic: what a created sink gets */
+    struct kc_discovery discovery;
+    pthread_mutex_t lock; /* guards view */
     struct st_view *view;
     bool loss_seen; /* the last round's answer lacked something */
     bool stuck_told;
-    char trouble[256];
-    bool poked;
-    bool stopping;
-    bool running;
-    pthread_t thread;
 };
+
+/* Purging keeps to an interval of its own, and is done by the same looks. */
+static int64_t look_interval_ms(const struct st_settings *settings)
+{
+    int64_t purge_ms = settings->repartition_purge_interval_ms;
+    return purge_ms < settings->refresh_interval_ms ? purge_ms : settings->refresh_interval_ms;
+}
+
+static void serve(void *ctx)
+{
+    st_catalog_serve(ctx);
+}
+
+static int look_again(void *ctx, struct aq_err *err)
+{
+    return st_catalog_refresh(ctx, err);
+}
 
 struct st_catalog *st_catalog_create(const struct kc_ops *ops, const struct st_settings *settings,
                                      const struct st_plan *plan)
@@ -63,11 +74,8 @@ struct st_catalog *st_catalog_create(const struct kc_ops *ops, const struct st_s
     kc_sink_topics_init(&catalog->sink_topics, settings->flow.noun);
     st_purge_init(&catalog->purge);
     pthread_mutex_init(&catalog->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&catalog->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    const struct kc_discovery_host host = {.ctx = catalog, .serve = serve, .look = look_again};
+    kc_discovery_init(&catalog->discovery, &settings->flow, look_interval_ms(settings), &host);
     return catalog;
 }
 
@@ -79,7 +87,7 @@ void st_catalog_destroy(struct st_catalog *catalog)
     if (catalog->admin) catalog->ops->admin_close(catalog->admin);
     kc_sink_topics_finish(&catalog->sink_topics);
     st_purge_finish(&catalog->purge);
-    pthread_cond_destroy(&catalog->wake);
+    kc_discovery_finish(&catalog->discovery);
     pthread_mutex_destroy(&catalog->lock);
     free(catalog);
 }
@@ -338,79 +346,19 @@ int st_catalog_connect(struct st_catalog *catalog, const atomic_bool *stop, stru
 
 /* ---- the thread --------------------------------------------------------------------------------------------------- */
 
-/* Waits for the interval or a poke; false when it is time to end. */
-static bool wait_for_work(struct st_catalog *catalog, bool *ret_poked)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ms = catalog->settings->refresh_interval_ms;
-    if (catalog->settings->repartition_purge_interval_ms < ms)
-        ms = catalog->settings->repartition_purge_interval_ms;
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_mutex_lock(&catalog->lock);
-    while (!catalog->stopping && !catalog->poked)
-        if (pthread_cond_timedwait(&catalog->wake, &catalog->lock, &until) == ETIMEDOUT) break;
-    bool go_on = !catalog->stopping;
-    *ret_poked = catalog->poked;
-    catalog->poked = false;
-    pthread_mutex_unlock(&catalog->lock);
-    return go_on;
-}
-
-static void set_trouble(struct st_catalog *catalog, const char *text)
-{
-    pthread_mutex_lock(&catalog->lock);
-    snprintf(catalog->trouble, sizeof(catalog->trouble), "%.*s", (int)sizeof(catalog->trouble) - 1, text);
-    pthread_mutex_unlock(&catalog->lock);
-}
-
-static void *discovery_thread(void *arg)
-{
-    struct st_catalog *catalog = arg;
-    bool poked;
-    while (wait_for_work(catalog, &poked)) {
-        if (poked) st_catalog_serve(catalog);
-        struct aq_err err = {0};
-        int rc = st_catalog_refresh(catalog, &err);
-        set_trouble(catalog, rc == 0 ? "" : err.text);
-        if (rc != 0)
-            aq_log(AQ_WARN, "discovery failed, trying again",
-                   aq_fs("application", catalog->settings->application_id), aq_fs("reason", err.text));
-    }
-    return NULL;
-}
-
 int st_catalog_start(struct st_catalog *catalog, struct aq_err *err)
 {
-    AQ_ASSERT(!catalog->running);
-    if (pthread_create(&catalog->thread, NULL, discovery_thread, catalog) != 0)
-        return aq_fail(err, AQ_E_FATAL, "cannot start the discovery thread");
-    catalog->running = true;
-    return 0;
+    return kc_discovery_start(&catalog->discovery, err);
 }
 
 void st_catalog_stop(struct st_catalog *catalog)
 {
-    if (!catalog->running) return;
-    pthread_mutex_lock(&catalog->lock);
-    catalog->stopping = true;
-    pthread_cond_signal(&catalog->wake);
-    pthread_mutex_unlock(&catalog->lock);
-    pthread_join(catalog->thread, NULL);
-    catalog->running = false;
+    kc_discovery_stop(&catalog->discovery);
 }
 
 void st_catalog_poke(struct st_catalog *catalog)
 {
-    pthread_mutex_lock(&catalog->lock);
-    catalog->poked = true;
-    pthread_cond_signal(&catalog->wake);
-    pthread_mutex_unlock(&catalog->lock);
+    kc_discovery_poke(&catalog->discovery);
 }
 
 /* ---- what workers ask --------------------------------------------------------------------------------------------- */
@@ -441,7 +389,5 @@ void st_catalog_purgeable(struct st_catalog *catalog, const char *topic, int32_t
 
 void st_catalog_trouble(struct st_catalog *catalog, char *buf, size_t size)
 {
-    pthread_mutex_lock(&catalog->lock);
-    snprintf(buf, size, "%s", catalog->trouble);
-    pthread_mutex_unlock(&catalog->lock);
+    kc_discovery_trouble(&catalog->discovery, buf, size);
 }
