@@ -252,7 +252,7 @@ int kc_snapshot_decode(struct aq_slice value, struct aq_arena *arena, struct kc_
 int kc_facts_check(const struct kc_route_facts *stored, const struct kc_route_facts *ours, struct aq_err *err)
 {
     if (strcmp(stored->route, ours->route) != 0)
-        return aq_fail(err, AQ_E_STATE, "the state topic belongs to route '%s'", stored->route);
+        return aq_fail(err, AQ_E_STATE, "the state topic belongs to '%s'", stored->route);
     if (strcmp(stored->source_id, ours->source_id) != 0)
         return aq_fail(
             err, AQ_E_STATE,

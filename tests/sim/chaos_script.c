@@ -37,30 +37,31 @@
 static char script[SCRIPT_MAX];
 static size_t script_len;
 
-static void add_line(const struct chaos *world, const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void add_line(const char *format, va_list args)
 {
     size_t room = SCRIPT_MAX - script_len;
     if (room < 256) return;
     int n = snprintf(script + script_len, room, "%10.3f ", (double)aq_mono_us() / (double)AQ_SEC);
     n += vsnprintf(script + script_len + n, room - (size_t)n - 2, format, args);
-    (void)world;
     script_len += (size_t)n < room - 2 ? (size_t)n : room - 2;
     script[script_len++] = '\n';
 }
 
 void chaos_note(const struct chaos *world, const char *format, ...)
 {
+    (void)world;
     va_list args;
     va_start(args, format);
-    add_line(world, format, args);
+    add_line(format, args);
     va_end(args);
 }
 
 void chaos_fail(const struct chaos *world, const char *format, ...)
 {
+    (void)world;
     va_list args;
     va_start(args, format);
-    add_line(world, format, args);
+    add_line(format, args);
     va_end(args);
     abort();
 }
