@@ -6,7 +6,7 @@
  * (REVOKED); after the answer to that the next poll joins again. Nobody is offered a second change before it has
  * answered the first, while heartbeats go on.
  * Failing pass: the coordinator does not know the member any more: what it had is LOST, at once, and it joins as a new
- * one. Somebody else has taken its instance id: ERROR with FATAL, and nothing after that, as over librdkafka; what it
+ * one. Somebody else has taken its instance id: ERROR with FENCED, and nothing after that, as over librdkafka; what it
  * commits is refused by the coordinator. A
  * topic that does not exist is told once and waited for.
  *
@@ -180,7 +180,7 @@ static void add_lost(struct kc_member *member)
 static void hear_fenced(struct kc_member *member)
 {
     struct change *change = add_change(member, KC_MEMBER_ERROR, NULL, 0);
-    change->code = AQ_E_FATAL; /* as the client has it: this handle can do nothing any more */
+    change->code = AQ_E_FENCED; /* this handle can do nothing any more */
     snprintf(change->text, sizeof(change->text),
              "group %s on cluster %s: another member has taken the instance id %s", member->conf.group_id,
              member->cluster->name, member->conf.instance_id);

@@ -50,11 +50,13 @@ static void transactions_and_isolation(void *arg)
     struct kc_seen_versions seen;
     scene->ops->producer_seen_versions(producer, &seen);
     if (seen.txn_offset_commit < 3) fprintf(scene->out, "TxnOffsetCommit %d\n", seen.txn_offset_commit);
+    wait_end(scene, topic, 0, 3);
     observe(scene, topic, 0, 0, true, false);
     begin(scene, producer);
     send_values(scene, producer, topic, 2, "aborted");
     observe(scene, topic, 0, 0, true, false);
     fprintf(scene->out, "abort: %s\n", code_name(abort_txn(scene, producer)));
+    wait_end(scene, topic, 0, 6);
     observe(scene, topic, 0, 0, true, false);
     begin(scene, producer);
     send_values(scene, producer, topic, 1, "open");
@@ -64,6 +66,7 @@ static void transactions_and_isolation(void *arg)
     observe_watermarks(scene, topic, 0);
     observe_pointer(scene, group, state, 0);
     fprintf(scene->out, "abort: %s\n", code_name(abort_txn(scene, producer)));
+    wait_end(scene, topic, 0, 8);
     observe_watermarks(scene, topic, 0);
     scene->ops->membership_unref(membership);
     close_producer(scene, producer);
@@ -84,7 +87,7 @@ static void pointer_of_an_open_transaction(void *arg)
     begin(scene, producer);
     send_values(scene, producer, state, 1, "second");
     scene->hooks->leave_halfway(producer, membership, state, 3);
-    observe_pointer(scene, group, state, 0);
+    observe_held_pointer(scene, group, state, 0);
     observe_pointer(scene, group, state, 1);
     /* A successor frees it. */
     struct kc_producer *successor = start_producer(scene, "txn");
@@ -94,6 +97,7 @@ static void pointer_of_an_open_transaction(void *arg)
         aq_sleep_ms(20);
     }
     observe_pointer(scene, group, state, 0);
+    wait_end(scene, state, 0, 4);
     observe(scene, state, 0, 0, true, false);
     scene->ops->membership_unref(membership);
     close_producer(scene, successor);
@@ -126,6 +130,7 @@ static void fencing_by_generation(void *arg)
     send_values(scene, producer, state, 1, "good");
     fprintf(scene->out, "current: %s\n", code_name(commit(scene, producer, now, state, 3)));
     observe_pointer(scene, group, state, 0);
+    wait_end(scene, state, 0, 6);
     observe(scene, state, 0, 0, true, false);
     scene->ops->membership_unref(old);
     scene->ops->membership_unref(now);
@@ -153,6 +158,7 @@ static void fencing_by_producer_epoch(void *arg)
     begin(scene, second);
     send_values(scene, second, state, 1, "kept");
     fprintf(scene->out, "second: %s\n", code_name(commit(scene, second, membership, state, 3)));
+    wait_end(scene, state, 0, 4);
     observe(scene, state, 0, 0, true, false);
     scene->ops->membership_unref(membership);
     close_producer(scene, first);
@@ -392,6 +398,7 @@ static void failed_delivery_in_a_transaction(void *arg)
     fprintf(scene->out, "abort: %s\n", code_name(abort_txn(scene, producer)));
     fprintf(scene->out, "tainted: %d\n", scene->ops->txn_tainted(producer));
     fprintf(scene->out, "begin: %s\n", code_name(scene->ops->txn_begin(producer, &err)));
+    wait_end(scene, topic, 0, 2);
     observe(scene, topic, 0, 0, true, false);
     observe_pointer(scene, group, state, 0);
     scene->ops->membership_unref(membership);
@@ -462,7 +469,7 @@ static void offsets_of_a_missing_topic(void *arg)
         scene->ops->txn_poll(producer, NULL, NULL, NULL);
         aq_sleep_ms(5);
     }
-    observe_pointer(scene, group, state, 2);
+    observe_held_pointer(scene, group, state, 2);
     int code = 0;
     while (aq_mono_us() - start < WAIT_US &&
            scene->ops->txn_poll(producer, &code, NULL, &err) == KC_TXN_COMMITTING) {
@@ -560,7 +567,7 @@ const struct kc_scenario kc_scenarios[] = {
      "grow: CONFIG\n"},
     {"static members", static_members,
      "back: the same 1, others heard 0\n"
-     "replaced: FATAL, others heard 0\n"
+     "replaced: FENCED, others heard 0\n"
      "commit: FENCED\n"
      "abort: ok\n"},
     {"failed delivery in a transaction", failed_delivery_in_a_transaction,

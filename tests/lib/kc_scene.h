@@ -236,6 +236,18 @@ static inline void observe(struct scene *scene, const char *topic, int32_t parti
     ops->consumer_close(consumer, CLOSE_MS);
 }
 
+/* The markers of a transaction that has ended may take a moment to be in the log. */
+static inline void wait_end(struct scene *scene, const char *topic, int32_t partition, int64_t end)
+{
+    struct aq_err err = {0};
+    int64_t low, high = -1;
+    for (int64_t until = aq_mono_us() + WAIT_US; high < end && aq_mono_us() < until;) {
+        int code =
+            scene->ops->admin_watermarks(scene->admin, topic, partition, TIMEOUT_MS, &low, &high, &err);
+        if (code != 0 || high < end) aq_sleep_ms(5);
+    }
+}
+
 static inline void observe_watermarks(struct scene *scene, const char *topic, int32_t partition)
 {
     struct aq_err err = {0};
@@ -249,20 +261,35 @@ static inline void observe_watermarks(struct scene *scene, const char *topic, in
     }
 }
 
-static inline void observe_pointer(struct scene *scene, const char *group, const char *topic,
-                                   int32_t partition)
+static inline void look_at_pointer(struct scene *scene, const char *group, const char *topic,
+                                   int32_t partition, int64_t patience_us)
 {
     struct aq_err err = {0};
     struct kc_reader *reader = NULL;
     must(scene->ops->reader_open(scene->cluster, "scene", group, &reader, &err), &err, "reader");
     struct kc_pointer pointer = {.partition = partition};
-    must(scene->ops->reader_committed(reader, topic, &pointer, 1, TIMEOUT_MS, &err), &err, "committed");
+    int64_t until = aq_mono_us() + patience_us;
+    do must(scene->ops->reader_committed(reader, topic, &pointer, 1, TIMEOUT_MS, &err), &err, "committed");
+    while (pointer.code == AQ_E_UNSTABLE && aq_mono_us() < until);
     fprintf(scene->out, "pointer: %s %" PRId64 " '%s'\n", code_name(pointer.code),
             pointer.code ? -1 : pointer.offset, pointer.code ? "" : pointer.metadata);
     struct kc_seen_versions seen;
     scene->ops->reader_seen_versions(reader, &seen);
     if (seen.offset_fetch < 7) fprintf(scene->out, "OffsetFetch %d\n", seen.offset_fetch);
     scene->ops->reader_close(reader, CLOSE_MS);
+}
+
+/* One that nobody holds, or not for long; one that an open transaction holds. */
+static inline void observe_pointer(struct scene *scene, const char *group, const char *topic,
+                                   int32_t partition)
+{
+    look_at_pointer(scene, group, topic, partition, WAIT_US);
+}
+
+static inline void observe_held_pointer(struct scene *scene, const char *group, const char *topic,
+                                        int32_t partition)
+{
+    look_at_pointer(scene, group, topic, partition, 0);
 }
 
 /* ---- members -------------------------------------------------------------------------------------------------------- */

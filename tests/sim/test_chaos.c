@@ -19,7 +19,12 @@
 #include "base/log.h"
 #include "tests/sim/chaos.h"
 
+/* The sanitizers' build takes six times as long for a seed. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define USUAL_SEEDS 100
+#else
 #define USUAL_SEEDS 600
+#endif
 
 static struct chaos_app apps[CHAOS_SHAPES];
 

@@ -212,7 +212,7 @@ static void second_holder_of_an_instance_id_fences_the_first(void **state)
     assert_string_equal(next_change(&stage, a), "assigned 0 1");
     struct kc_member *b = add_member(&stage, "g", "s", "alpha");
     assert_string_equal(next_change(&stage, b), "assigned 0 1");
-    assert_string_equal(next_change(&stage, a), "error FATAL");
+    assert_string_equal(next_change(&stage, a), "error FENCED");
     assert_string_equal(next_change(&stage, a), "");
     struct kc_membership *old = ops->member_membership(a);
     assert_int_equal(commit_as(&stage, old), AQ_E_FENCED);
