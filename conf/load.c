@@ -35,7 +35,8 @@
 #endif
 #ifdef LOAD_ASAN
 /* libconfig 1.5 loses a few bytes of its scanner at every syntax error. A leak of ours would still be found. */
-const char *__lsan_default_suppressions(void);
+/* Visible, although everything else is hidden: the sanitizer's runtime asks for it by name. */
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libconfig_yylex\nleak:libconfig.so\n";
