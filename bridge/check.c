@@ -84,13 +84,6 @@ static struct kc_admin *reach(struct check *c, const char *role, const struct kc
     return NULL;
 }
 
-static const struct kc_topic *find_topic(const struct kc_topics *topics, const char *name)
-{
-    for (size_t i = 0; i < topics->count; i++)
-        if (strcmp(topics->list[i].name, name) == 0) return &topics->list[i];
-    return NULL;
-}
-
 /* ---- topics --------------------------------------------------------------------------------------------------------- */
 
 /* What the source allows for the config, or Kafka's default. 0: unknown. */
@@ -116,7 +109,7 @@ static void check_sizes(struct check *c, const char *from, const char *to)
 static void check_sink_topic(struct check *c, const char *name, const char *from, int32_t partitions)
 {
     const struct br_route *route = c->route;
-    const struct kc_topic *topic = find_topic(&c->sink_topics, name);
+    const struct kc_topic *topic = kc_topics_find(&c->sink_topics, name);
     if (topic && topic->error == AQ_E_DENIED) {
         say(c, ERROR, "sink topic %s may not be described: allow Describe on it", name);
         return;
@@ -143,7 +136,7 @@ static void check_missing(struct check *c)
     const char *const *names;
     size_t n = br_topic_filter_literals(c->route->filter, &names);
     for (size_t i = 0; i < n; i++) {
-        const struct kc_topic *topic = find_topic(&c->source_topics, names[i]);
+        const struct kc_topic *topic = kc_topics_find(&c->source_topics, names[i]);
         if (!br_topic_filter_takes(c->route->filter, names[i])) continue;
         if (!topic)
             say(c, WARN,
@@ -282,7 +275,7 @@ static void check_facts(struct check *c)
 static void check_state(struct check *c)
 {
     const struct br_route *route = c->route;
-    const struct kc_topic *topic = find_topic(&c->sink_topics, route->state_topic);
+    const struct kc_topic *topic = kc_topics_find(&c->sink_topics, route->state_topic);
     if (topic && topic->error != 0) {
         say(c, ERROR, "state topic %s: %s", route->state_topic, aq_code_text(topic->error));
         return;

@@ -51,6 +51,10 @@ struct kc_topic_spec {
     size_t n_configs;
 };
 
+/* NULL when there is none of that name; the second: 0. */
+const struct kc_topic *kc_topics_find(const struct kc_topics *topics, const char *name);
+int32_t kc_topics_partitions(const struct kc_topics *topics, const char *name);
+
 /* The end of one partition. */
 struct kc_end {
     const char *topic;

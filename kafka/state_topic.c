@@ -43,9 +43,7 @@ static int ensure_state_topic(const struct kc_ops *ops, const struct kc_flow *fl
     struct kc_topics topics = {0};
     int rc = ops->admin_topics(sink, ADMIN_TIMEOUT_MS, &topics, err);
     if (rc != 0) return rc;
-    int32_t partitions = 0;
-    for (size_t i = 0; i < topics.count; i++)
-        if (strcmp(topics.list[i].name, flow->state_topic) == 0) partitions = topics.list[i].partitions;
+    int32_t partitions = kc_topics_partitions(&topics, flow->state_topic);
     aq_arena_finish(&topics.arena);
     if (partitions == 0) return create_state_topic(ops, flow, sink, err);
     if (partitions != flow->tasks)

@@ -27,13 +27,11 @@ int kc_stopped_facts(const struct kc_ops *ops, const struct kc_flow *flow, struc
 {
     const char *topic = flow->state_topic;
     struct kc_topics topics = {0};
-    int32_t partitions = 0;
     int64_t low, high;
     *ret_found = false;
     int rc = ops->admin_topics(sink, ADMIN_TIMEOUT_MS, &topics, err);
     if (rc != 0) return rc;
-    for (size_t i = 0; i < topics.count; i++)
-        if (strcmp(topics.list[i].name, topic) == 0) partitions = topics.list[i].partitions;
+    int32_t partitions = kc_topics_partitions(&topics, topic);
     aq_arena_finish(&topics.arena);
     if (partitions == 0) return 0;
     rc = ops->admin_watermarks(sink, topic, 0, ADMIN_TIMEOUT_MS, &low, &high, err);

@@ -108,55 +108,19 @@ void st_view_unref(struct st_view *view)
 {
     if (atomic_fetch_sub(&view->references, 1) != 1) return;
     st_tasks_destroy(view->tasks);
-    aq_arena_finish(&view->arena);
     free(view);
 }
 
-const struct st_seen_topic *st_view_find(const struct st_view *view, const char *topic)
-{
-    size_t low = 0, high = view->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = strcmp(view->topics[middle].name, topic);
-        if (order == 0) return &view->topics[middle];
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
-}
-
-static struct st_view *make_view(const struct kc_topics *seen)
-{
-    struct st_view *view = aq_calloc(1, sizeof(*view));
-    atomic_init(&view->references, 1);
-    aq_arena_init(&view->arena, 4096);
-    view->topics = aq_arena_zalloc(&view->arena, seen->count * sizeof(*view->topics));
-    for (size_t i = 0; i < seen->count; i++) {
-        const struct kc_topic *topic = &seen->list[i];
-        if (topic->error != 0 || topic->partitions <= 0) continue;
-        struct st_seen_topic *taken = &view->topics[view->count++];
-        taken->name = aq_arena_strdup(&view->arena, topic->name);
-        taken->partitions = topic->partitions;
-        memcpy(taken->id, topic->id, sizeof(taken->id));
-    }
-    return view;
-}
-
-/* The tasks of this view; findings are logged, the first error is the answer. */
-static int compute_tasks(const struct st_catalog *catalog, struct st_view *view, struct aq_err *err)
+/* The tasks on these topics. NULL with the first of the findings that are errors. */
+static struct st_tasks *compute_tasks(const struct st_catalog *catalog, const struct kc_topics *seen,
+                                      struct aq_err *err)
 {
     struct st_findings findings;
     st_findings_init(&findings);
-    struct st_topic_count *counts = aq_calloc(view->count + 1, sizeof(*counts));
-    for (size_t i = 0; i < view->count; i++)
-        counts[i] = (struct st_topic_count){view->topics[i].name, view->topics[i].partitions};
-    view->tasks = st_tasks_create(catalog->plan, counts, view->count, &findings);
-    int rc = st_findings_verdict(&findings, err);
-    free(counts);
+    struct st_tasks *tasks = st_tasks_on(catalog->plan, seen, &findings);
+    st_findings_verdict(&findings, err);
     st_findings_finish(&findings);
-    return rc;
+    return tasks;
 }
 
 static bool same_inputs(const struct st_tasks *a, const struct st_tasks *b)
@@ -178,26 +142,29 @@ static void note_largest(struct st_catalog *catalog, const struct st_tasks *task
     atomic_store(&catalog->largest, largest);
 }
 
-static void publish(struct st_catalog *catalog, struct st_view *view)
+/* Takes the tasks over. */
+static void publish(struct st_catalog *catalog, struct st_tasks *tasks)
 {
-    note_largest(catalog, view->tasks);
+    struct st_view *old = catalog->view; /* replaced by nobody else */
+    note_largest(catalog, tasks);
     catalog->loss_seen = catalog->stuck_told = false;
-    pthread_mutex_lock(&catalog->lock);
-    struct st_view *old = catalog->view;
-    bool same = old && same_inputs(old->tasks, view->tasks);
+    if (old && same_inputs(old->tasks, tasks)) {
+        st_tasks_destroy(tasks);
+        return;
+    }
+    struct st_view *view = aq_calloc(1, sizeof(*view));
+    atomic_init(&view->references, 1);
     view->version = old ? old->version + 1 : 1;
-    if (!same) catalog->view = view;
+    view->tasks = tasks;
+    pthread_mutex_lock(&catalog->lock);
+    catalog->view = view;
     pthread_mutex_unlock(&catalog->lock);
-    if (same)
-        st_view_unref(view);
-    else if (old)
-        st_view_unref(old);
+    if (old) st_view_unref(old);
 }
 
 /* What runs cannot follow this: the last view stays. A loss is believed, and told, when it was seen twice. */
-static void keep_old_view(struct st_catalog *catalog, struct st_view *view, const char *reason)
+static void keep_old_view(struct st_catalog *catalog, const char *reason)
 {
-    st_view_unref(view);
     bool tell = catalog->loss_seen && !catalog->stuck_told;
     catalog->loss_seen = true;
     if (!tell) return;
@@ -273,26 +240,25 @@ static void want_sinks(struct st_catalog *catalog)
 static int follow(struct st_catalog *catalog, const struct kc_topics *seen, int *ret_created,
                   struct aq_err *err)
 {
-    struct st_view *view = make_view(seen);
+    struct st_tasks *tasks = compute_tasks(catalog, seen, err);
     bool first = !catalog->view;
     const struct st_node *node;
-    int rc = compute_tasks(catalog, view, err);
-    if (!first && (rc != 0 || st_internal_topics_differ(view->tasks, seen, &node))) {
-        if (rc == 0)
+    if (!first && (!tasks || st_internal_topics_differ(tasks, seen, &node))) {
+        if (tasks)
             aq_fail(err, AQ_E_STATE, "topic %s of repartition '%s' would need another number of partitions",
                     node->topic, node->name);
-        keep_old_view(catalog, view, err->text);
+        keep_old_view(catalog, err->text);
+        st_tasks_destroy(tasks);
         return 0;
     }
-    if (rc == 0)
-        rc = st_internal_topics_ensure(catalog->ops, catalog->admin, catalog->settings, view->tasks, seen,
+    if (!tasks) return err->code;
+    int rc = st_internal_topics_ensure(catalog->ops, catalog->admin, catalog->settings, tasks, seen,
                                        ret_created, err);
-    if (rc != 0) {
-        st_view_unref(view);
-        return rc;
-    }
-    publish(catalog, view);
-    return 0;
+    if (rc == 0)
+        publish(catalog, tasks);
+    else
+        st_tasks_destroy(tasks);
+    return rc;
 }
 
 static int look_once(struct st_catalog *catalog, int *ret_created, struct aq_err *err)

@@ -19,19 +19,10 @@
 
 struct st_catalog;
 
-struct st_seen_topic {
-    const char *name;
-    int32_t partitions;
-    char id[KC_ID_MAX];
-};
-
 /* An immutable picture. Counted references. */
 struct st_view {
     atomic_int references;
     uint64_t version;
-    struct aq_arena arena;
-    struct st_seen_topic *topics; /* all of the cluster, sorted by name */
-    size_t count;
     struct st_tasks *tasks; /* owned */
 };
 
@@ -58,7 +49,6 @@ void st_catalog_poke(struct st_catalog *catalog);
 /* The newest view when its version differs from `seen`, else NULL. The caller unrefs. */
 struct st_view *st_catalog_view(struct st_catalog *catalog, uint64_t seen);
 void st_view_unref(struct st_view *view);
-const struct st_seen_topic *st_view_find(const struct st_view *view, const char *topic);
 
 /* Partitions of a topic records are to be written to. 0: it does not exist yet; it was asked for and will be created (create_topics) with
  * as many partitions as the largest source topic. Negative: it cannot be, err says why. */

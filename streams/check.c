@@ -49,13 +49,6 @@ __attribute__((format(printf, 3, 4))) static void say(struct check *c, enum verd
     c->errors += verdict == ERROR;
 }
 
-static const struct kc_topic *find_topic(const struct check *c, const char *name)
-{
-    for (size_t i = 0; i < c->topics.count; i++)
-        if (strcmp(c->topics.list[i].name, name) == 0) return &c->topics.list[i];
-    return NULL;
-}
-
 static bool reach(struct check *c)
 {
     struct aq_err err;
@@ -87,16 +80,8 @@ static struct st_tasks *work_out_tasks(struct check *c)
 {
     struct st_findings findings;
     st_findings_init(&findings);
-    struct st_topic_count *counts = aq_calloc(c->topics.count + 1, sizeof(*counts));
-    size_t n = 0;
-    for (size_t i = 0; i < c->topics.count; i++) {
-        const struct kc_topic *topic = &c->topics.list[i];
-        if (topic->error == 0 && topic->partitions > 0)
-            counts[n++] = (struct st_topic_count){topic->name, topic->partitions};
-    }
-    struct st_tasks *tasks = st_tasks_create(c->plan, counts, n, &findings);
+    struct st_tasks *tasks = st_tasks_on(c->plan, &c->topics, &findings);
     for (size_t i = 0; i < findings.count; i++) say_finding(c, &findings.list[i]);
-    free(counts);
     st_findings_finish(&findings);
     return tasks;
 }
@@ -117,7 +102,7 @@ static void check_tasks(struct check *c, const struct st_tasks *tasks)
 
 static void check_repartition(struct check *c, const struct st_tasks *tasks, const struct st_node *node)
 {
-    const struct kc_topic *topic = find_topic(c, node->topic);
+    const struct kc_topic *topic = kc_topics_find(&c->topics, node->topic);
     int32_t expected = st_repartition_count(tasks, node);
     if (!topic)
         say(c, OK, "repartition '%s': topic %s will be created with %d partition%s", node->name, node->topic,
@@ -136,7 +121,7 @@ static void check_repartition(struct check *c, const struct st_tasks *tasks, con
 
 static void check_written(struct check *c, const char *what, const char *name, const char *topic)
 {
-    const struct kc_topic *found = find_topic(c, topic);
+    const struct kc_topic *found = kc_topics_find(&c->topics, topic);
     if (found && found->error == 0)
         say(c, OK, "%s%s: topic %s has %d partition%s", what, name, topic, found->partitions,
             found->partitions == 1 ? "" : "s");
@@ -188,7 +173,7 @@ static void check_facts(struct check *c)
 static void check_state(struct check *c)
 {
     const struct kc_flow *flow = &c->settings->flow;
-    const struct kc_topic *topic = find_topic(c, flow->state_topic);
+    const struct kc_topic *topic = kc_topics_find(&c->topics, flow->state_topic);
     if (!topic)
         say(c, OK, "state topic %s will be created with %d slots", flow->state_topic, flow->tasks);
     else if (topic->partitions != flow->tasks)

@@ -13,13 +13,6 @@
 
 #define ADMIN_TIMEOUT_MS 10000
 
-static int32_t partitions_on(const struct kc_topics *seen, const char *topic)
-{
-    for (size_t i = 0; i < seen->count; i++)
-        if (strcmp(seen->list[i].name, topic) == 0) return seen->list[i].partitions;
-    return 0;
-}
-
 static int create(const struct kc_ops *ops, struct kc_admin *admin, const struct st_settings *settings,
                   const struct st_node *node, int32_t partitions, struct aq_err *err)
 {
@@ -63,7 +56,7 @@ int st_internal_topics_ensure(const struct kc_ops *ops, struct kc_admin *admin,
     for (size_t i = 0; i < topology->n_nodes; i++) {
         const struct st_node *node = topology->nodes[i];
         if (node->type != ST_REPARTITION) continue;
-        int32_t expected = st_repartition_count(tasks, node), has = partitions_on(seen, node->topic);
+        int32_t expected = st_repartition_count(tasks, node), has = kc_topics_partitions(seen, node->topic);
         if (has == expected || expected <= 0) continue;
         if (has > 0) return differs(settings, node, has, expected, err);
         int rc = create(ops, admin, settings, node, expected, err);
@@ -80,7 +73,7 @@ bool st_internal_topics_differ(const struct st_tasks *tasks, const struct kc_top
     for (size_t i = 0; i < topology->n_nodes; i++) {
         const struct st_node *node = topology->nodes[i];
         if (node->type != ST_REPARTITION) continue;
-        int32_t has = partitions_on(seen, node->topic);
+        int32_t has = kc_topics_partitions(seen, node->topic);
         if (has == 0 || has == st_repartition_count(tasks, node)) continue;
         *ret_node = node;
         return true;

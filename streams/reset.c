@@ -134,16 +134,8 @@ static int make_tasks(struct session *s, struct aq_err *err)
     if (!s->plan) return err->code;
     struct st_findings findings;
     st_findings_init(&findings);
-    struct st_topic_count *counts = aq_calloc(s->topics.count + 1, sizeof(*counts));
-    size_t n = 0;
-    for (size_t i = 0; i < s->topics.count; i++) {
-        const struct kc_topic *topic = &s->topics.list[i];
-        if (topic->error == 0 && topic->partitions > 0)
-            counts[n++] = (struct st_topic_count){topic->name, topic->partitions};
-    }
-    s->tasks = st_tasks_create(s->plan, counts, n, &findings);
+    s->tasks = st_tasks_on(s->plan, &s->topics, &findings);
     int rc = st_findings_verdict(&findings, err);
-    free(counts);
     st_findings_finish(&findings);
     return rc;
 }
@@ -161,13 +153,6 @@ static void close_session(struct session *s)
 }
 
 /* ---- where to ----------------------------------------------------------------------------------------------------- */
-
-static const struct kc_topic *find_topic(const struct session *s, const char *name)
-{
-    for (size_t i = 0; i < s->topics.count; i++)
-        if (strcmp(s->topics.list[i].name, name) == 0) return &s->topics.list[i];
-    return NULL;
-}
 
 static int place_of(const struct session *s, struct move *move, struct aq_err *err)
 {
@@ -194,7 +179,7 @@ static int place_of(const struct session *s, struct move *move, struct aq_err *e
 static int add_moves(struct session *s, const struct st_subtopology_tasks *tasks,
                      const struct st_input *input, struct aq_err *err)
 {
-    const struct kc_topic *topic = find_topic(s, input->topic);
+    const struct kc_topic *topic = kc_topics_find(&s->topics, input->topic);
     AQ_ASSERT(topic != NULL);
     for (int32_t p = 0; p < input->partitions; p++) {
         if (s->n_moves == s->cap_moves) {
@@ -242,7 +227,7 @@ static const struct move *move_of(const struct session *s, const struct kc_posit
 
 static void doom(struct session *s, const char *topic)
 {
-    if (!find_topic(s, topic)) return;
+    if (!kc_topics_find(&s->topics, topic)) return;
     for (size_t i = 0; i < s->n_doomed; i++)
         if (strcmp(s->doomed[i], topic) == 0) return;
     s->doomed[s->n_doomed++] = topic;
@@ -380,10 +365,9 @@ static int wait_until_gone(struct session *s, const char *topic, struct aq_err *
     int64_t deadline = aq_mono_us() + ADMIN_TIMEOUT_MS * AQ_MS;
     for (;;) {
         struct kc_topics seen = {0};
-        bool there = false;
         int rc = s->ops->admin_topics(s->admin, ADMIN_TIMEOUT_MS, &seen, err);
         if (rc != 0) return rc;
-        for (size_t i = 0; i < seen.count; i++) there = there || strcmp(seen.list[i].name, topic) == 0;
+        bool there = kc_topics_find(&seen, topic) != NULL;
         aq_arena_finish(&seen.arena);
         if (!there) return 0;
         if (aq_mono_us() > deadline)

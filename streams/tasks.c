@@ -267,6 +267,22 @@ struct st_tasks *st_tasks_create(const struct st_plan *plan, const struct st_top
     return NULL;
 }
 
+struct st_tasks *st_tasks_on(const struct st_plan *plan, const struct kc_topics *seen,
+                             struct st_findings *findings)
+{
+    AQ_ASSERT(seen);
+    struct st_topic_count *counts = aq_calloc(seen->count + 1, sizeof(*counts));
+    size_t n = 0;
+    for (size_t i = 0; i < seen->count; i++) {
+        const struct kc_topic *topic = &seen->list[i];
+        if (topic->error == 0 && topic->partitions > 0)
+            counts[n++] = (struct st_topic_count){topic->name, topic->partitions};
+    }
+    struct st_tasks *tasks = st_tasks_create(plan, counts, n, findings);
+    free(counts);
+    return tasks;
+}
+
 void st_tasks_destroy(struct st_tasks *tasks)
 {
     if (!tasks) return;

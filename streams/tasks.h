@@ -20,6 +20,7 @@
 #ifndef AQ_STREAMS_TASKS_H
 #define AQ_STREAMS_TASKS_H
 
+#include "kafka/kafka.h"
 #include "kafka/task_map.h"
 #include "streams/finding.h"
 #include "streams/plan.h"
@@ -66,6 +67,9 @@ struct st_tasks {
  * match nothing (warnings). NULL when it added an error. */
 struct st_tasks *st_tasks_create(const struct st_plan *plan, const struct st_topic_count *topics,
                                  size_t n_topics, struct st_findings *findings);
+/* The same for what admin_topics answered; topics that may not be described, or have no partitions yet, are none. */
+struct st_tasks *st_tasks_on(const struct st_plan *plan, const struct kc_topics *seen,
+                             struct st_findings *findings);
 void st_tasks_destroy(struct st_tasks *tasks);
 
 /* How many partitions the internal topic of a repartition has. */
