@@ -26,20 +26,18 @@ struct scene {
     int port;
 };
 
-static struct t_pair pair;
-
 static struct scene make_scene(const char *policy, int partitions)
 {
     struct scene s = {.topic = t_unique("anom"), .route = t_unique("anom-route"), .policy = policy};
     s.port = t_free_port();
-    t_topic_create(pair.src, s.topic.text, partitions, NULL);
+    t_topic_create(t_pair.src, s.topic.text, partitions, NULL);
     return s;
 }
 
 static char *config_of(const struct scene *s, bool stop_at_end)
 {
     char *http = t_printf("http = { listen = \"127.0.0.1:%d\"; };", s->port);
-    char *text = t_config(pair.source, pair.sink, http,
+    char *text = t_config(t_pair.source, t_pair.sink, http,
                           "name = \"%s\"; topics = [\"^%s.*\"]; on_anomaly = \"%s\"; stop_at_end = %s;\n"
                           "    refresh_interval = \"300ms\";",
                           s->route.text, s->topic.text, s->policy, stop_at_end ? "true" : "false");
@@ -68,7 +66,7 @@ static struct t_process *start_and_mirror(const struct scene *s, int partitions,
     char *config = config_of(s, false);
     struct t_process *bridge = t_bridge(config, NULL);
     free(config);
-    t_wait_mirrored(&pair, s->topic.text, partitions, n, END_MS);
+    t_wait_mirrored(&t_pair, s->topic.text, partitions, n, END_MS);
     return bridge;
 }
 
@@ -76,8 +74,8 @@ static struct t_process *start_and_mirror(const struct scene *s, int partitions,
 static void expect_joined(const char *topic, int partition, const struct t_log *before, size_t kept,
                           int64_t from)
 {
-    struct t_log *source = t_read(pair.source, topic, partition, true);
-    struct t_log *sink = t_read(pair.sink, topic, partition, true);
+    struct t_log *source = t_read(t_pair.source, topic, partition, true);
+    struct t_log *sink = t_read(t_pair.sink, topic, partition, true);
     size_t at = 0;
     while (at < source->count && source->records[at].offset < from) at++;
     struct t_log first = {.records = sink->records, .count = sink->count < kept ? sink->count : kept};
@@ -95,21 +93,20 @@ static void expect_joined(const char *topic, int partition, const struct t_log *
 /* Two partitions of 60 records mirrored; 60 more each; the first 40 of those are cut from partition 1. */
 static void cut_unread(const struct scene *s)
 {
-    t_produce_some(pair.source, s->topic.text, 2, 0, 2 * MIRRORED);
+    t_produce_some(t_pair.source, s->topic.text, 2, 0, 2 * MIRRORED);
     run_to_end(s);
-    t_produce_some(pair.source, s->topic.text, 2, 2 * MIRRORED, 2 * MIRRORED);
-    t_delete_records(pair.src, s->topic.text, 1, MIRRORED + 40);
+    t_produce_some(t_pair.source, s->topic.text, 2, 2 * MIRRORED, 2 * MIRRORED);
+    t_delete_records(t_pair.src, s->topic.text, 1, MIRRORED + 40);
 }
 
 static void test_retention_stops_the_route(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     struct scene s = make_scene("fail", 2);
     char *place = t_printf("%s[1]", s.topic.text);
     char *advice = t_printf("aqueduct positions --reset offset=100 --topic %s --partition 1", s.topic.text);
     cut_unread(&s);
-    struct t_log *before = t_read(pair.sink, s.topic.text, 1, true);
+    struct t_log *before = t_read(t_pair.sink, s.topic.text, 1, true);
     for (int i = 0; i < 2; i++) {
         /* Failing once is no reason to go on the next time. */
         char *words = run_words(&s, 1);
@@ -117,7 +114,7 @@ static void test_retention_stops_the_route(void **state)
                        NULL);
         free(words);
     }
-    struct t_log *after = t_read(pair.sink, s.topic.text, 1, true);
+    struct t_log *after = t_read(t_pair.sink, s.topic.text, 1, true);
     t_same_records(before, after, true);
     /* What the message says can be done, done. */
     char *config = config_of(&s, true);
@@ -125,23 +122,21 @@ static void test_retention_stops_the_route(void **state)
                           s.topic.text, "--partition", "1", NULL));
     run_to_end(&s);
     expect_joined(s.topic.text, 1, before, MIRRORED, MIRRORED + 40);
-    T_CHECK(t_count(pair.sink, s.topic.text) == 4 * MIRRORED - 40, "%lld records",
-            (long long)t_count(pair.sink, s.topic.text));
+    T_CHECK(t_count(t_pair.sink, s.topic.text) == 4 * MIRRORED - 40, "%lld records",
+            (long long)t_count(t_pair.sink, s.topic.text));
     t_log_free(before);
     t_log_free(after);
     free(config);
     free(place);
     free(advice);
-    t_pair_close(&pair);
 }
 
 static void test_retention_is_reported(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     struct scene s = make_scene("report", 2);
     cut_unread(&s);
-    struct t_log *before = t_read(pair.sink, s.topic.text, 1, true);
+    struct t_log *before = t_read(t_pair.sink, s.topic.text, 1, true);
     char *words = run_words(&s, 0);
     t_expect_words(words, "anomaly", s.topic.text, "partition=1", "from=60", "to=100", "lost=40", NULL);
     T_CHECK(strstr(words, "lost                       40"), "the summary says:\n%s", words);
@@ -150,29 +145,26 @@ static void test_retention_is_reported(void **state)
     /* Told once: the jump is committed with what came behind it. */
     words = run_words(&s, 0);
     T_CHECK(!strstr(words, "anomaly"), "told again:\n%s", words);
-    T_CHECK(t_count(pair.sink, s.topic.text) == 4 * MIRRORED - 40, "doubled");
+    T_CHECK(t_count(t_pair.sink, s.topic.text) == 4 * MIRRORED - 40, "doubled");
     free(words);
     t_log_free(before);
-    t_pair_close(&pair);
 }
 
 /* Everything unread is cut, so that no record follows the jump: the jump alone must be committed. */
 static void test_jump_without_records_is_committed(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     struct scene s = make_scene("report", 1);
-    t_produce_some(pair.source, s.topic.text, 1, 0, MIRRORED);
+    t_produce_some(t_pair.source, s.topic.text, 1, 0, MIRRORED);
     run_to_end(&s);
-    t_produce_some(pair.source, s.topic.text, 1, MIRRORED, MIRRORED);
-    t_delete_records(pair.src, s.topic.text, 0, -1);
+    t_produce_some(t_pair.source, s.topic.text, 1, MIRRORED, MIRRORED);
+    t_delete_records(t_pair.src, s.topic.text, 0, -1);
     char *words = run_words(&s, 0);
     t_expect_words(words, "anomaly", "from=60", "to=120", "lost=60", NULL);
     free(words);
     words = run_words(&s, 0);
     T_CHECK(!strstr(words, "anomaly"), "told again:\n%s", words);
     free(words);
-    t_pair_close(&pair);
 }
 
 static double lost_by(const struct scene *s, const char *reason)
@@ -188,79 +180,74 @@ static double lost_by(const struct scene *s, const char *reason)
 static void freeze_and_cut(const struct scene *s, struct t_process *bridge)
 {
     t_signal(bridge, SIGSTOP);
-    t_produce_some(pair.source, s->topic.text, 1, MIRRORED, 10);
-    t_produce_some(pair.source, s->topic.text, 1, MIRRORED + 10, 290);
-    t_delete_records(pair.src, s->topic.text, 0, MIRRORED + 250);
+    t_produce_some(t_pair.source, s->topic.text, 1, MIRRORED, 10);
+    t_produce_some(t_pair.source, s->topic.text, 1, MIRRORED + 10, 290);
+    t_delete_records(t_pair.src, s->topic.text, 0, MIRRORED + 250);
     t_signal(bridge, SIGCONT);
 }
 
 static void test_retention_under_a_running_route_is_reported(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     struct scene s = make_scene("report", 1);
-    t_produce_some(pair.source, s.topic.text, 1, 0, MIRRORED);
+    t_produce_some(t_pair.source, s.topic.text, 1, 0, MIRRORED);
     struct t_process *bridge = start_and_mirror(&s, 1, MIRRORED);
     freeze_and_cut(&s, bridge);
     t_wait_words(bridge, "source anomaly", END_MS);
-    t_wait_mirrored(&pair, s.topic.text, 1, MIRRORED + 50, END_MS);
+    t_wait_mirrored(&t_pair, s.topic.text, 1, MIRRORED + 50, END_MS);
     T_CHECK(T_WAIT(END_MS, lost_by(&s, "retention") > 0), "nothing counted as lost");
-    int64_t there = t_count(pair.sink, s.topic.text);
+    int64_t there = t_count(t_pair.sink, s.topic.text);
     T_CHECK((int64_t)lost_by(&s, "retention") == MIRRORED + 300 - there, "%g lost, %lld there",
             lost_by(&s, "retention"), (long long)there);
     T_CHECK(lost_by(&s, "recreation") == 0, "counted as a recreation");
-    struct t_log *source = t_read(pair.source, s.topic.text, 0, true);
-    struct t_log *sink = t_read(pair.sink, s.topic.text, 0, true);
+    struct t_log *source = t_read(t_pair.source, s.topic.text, 0, true);
+    struct t_log *sink = t_read(t_pair.sink, s.topic.text, 0, true);
     struct t_log end = {.records = sink->records + sink->count - 50, .count = 50};
     t_same_records(source, &end, true);
     t_log_free(source);
     t_log_free(sink);
     t_bridge_stop(bridge, END_MS);
-    t_pair_close(&pair);
 }
 
 static void test_retention_under_a_running_route_stops_it(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     struct scene s = make_scene("fail", 1);
-    t_produce_some(pair.source, s.topic.text, 1, 0, MIRRORED);
+    t_produce_some(t_pair.source, s.topic.text, 1, 0, MIRRORED);
     struct t_process *bridge = start_and_mirror(&s, 1, MIRRORED);
     freeze_and_cut(&s, bridge);
     char *words = t_end_words(bridge, 1, END_MS);
-    int64_t there = t_count(pair.sink, s.topic.text);
+    int64_t there = t_count(t_pair.sink, s.topic.text);
     char *place = t_printf("%s[0]", s.topic.text);
     t_expect_words(words, place, "retention", " to 309 (", "--reset offset=310", NULL);
     T_CHECK(there < MIRRORED + 250, "%lld records: mirrored behind the gap", (long long)there);
     free(words);
     free(place);
-    t_pair_close(&pair);
 }
 
 /* ---- deleted and made anew ----------------------------------------------------------------------------------------- */
 
 static void make_anew(const struct scene *s, int n)
 {
-    t_topic_delete(pair.src, s->topic.text);
-    t_topic_create(pair.src, s->topic.text, 1, NULL);
-    t_produce_some(pair.source, s->topic.text, 1, 5000, n);
+    t_topic_delete(t_pair.src, s->topic.text);
+    t_topic_create(t_pair.src, s->topic.text, 1, NULL);
+    t_produce_some(t_pair.source, s->topic.text, 1, 5000, n);
 }
 
 /* fail, then report, on the same state: `n` records in the new topic. */
 static void anew_while_stopped(int n)
 {
-    t_pair_open(&pair);
     struct scene s = make_scene("fail", 1);
-    t_produce_some(pair.source, s.topic.text, 1, 0, MIRRORED);
+    t_produce_some(t_pair.source, s.topic.text, 1, 0, MIRRORED);
     run_to_end(&s);
-    struct t_log *before = t_read(pair.sink, s.topic.text, 0, true);
+    struct t_log *before = t_read(t_pair.sink, s.topic.text, 0, true);
     make_anew(&s, n);
     char *words = run_words(&s, 1);
     char *place = t_printf("%s[0]", s.topic.text);
     t_expect_words(words, place, "deleted and recreated", "--reset offset=0", s.topic.text, "on_anomaly",
                    NULL);
     free(words);
-    T_CHECK(t_count(pair.sink, s.topic.text) == MIRRORED, "mirrored all the same");
+    T_CHECK(t_count(t_pair.sink, s.topic.text) == MIRRORED, "mirrored all the same");
     s.policy = "report";
     words = run_words(&s, 0);
     t_expect_words(words, "anomaly", "deleted and recreated", s.topic.text, NULL);
@@ -272,7 +259,6 @@ static void anew_while_stopped(int n)
     free(words);
     free(place);
     t_log_free(before);
-    t_pair_close(&pair);
 }
 
 static void test_made_anew_with_fewer_while_stopped(void **state)
@@ -307,37 +293,35 @@ static void make_anew_under(const struct scene *s, struct t_process *bridge, int
 {
     int64_t since = t_now_ms();
     if (how == FROZEN) t_signal(bridge, SIGSTOP);
-    t_topic_delete(pair.src, s->topic.text);
+    t_topic_delete(t_pair.src, s->topic.text);
     if (how == NOTICED) t_wait_words(bridge, "source topic is gone", END_MS);
-    t_topic_create(pair.src, s->topic.text, 1, NULL);
-    t_produce_some(pair.source, s->topic.text, 1, 5000, n);
+    t_topic_create(t_pair.src, s->topic.text, 1, NULL);
+    t_produce_some(t_pair.source, s->topic.text, 1, 5000, n);
     if (how == FROZEN) (void)T_WAIT(1000, t_now_ms() - since >= 1000);
     if (how == FROZEN) t_signal(bridge, SIGCONT);
 }
 
 static void anew_while_running(int n, enum how how, const char *policy)
 {
-    t_pair_open(&pair);
     struct scene s = make_scene(policy, 1);
-    t_produce_some(pair.source, s.topic.text, 1, 0, MIRRORED);
+    t_produce_some(t_pair.source, s.topic.text, 1, 0, MIRRORED);
     struct t_process *bridge = start_and_mirror(&s, 1, MIRRORED);
-    struct t_log *before = t_read(pair.sink, s.topic.text, 0, true);
+    struct t_log *before = t_read(t_pair.sink, s.topic.text, 0, true);
     make_anew_under(&s, bridge, n, how);
     if (strcmp(policy, "fail") == 0) {
         char *words = t_end_words(bridge, 1, END_MS);
         char *place = t_printf("%s[0]", s.topic.text);
         t_expect_words(words, place, "deleted and recreated", "--reset offset=0", NULL);
-        T_CHECK(t_count(pair.sink, s.topic.text) == MIRRORED, "mirrored all the same:\n%s", words);
+        T_CHECK(t_count(t_pair.sink, s.topic.text) == MIRRORED, "mirrored all the same:\n%s", words);
         free(words);
         free(place);
     } else {
         t_wait_words(bridge, "deleted and recreated", END_MS);
-        t_wait_mirrored(&pair, s.topic.text, 1, MIRRORED + n, END_MS);
+        t_wait_mirrored(&t_pair, s.topic.text, 1, MIRRORED + n, END_MS);
         t_bridge_stop(bridge, END_MS);
         expect_joined(s.topic.text, 0, before, MIRRORED, 0);
     }
     t_log_free(before);
-    t_pair_close(&pair);
 }
 
 /* librdkafka 2.4 to 2.8 uses freed memory when the id of a topic it knows changes (its issue 4964, mended in 2.10), so
@@ -372,69 +356,65 @@ static void test_made_anew_with_more_while_running(void **state)
 static void test_emptied_after_it_was_mirrored(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     struct scene s = make_scene("fail", 1);
-    t_produce_some(pair.source, s.topic.text, 1, 0, MIRRORED);
+    t_produce_some(t_pair.source, s.topic.text, 1, 0, MIRRORED);
     struct t_process *bridge = start_and_mirror(&s, 1, MIRRORED);
-    t_delete_records(pair.src, s.topic.text, 0, -1);
-    t_produce_some(pair.source, s.topic.text, 1, 1000, 10);
-    t_wait_mirrored(&pair, s.topic.text, 1, MIRRORED + 10, END_MS);
+    t_delete_records(t_pair.src, s.topic.text, 0, -1);
+    t_produce_some(t_pair.source, s.topic.text, 1, 1000, 10);
+    t_wait_mirrored(&t_pair, s.topic.text, 1, MIRRORED + 10, END_MS);
     t_bridge_stop(bridge, END_MS);
     /* Stopped: emptied, started; then emptied again with news behind it. */
-    t_delete_records(pair.src, s.topic.text, 0, -1);
+    t_delete_records(t_pair.src, s.topic.text, 0, -1);
     char *words = run_words(&s, 0);
     T_CHECK(!strstr(words, "anomaly"), "%s", words);
     free(words);
-    t_produce_some(pair.source, s.topic.text, 1, 2000, 10);
+    t_produce_some(t_pair.source, s.topic.text, 1, 2000, 10);
     words = run_words(&s, 0);
     T_CHECK(!strstr(words, "anomaly"), "%s", words);
     free(words);
-    T_CHECK(t_count(pair.sink, s.topic.text) == MIRRORED + 20, "%lld records",
-            (long long)t_count(pair.sink, s.topic.text));
-    t_pair_close(&pair);
+    T_CHECK(t_count(t_pair.sink, s.topic.text) == MIRRORED + 20, "%lld records",
+            (long long)t_count(t_pair.sink, s.topic.text));
 }
 
 static void test_deleted_for_good(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     struct scene s = make_scene("fail", 1);
     char *other = t_printf("%s.other", s.topic.text);
-    t_topic_create(pair.src, other, 1, NULL);
-    t_produce_some(pair.source, s.topic.text, 1, 0, MIRRORED);
-    t_produce_some(pair.source, other, 1, 0, MIRRORED);
+    t_topic_create(t_pair.src, other, 1, NULL);
+    t_produce_some(t_pair.source, s.topic.text, 1, 0, MIRRORED);
+    t_produce_some(t_pair.source, other, 1, 0, MIRRORED);
     struct t_process *bridge = start_and_mirror(&s, 1, MIRRORED);
-    t_topic_delete(pair.src, s.topic.text);
+    t_topic_delete(t_pair.src, s.topic.text);
     t_wait_words(bridge, "source topic is gone", END_MS);
-    t_produce_some(pair.source, other, 1, MIRRORED, 20);
-    t_wait_mirrored(&pair, other, 1, MIRRORED + 20, END_MS);
+    t_produce_some(t_pair.source, other, 1, MIRRORED, 20);
+    t_wait_mirrored(&t_pair, other, 1, MIRRORED + 20, END_MS);
     t_bridge_stop(bridge, END_MS);
     /* A start without the topic is an ordinary one, too. */
     char *words = run_words(&s, 0);
     T_CHECK(!strstr(words, "anomaly"), "%s", words);
     free(words);
-    t_expect_mirror(&pair, other);
-    T_CHECK(t_count(pair.sink, s.topic.text) == MIRRORED, "the copy of the deleted topic changed");
+    t_expect_mirror(&t_pair, other);
+    T_CHECK(t_count(t_pair.sink, s.topic.text) == MIRRORED, "the copy of the deleted topic changed");
     free(other);
-    t_pair_close(&pair);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_retention_stops_the_route),
-        cmocka_unit_test(test_retention_is_reported),
-        cmocka_unit_test(test_jump_without_records_is_committed),
-        cmocka_unit_test(test_retention_under_a_running_route_is_reported),
-        cmocka_unit_test(test_retention_under_a_running_route_stops_it),
-        cmocka_unit_test(test_made_anew_with_fewer_while_stopped),
-        cmocka_unit_test(test_made_anew_with_as_many_while_stopped),
-        cmocka_unit_test(test_made_anew_with_more_while_stopped),
-        cmocka_unit_test(test_made_anew_and_empty_while_stopped),
-        cmocka_unit_test(test_made_anew_with_fewer_while_running),
-        cmocka_unit_test(test_made_anew_with_more_while_running),
-        cmocka_unit_test(test_emptied_after_it_was_mirrored),
-        cmocka_unit_test(test_deleted_for_good),
+        T_WITH_PAIR(test_retention_stops_the_route),
+        T_WITH_PAIR(test_retention_is_reported),
+        T_WITH_PAIR(test_jump_without_records_is_committed),
+        T_WITH_PAIR(test_retention_under_a_running_route_is_reported),
+        T_WITH_PAIR(test_retention_under_a_running_route_stops_it),
+        T_WITH_PAIR(test_made_anew_with_fewer_while_stopped),
+        T_WITH_PAIR(test_made_anew_with_as_many_while_stopped),
+        T_WITH_PAIR(test_made_anew_with_more_while_stopped),
+        T_WITH_PAIR(test_made_anew_and_empty_while_stopped),
+        T_WITH_PAIR(test_made_anew_with_fewer_while_running),
+        T_WITH_PAIR(test_made_anew_with_more_while_running),
+        T_WITH_PAIR(test_emptied_after_it_was_mirrored),
+        T_WITH_PAIR(test_deleted_for_good),
     };
     return cmocka_run_group_tests_name("bridge: source anomalies", tests, NULL, NULL);
 }

@@ -26,8 +26,6 @@ static const struct pair {
              {LZ4, GZIP},  {ZSTD, LZ4},  {LZ4, SNAPPY}, {ZSTD, ZSTD}};
 #define PAIRS (sizeof pairs / sizeof pairs[0])
 
-static struct t_pair pair;
-
 /* ---- source --------------------------------------------------------------------------------------------------------- */
 
 static const struct t_header headers[] = {{"codec", {"\0\xff", 2}}, {"null", {NULL, 0}}, {"codec", {"", 0}}};
@@ -37,7 +35,7 @@ static void produce(const char *topic, int codec)
     static char large[LARGE];
     char *compression = t_printf("compression.type=%s", codec_names[codec]);
     const char *properties[] = {compression, NULL};
-    struct t_producer *producer = t_producer_open(pair.source, NULL, properties);
+    struct t_producer *producer = t_producer_open(t_pair.source, NULL, properties);
     for (int i = 0; i < LARGE; i++) large[i] = (char)(i / 100 * 7 + (i % 13 == 0));
     for (int i = 0; i < 2000; i++) {
         struct t_record record = {.key = aq_slice_of(large + i, (size_t)i % 20),
@@ -104,7 +102,7 @@ static char *config_of(const struct t_name topics[PAIRS], const char *delivery)
         free(routes);
         routes = more;
     }
-    char *text = t_config(pair.source, pair.sink, "", "%s", routes);
+    char *text = t_config(t_pair.source, t_pair.sink, "", "%s", routes);
     free(routes);
     return text;
 }
@@ -112,22 +110,20 @@ static char *config_of(const struct t_name topics[PAIRS], const char *delivery)
 static void copy_all(const char *delivery)
 {
     struct t_name topics[PAIRS];
-    t_pair_open(&pair);
     for (size_t i = 0; i < PAIRS; i++) {
         topics[i] = t_unique("codec");
-        t_topic_create(pair.src, topics[i].text, PARTITIONS, "retention.ms=-1", NULL);
+        t_topic_create(t_pair.src, topics[i].text, PARTITIONS, "retention.ms=-1", NULL);
         produce(topics[i].text, pairs[i].source);
         expect_codec("source", topics[i].text, pairs[i].source);
     }
     char *config = config_of(topics, delivery);
     t_bridge_to_end(config, 0, END_MS);
     for (size_t i = 0; i < PAIRS; i++) {
-        T_CHECK(t_count(pair.source, topics[i].text) == 2000, "%s: not what was sent", topics[i].text);
-        t_expect_mirror(&pair, topics[i].text);
+        T_CHECK(t_count(t_pair.source, topics[i].text) == 2000, "%s: not what was sent", topics[i].text);
+        t_expect_mirror(&t_pair, topics[i].text);
         expect_codec("sink", topics[i].text, pairs[i].sink);
     }
     free(config);
-    t_pair_close(&pair);
 }
 
 static void test_every_codec_copies_every_byte(void **state)
@@ -139,7 +135,7 @@ static void test_every_codec_copies_every_byte(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_codec_copies_every_byte),
+        T_WITH_PAIR(test_every_codec_copies_every_byte),
     };
     return cmocka_run_group_tests_name("bridge: codecs", tests, NULL, NULL);
 }

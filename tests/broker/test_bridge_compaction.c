@@ -23,8 +23,6 @@
 #define LASTING    5  /* more keys, written once: they stay, and would show if they came again */
 #define ROUND      60 /* records a round and partition: some keys come twice in it */
 
-static struct t_pair pair;
-
 /* ---- the brokers' cleaner ------------------------------------------------------------------------------------------- */
 
 /* backoff NULL: as it was configured. */
@@ -51,7 +49,7 @@ static void alter_broker(rd_kafka_t *rk, int id, const char *backoff)
 
 static void alter_cleaner(const char *backoff)
 {
-    rd_kafka_t *rk = t_client(RD_KAFKA_PRODUCER, pair.source, (const char *const[]){NULL});
+    rd_kafka_t *rk = t_client(RD_KAFKA_PRODUCER, t_pair.source, (const char *const[]){NULL});
     const struct rd_kafka_metadata *metadata;
     if (rd_kafka_metadata(rk, 0, NULL, &metadata, END_MS)) T_FAIL("no metadata of the source");
     for (int i = 0; i < metadata->broker_cnt; i++) alter_broker(rk, metadata->brokers[i].id, backoff);
@@ -61,18 +59,15 @@ static void alter_cleaner(const char *backoff)
 
 static int set_up(void **state)
 {
-    (void)state;
-    t_pair_open(&pair);
+    t_pair_setup(state);
     alter_cleaner("200");
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    (void)state;
     alter_cleaner(NULL);
-    t_pair_close(&pair);
-    return 0;
+    return t_pair_teardown(state);
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------------- */
@@ -89,9 +84,9 @@ static void open_scene(struct scene *s)
 {
     *s = (struct scene){.topic = t_unique("compact"), .route = t_unique("compact-route")};
     s->time = t_wall_ms() - 3600000;
-    t_topic_create(pair.src, s->topic.text, PARTITIONS, "cleanup.policy=compact", "segment.ms=100",
+    t_topic_create(t_pair.src, s->topic.text, PARTITIONS, "cleanup.policy=compact", "segment.ms=100",
                    "min.cleanable.dirty.ratio=0.01", "delete.retention.ms=0", NULL);
-    s->producer = t_producer_open(pair.source, NULL, NULL);
+    s->producer = t_producer_open(t_pair.source, NULL, NULL);
 }
 
 /* Every key at least once in each partition, every seventh record a tombstone; a segment of its own. */
@@ -146,9 +141,9 @@ static struct t_log *write_and_compact(struct scene *s, int n)
     for (int i = 0; i < n; i++) write_round(s);
     int64_t deadline = t_now_ms() + END_MS;
     for (;;) {
-        struct t_log *log = t_read(pair.source, s->topic.text, -1, true);
+        struct t_log *log = t_read(t_pair.source, s->topic.text, -1, true);
         if (is_compact(log)) {
-            T_CHECK((int64_t)log->count < t_log_span(pair.src, s->topic.text) / 2, "%zu, no gaps",
+            T_CHECK((int64_t)log->count < t_log_span(t_pair.src, s->topic.text) / 2, "%zu, no gaps",
                     log->count);
             return log;
         }
@@ -162,7 +157,7 @@ static struct t_log *write_and_compact(struct scene *s, int n)
 
 static char *config_of(const struct scene *s, const char *before, const char *more)
 {
-    return t_config(pair.source, pair.sink, before, "name = \"%s\"; topics = [\"%s\"]; %s", s->route.text,
+    return t_config(t_pair.source, t_pair.sink, before, "name = \"%s\"; topics = [\"%s\"]; %s", s->route.text,
                     s->topic.text, more);
 }
 
@@ -184,7 +179,7 @@ static void expect_joined(const struct scene *s, const struct t_log *was, const 
         size_t begin = prefix_of(was, p, copied[p], &next), at = prefix_of(now, p, 0, &end), stop = at;
         while (at < now->count && now->records[at].partition == p && now->records[at].offset < next) at++;
         for (stop = at; stop < now->count && now->records[stop].partition == p;) stop++;
-        struct t_log *copy = t_read(pair.sink, s->topic.text, p, true);
+        struct t_log *copy = t_read(t_pair.sink, s->topic.text, p, true);
         T_CHECK(copy->count == copied[p] + (stop - at) && stop > at, "[%d]: %zu records, not %zu and %zu", p,
                 copy->count, copied[p], stop - at);
         struct t_log first = {.records = copy->records, .count = copied[p]};
@@ -200,7 +195,7 @@ static void expect_joined(const struct scene *s, const struct t_log *was, const 
 static void count_copied(const struct scene *s, size_t copied[PARTITIONS])
 {
     for (int p = 0; p < PARTITIONS; p++) {
-        struct t_log *copy = t_read(pair.sink, s->topic.text, p, true);
+        struct t_log *copy = t_read(t_pair.sink, s->topic.text, p, true);
         copied[p] = copy->count;
         t_log_free(copy);
     }
@@ -210,7 +205,7 @@ static void count_copied(const struct scene *s, size_t copied[PARTITIONS])
 static void expect_nothing_lost(const struct scene *s, int port)
 {
     static const char *const reasons[] = {"retention", "truncation", "recreation"};
-    double span = (double)t_log_span(pair.src, s->topic.text);
+    double span = (double)t_log_span(t_pair.src, s->topic.text);
     T_CHECK(T_WAIT(END_MS, t_metric(port, "aqueduct_position_offset{") == span), "stands at %g of %g",
             t_metric(port, "aqueduct_position_offset{"), span);
     T_CHECK(T_WAIT(END_MS, t_metric(port, "aqueduct_lag_records{") == 0), "lag %g",
@@ -233,7 +228,7 @@ static bool is_same(const struct t_record *a, const struct t_record *b)
 /* What the log holds is in the copy, in its order; nothing is there twice (the serial numbers in the values grow). */
 static void expect_covered(const struct scene *s, const struct t_log *log)
 {
-    struct t_log *copy = t_read(pair.sink, s->topic.text, -1, true);
+    struct t_log *copy = t_read(t_pair.sink, s->topic.text, -1, true);
     int last[PARTITIONS] = {-1, -1};
     size_t found = 0;
     for (size_t i = 0; i < copy->count; i++) {
@@ -263,7 +258,7 @@ static void test_compaction_between_runs(void **state)
     struct t_log *was = write_and_compact(&s, 10);
     T_CHECK(was->records[0].offset > 0, "no gap at the beginning");
     t_bridge_to_end(config, 0, END_MS);
-    struct t_log *copy = t_read(pair.sink, s.topic.text, -1, true);
+    struct t_log *copy = t_read(t_pair.sink, s.topic.text, -1, true);
     t_same_records(was, copy, true);
     size_t copied[PARTITIONS];
     count_copied(&s, copied);
@@ -291,7 +286,7 @@ static void test_compaction_around_a_position(void **state)
     struct t_log *was = write_and_compact(&s, 4);
     char *slow = config_of(&s, "", "records_per_second = 40;");
     struct t_process *bridge = t_bridge(slow, NULL);
-    t_wait_mirrored(&pair, s.topic.text, PARTITIONS, 10, END_MS);
+    t_wait_mirrored(&t_pair, s.topic.text, PARTITIONS, 10, END_MS);
     t_bridge_stop(bridge, END_MS);
     size_t copied[PARTITIONS];
     count_copied(&s, copied);

@@ -27,8 +27,6 @@ struct scene {
     bool exactly_once;
 };
 
-static struct t_pair pair;
-
 #define CHAIN                                                                               \
     "predicates = { tombstone = { type = \"RecordIsTombstone\"; }; };\n"                    \
     "transforms = { hide = { type = \"MaskField\"; on = \"value\"; fields = [\"email\"];\n" \
@@ -36,7 +34,7 @@ static struct t_pair pair;
 
 static char *config_of(const struct scene *s, const char *tolerance, const char *more)
 {
-    return t_config(pair.source, pair.sink, s->kind == POISON ? CHAIN : "",
+    return t_config(t_pair.source, t_pair.sink, s->kind == POISON ? CHAIN : "",
                     "name = \"%s\"; topics = [\"%s\"]; delivery = \"%s\"; %s %s\n"
                     "    errors = { tolerance = \"%s\"; %s%s%s };",
                     s->route.text, s->topic.text, s->delivery, s->kind == POISON ? "chain = [\"hide\"];" : "",
@@ -91,7 +89,7 @@ static void send_good(struct t_producer *producer, const char *topic, int partit
 /* Two partitions of good records; the bad ones stand in partition 0. */
 static void produce(const struct scene *s)
 {
-    struct t_producer *producer = t_producer_open(pair.source, NULL, NULL);
+    struct t_producer *producer = t_producer_open(t_pair.source, NULL, NULL);
     struct t_record bad = bad_record(s->kind);
     for (int i = 0; i < GOOD; i++) {
         if (is_bad(i))
@@ -113,8 +111,8 @@ static struct scene make_scene(enum kind kind, bool exactly_once)
                       .delivery = exactly_once ? "exactly_once" : "at_least_once",
                       .exactly_once = exactly_once};
     fill_large();
-    t_topic_create(pair.src, s.topic.text, 2, "message.timestamp.after.max.ms=9223372036854775807", NULL);
-    if (kind == TOO_LARGE) t_topic_create(pair.dst, s.topic.text, 2, "max.message.bytes=4000", NULL);
+    t_topic_create(t_pair.src, s.topic.text, 2, "message.timestamp.after.max.ms=9223372036854775807", NULL);
+    if (kind == TOO_LARGE) t_topic_create(t_pair.dst, s.topic.text, 2, "max.message.bytes=4000", NULL);
     produce(&s);
     return s;
 }
@@ -139,8 +137,8 @@ static bool is_copy(const struct scene *s, const struct t_record *from, const st
  * at_least_once stretches may come again. */
 static void expect_good(const struct scene *s, int partition, int n)
 {
-    struct t_log *source = t_read(pair.source, s->topic.text, partition, true);
-    struct t_log *sink = t_read(pair.sink, s->topic.text, partition, true);
+    struct t_log *source = t_read(t_pair.source, s->topic.text, partition, true);
+    struct t_log *sink = t_read(t_pair.sink, s->topic.text, partition, true);
     size_t end = n < 0 ? source->count : (size_t)n, at = 0;
     for (size_t i = 0; i < end; i++) {
         if (partition == 0 && is_bad((int64_t)i)) continue;
@@ -159,7 +157,7 @@ static void expect_good(const struct scene *s, int partition, int n)
 /* The sink has a beginning of partition 0 that ends before the bad record. */
 static void expect_nothing_behind(const struct scene *s)
 {
-    struct t_log *sink = t_read(pair.sink, s->topic.text, 0, true);
+    struct t_log *sink = t_read(t_pair.sink, s->topic.text, 0, true);
     for (size_t i = 0; i < sink->count; i++) {
         int n = (int)strtol(sink->records[i].key.ptr + 1, NULL, 10);
         T_CHECK(n < BAD_AT, "record %d is behind the bad one", n);
@@ -212,8 +210,8 @@ static void expect_dead_letter(const struct scene *s, const struct t_record *got
 
 static void expect_dead_letters(const struct scene *s)
 {
-    struct t_log *source = t_read(pair.source, s->topic.text, 0, true);
-    struct t_log *dead = t_read(pair.sink, s->dead.text, -1, true);
+    struct t_log *source = t_read(t_pair.source, s->topic.text, 0, true);
+    struct t_log *dead = t_read(t_pair.sink, s->dead.text, -1, true);
     T_CHECK(s->exactly_once ? dead->count == BAD : dead->count >= BAD, "%zu dead letters", dead->count);
     for (size_t i = 0; i < BAD && s->exactly_once; i++)
         expect_dead_letter(s, &dead->records[i], &source->records[bad_offsets[i]]);
@@ -279,13 +277,11 @@ static void play_dead_letter(enum kind kind, bool exactly_once)
 /* What differs in at_least_once is the same for both kinds the sink refuses: one shows `fail`, the other dead letters. */
 static void play(enum kind kind)
 {
-    t_pair_open(&pair);
     play_fail(kind, true);
     play_skip(kind);
     play_dead_letter(kind, true);
     if (kind != FUTURE) play_fail(kind, false);
     if (kind != TOO_LARGE) play_dead_letter(kind, false);
-    t_pair_close(&pair);
 }
 
 static void test_a_value_that_is_not_json(void **state)
@@ -312,7 +308,7 @@ static void test_a_timestamp_the_sink_refuses(void **state)
 
 static void produce_mixed(const char *topic)
 {
-    struct t_producer *producer = t_producer_open(pair.source, NULL, NULL);
+    struct t_producer *producer = t_producer_open(t_pair.source, NULL, NULL);
     char key[16];
     for (int i = 0; i < MANY; i++) {
         snprintf(key, sizeof key, "k%d", i);
@@ -328,32 +324,30 @@ static void produce_mixed(const char *topic)
 static void test_dead_letters_come_once_though_it_is_killed(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     struct scene s = {.topic = t_unique("err"),
                       .route = t_unique("err-route"),
                       .dead = t_unique("err-dead"),
                       .delivery = "exactly_once"};
-    t_topic_create(pair.src, s.topic.text, 1, NULL);
+    t_topic_create(t_pair.src, s.topic.text, 1, NULL);
     produce_mixed(s.topic.text);
     char *slow = config_of(&s, "dead_letter",
                            "commit_interval = \"50ms\"; records_per_second = 1500;\n"
                            "    session_timeout = \"6s\";");
     struct t_process *bridge = t_bridge(slow, NULL);
-    t_wait_mirrored(&pair, s.dead.text, 1, 50, END_MS);
+    t_wait_mirrored(&t_pair, s.dead.text, 1, 50, END_MS);
     t_signal(bridge, SIGKILL);
     t_wait_exit(bridge, 5000);
     t_process_free(bridge);
     char *config = config_of(&s, "dead_letter", "stop_at_end = true; session_timeout = \"6s\";");
     t_bridge_to_end(config, 0, END_MS);
-    struct t_log *dead = t_read(pair.sink, s.dead.text, -1, true);
+    struct t_log *dead = t_read(t_pair.sink, s.dead.text, -1, true);
     T_CHECK(dead->count == MANY / 10, "%zu dead letters, not %d", dead->count, MANY / 10);
     for (size_t i = 0; i < dead->count; i++) expect_origin(&s, &dead->records[i], (int64_t)i * 10 + 3);
-    int64_t good = t_count(pair.sink, s.topic.text);
+    int64_t good = t_count(t_pair.sink, s.topic.text);
     T_CHECK(good == MANY - MANY / 10, "%" PRId64 " good ones", good);
     t_log_free(dead);
     free(slow);
     free(config);
-    t_pair_close(&pair);
 }
 
 /* ---- dropped by the batch ------------------------------------------------------------------------------------------ */
@@ -364,13 +358,12 @@ static void test_dead_letters_come_once_though_it_is_killed(void **state)
 static void test_batches_dropped_as_a_whole(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     struct t_name stem = t_unique("filter"), route = t_unique("filter-route");
     char *kept = t_printf("%s.kept", stem.text), *dropped = t_printf("%s.dropped", stem.text);
-    t_topic_create(pair.src, kept, 3, NULL);
-    t_topic_create(pair.src, dropped, 3, NULL);
+    t_topic_create(t_pair.src, kept, 3, NULL);
+    t_topic_create(t_pair.src, dropped, 3, NULL);
     fill_large();
-    struct t_producer *producer = t_producer_open(pair.source, NULL, NULL);
+    struct t_producer *producer = t_producer_open(t_pair.source, NULL, NULL);
     for (int i = 0; i < SIFTED; i++) {
         struct t_record record = {.value = aq_slice_of(large + i % 5000, 1000), .partition = i % 3};
         t_send(producer, kept, &record);
@@ -379,30 +372,29 @@ static void test_batches_dropped_as_a_whole(void **state)
     t_flush(producer);
     t_producer_close(producer);
     char *config = t_config(
-        pair.source, pair.sink,
+        t_pair.source, t_pair.sink,
         "predicates = { unwanted = { type = \"TopicNameMatches\"; pattern = \".*[.]dropped\"; }; };\n"
         "transforms = { sieve = { type = \"Filter\"; predicate = \"unwanted\"; }; };\n",
         "name = \"%s\"; topics = [\"^%s.*\"]; chain = [\"sieve\"]; stop_at_end = true;", route.text,
         stem.text);
     char *words = t_bridge_words(config, 0, END_MS);
     t_expect_words(words, "\n  dropped                24,000  ", NULL);
-    t_expect_mirror(&pair, kept);
-    T_CHECK(t_count(pair.sink, dropped) == 0, "dropped records arrived");
+    t_expect_mirror(&t_pair, kept);
+    T_CHECK(t_count(t_pair.sink, dropped) == 0, "dropped records arrived");
     free(words);
     free(config);
     free(kept);
     free(dropped);
-    t_pair_close(&pair);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_value_that_is_not_json),
-        cmocka_unit_test(test_a_record_too_large_for_the_sink),
-        cmocka_unit_test(test_a_timestamp_the_sink_refuses),
-        cmocka_unit_test(test_batches_dropped_as_a_whole),
-        cmocka_unit_test(test_dead_letters_come_once_though_it_is_killed),
+        T_WITH_PAIR(test_a_value_that_is_not_json),
+        T_WITH_PAIR(test_a_record_too_large_for_the_sink),
+        T_WITH_PAIR(test_a_timestamp_the_sink_refuses),
+        T_WITH_PAIR(test_batches_dropped_as_a_whole),
+        T_WITH_PAIR(test_dead_letters_come_once_though_it_is_killed),
     };
     if (getenv("AQUEDUCT_TEST_FILTER")) cmocka_set_test_filter(getenv("AQUEDUCT_TEST_FILTER"));
     return cmocka_run_group_tests_name("bridge: bad records", tests, NULL, NULL);

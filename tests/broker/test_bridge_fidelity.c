@@ -17,8 +17,6 @@
 #define HUGE_SIZE  2500000
 #define END_MS     60000
 
-static struct t_pair pair;
-
 /* Bytes no codec makes smaller, different for every seed. */
 static void fill(char *out, size_t size, uint64_t seed)
 {
@@ -98,14 +96,14 @@ enum { COMBINATIONS, MANY, LARGE_ONES, HUGE_ONES, APPEND_SOURCE, APPEND_SINK, TO
 
 static void produce_all(char *names[TOPICS])
 {
-    struct t_producer *producer = t_producer_open(pair.source, NULL, NULL);
-    t_topic_create(pair.src, names[COMBINATIONS], PARTITIONS, "retention.ms=-1", NULL);
-    t_topic_create(pair.src, names[MANY], PARTITIONS, NULL);
-    t_topic_create(pair.src, names[LARGE_ONES], 1, NULL);
-    t_topic_create(pair.src, names[HUGE_ONES], 1, "max.message.bytes=3000000", NULL);
-    t_topic_create(pair.src, names[APPEND_SOURCE], 2, "message.timestamp.type=LogAppendTime", NULL);
-    t_topic_create(pair.src, names[APPEND_SINK], 2, "retention.ms=-1", NULL);
-    t_topic_create(pair.dst, names[APPEND_SINK], 2, "message.timestamp.type=LogAppendTime", NULL);
+    struct t_producer *producer = t_producer_open(t_pair.source, NULL, NULL);
+    t_topic_create(t_pair.src, names[COMBINATIONS], PARTITIONS, "retention.ms=-1", NULL);
+    t_topic_create(t_pair.src, names[MANY], PARTITIONS, NULL);
+    t_topic_create(t_pair.src, names[LARGE_ONES], 1, NULL);
+    t_topic_create(t_pair.src, names[HUGE_ONES], 1, "max.message.bytes=3000000", NULL);
+    t_topic_create(t_pair.src, names[APPEND_SOURCE], 2, "message.timestamp.type=LogAppendTime", NULL);
+    t_topic_create(t_pair.src, names[APPEND_SINK], 2, "retention.ms=-1", NULL);
+    t_topic_create(t_pair.dst, names[APPEND_SINK], 2, "message.timestamp.type=LogAppendTime", NULL);
     produce_combinations(producer, names[COMBINATIONS], PARTITIONS);
     produce_combinations(producer, names[APPEND_SOURCE], 2);
     produce_combinations(producer, names[APPEND_SINK], 2);
@@ -118,7 +116,7 @@ static void produce_all(char *names[TOPICS])
 
 static void expect_append_times(const char *topic, int64_t since)
 {
-    struct t_log *log = t_read(pair.sink, topic, -1, true);
+    struct t_log *log = t_read(t_pair.sink, topic, -1, true);
     for (size_t i = 0; i < log->count; i++)
         T_CHECK(log->records[i].timestamp >= since, "%s keeps the source's time", topic);
     t_log_free(log);
@@ -126,30 +124,28 @@ static void expect_append_times(const char *topic, int64_t since)
 
 static void compare_all(char *names[TOPICS], int64_t since)
 {
-    for (int i = 0; i < TOPICS; i++) t_expect_mirror_as(&pair, names[i], names[i], i != APPEND_SINK);
+    for (int i = 0; i < TOPICS; i++) t_expect_mirror_as(&t_pair, names[i], names[i], i != APPEND_SINK);
     expect_append_times(names[APPEND_SINK], since);
 }
 
 static void mirror_all(const char *delivery)
 {
-    t_pair_open(&pair);
     struct t_name stem = t_unique("fid");
     char *names[TOPICS];
     int64_t since = t_wall_ms() - 1000;
     for (int i = 0; i < TOPICS; i++) names[i] = t_printf("%s.%d", stem.text, i);
     produce_all(names);
-    char *config = t_config(pair.source, pair.sink, "",
+    char *config = t_config(t_pair.source, t_pair.sink, "",
                             "name = \"%s\"; topics = [\"^%s[.].*\"]; delivery = \"%s\"; stop_at_end = true;",
                             stem.text, stem.text, delivery);
     t_bridge_to_end(config, 0, END_MS);
     compare_all(names, since);
     /* Nothing twice, and what comes later is the only thing that is added. */
-    t_produce_some(pair.source, names[MANY], PARTITIONS, 100000, 30);
+    t_produce_some(t_pair.source, names[MANY], PARTITIONS, 100000, 30);
     t_bridge_to_end(config, 0, END_MS);
     compare_all(names, since);
     for (int i = 0; i < TOPICS; i++) free(names[i]);
     free(config);
-    t_pair_close(&pair);
 }
 
 static void test_exactly_once_copies_every_byte(void **state)
@@ -167,8 +163,8 @@ static void test_at_least_once_copies_every_byte(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exactly_once_copies_every_byte),
-        cmocka_unit_test(test_at_least_once_copies_every_byte),
+        T_WITH_PAIR(test_exactly_once_copies_every_byte),
+        T_WITH_PAIR(test_at_least_once_copies_every_byte),
     };
     return cmocka_run_group_tests_name("bridge: fidelity", tests, NULL, NULL);
 }

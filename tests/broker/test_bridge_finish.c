@@ -14,13 +14,11 @@
 #define PARTITIONS 8
 #define END_MS     60000
 
-static struct t_pair pair;
-
 static struct t_process *generate(const char *topic, const char *records, const char *rate)
 {
     const char *argv[] = {t_tool("orders_gen"),
                           "--brokers",
-                          pair.source,
+                          t_pair.source,
                           "--topic",
                           topic,
                           "--records",
@@ -43,16 +41,16 @@ static void finish(struct t_process *generator)
 static void every_worker_waits_for_the_others(const char *delivery)
 {
     struct t_name name = t_unique("orders.finish");
-    t_topic_create(pair.src, name.text, PARTITIONS, "retention.ms=-1", NULL);
+    t_topic_create(t_pair.src, name.text, PARTITIONS, "retention.ms=-1", NULL);
     finish(generate(name.text, RECORDS, "0"));
     char *config =
-        t_config(pair.source, pair.sink, "",
+        t_config(t_pair.source, t_pair.sink, "",
                  "name = \"%s\"; topics = [\"%s\"]; workers = 3; delivery = \"%s\"; stop_at_end = true; "
                  "records_per_second = 40000;",
                  name.text, name.text, delivery);
     t_bridge_to_end(config, 0, END_MS);
     const char *argv[] = {
-        t_tool("mirror_check"), "--source", pair.source, "--sink", pair.sink, "--topic", name.text, NULL};
+        t_tool("mirror_check"), "--source", t_pair.source, "--sink", t_pair.sink, "--topic", name.text, NULL};
     T_CHECK(t_run(argv, END_MS, NULL) == 0, "%s: not everything was copied", delivery);
     free(config);
 }
@@ -68,33 +66,19 @@ static void test_a_topic_that_is_being_written_has_an_end(void **state)
 {
     (void)state;
     struct t_name name = t_unique("orders.live");
-    t_topic_create(pair.src, name.text, PARTITIONS, "retention.ms=-1", NULL);
+    t_topic_create(t_pair.src, name.text, PARTITIONS, "retention.ms=-1", NULL);
     struct t_process *generator = generate(name.text, "100000000", "20000");
-    T_CHECK(T_WAIT(END_MS, t_log_span(pair.src, name.text) > 20000), "nothing is written");
-    int64_t there = t_log_span(pair.src, name.text);
-    char *config = t_config(pair.source, pair.sink, "",
+    T_CHECK(T_WAIT(END_MS, t_log_span(t_pair.src, name.text) > 20000), "nothing is written");
+    int64_t there = t_log_span(t_pair.src, name.text);
+    char *config = t_config(t_pair.source, t_pair.sink, "",
                             "name = \"%s\"; topics = [\"%s\"]; stop_at_end = true;", name.text, name.text);
     t_bridge_to_end(config, 0, END_MS);
     T_CHECK(t_running(generator), "the generator has ended: %s", t_stderr(generator));
-    T_CHECK(t_log_span(pair.dst, name.text) >= there, "%lld of %lld records",
-            (long long)t_log_span(pair.dst, name.text), (long long)there);
+    T_CHECK(t_log_span(t_pair.dst, name.text) >= there, "%lld of %lld records",
+            (long long)t_log_span(t_pair.dst, name.text), (long long)there);
     t_signal(generator, SIGTERM);
     finish(generator);
     free(config);
-}
-
-static int open_pair(void **state)
-{
-    (void)state;
-    t_pair_open(&pair);
-    return 0;
-}
-
-static int close_pair(void **state)
-{
-    (void)state;
-    t_pair_close(&pair);
-    return 0;
 }
 
 int main(void)
@@ -103,5 +87,5 @@ int main(void)
         cmocka_unit_test(test_every_worker_waits_for_the_others),
         cmocka_unit_test(test_a_topic_that_is_being_written_has_an_end),
     };
-    return cmocka_run_group_tests_name("the end of a route", tests, open_pair, close_pair);
+    return cmocka_run_group_tests_name("the end of a route", tests, t_pair_setup, t_pair_teardown);
 }

@@ -9,6 +9,7 @@
 
 #include "tests/lib/bridge.h"
 #include "tests/lib/check.h"
+#include "tests/lib/pair.h"
 #include "tests/lib/wait.h"
 
 #define RECORDS "60000"
@@ -16,9 +17,6 @@
 static void the_shipped_example_mirrors_every_order_once(void **state)
 {
     (void)state;
-    const char *source = getenv("AQUEDUCT_SOURCE"), *sink = getenv("AQUEDUCT_SINK");
-    if (!source || !sink)
-        fail_msg("needs two real Kafka clusters: AQUEDUCT_SOURCE or AQUEDUCT_SINK is not set");
     char topic[64], copy[80], topics[96], name[96], pair[192];
     snprintf(topic, sizeof(topic), "orders.example-%d-%lld", (int)getpid(), (long long)t_wall_ms());
     snprintf(copy, sizeof(copy), "dc1.%s", topic);
@@ -26,18 +24,9 @@ static void the_shipped_example_mirrors_every_order_once(void **state)
     snprintf(name, sizeof(name), "routes.orders.name=orders-%d", (int)getpid());
     snprintf(pair, sizeof(pair), "%s=%s", topic, copy);
 
-    const char *produce[] = {t_tool("orders_gen"),
-                             "--brokers",
-                             source,
-                             "--topic",
-                             topic,
-                             "--partitions",
-                             "6",
-                             "--records",
-                             RECORDS,
-                             "--tombstones-every",
-                             "97",
-                             NULL};
+    const char *produce[] = {
+        t_tool("orders_gen"), "--brokers", t_pair.source,        "--topic", topic, "--partitions", "6",
+        "--records",          RECORDS,     "--tombstones-every", "97",      NULL};
     char generator[512];
     snprintf(generator, sizeof(generator), "%s", produce[0]);
     produce[0] = generator;
@@ -48,8 +37,9 @@ static void the_shipped_example_mirrors_every_order_once(void **state)
                             "-s",         name,     NULL};
     assert_int_equal(t_run(bridge, 90000, NULL), 0);
 
-    const char *check[] = {t_tool("mirror_check"), "--source", source, "--sink", sink, "--topic", pair,
-                           "--orders-chain",       NULL};
+    const char *check[] = {
+        t_tool("mirror_check"), "--source", t_pair.source, "--sink", t_pair.sink, "--topic", pair,
+        "--orders-chain",       NULL};
     char *said = NULL;
     int code = t_run(check, 90000, &said);
     print_message("%s", said);
@@ -61,6 +51,6 @@ static void the_shipped_example_mirrors_every_order_once(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_shipped_example_mirrors_every_order_once)};
+    const struct CMUnitTest tests[] = {T_WITH_PAIR(the_shipped_example_mirrors_every_order_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,8 +17,6 @@
 #define AT_ONCE   4000 /* far less than the 10 s of session_timeout */
 #define TOLERANCE 0.15
 
-static struct t_pair pair;
-
 struct scene {
     struct t_name topic;
     int port;
@@ -26,28 +24,14 @@ struct scene {
     char *config;
 };
 
-static int open_pair(void **state)
-{
-    (void)state;
-    t_pair_open(&pair);
-    return 0;
-}
-
-static int close_pair(void **state)
-{
-    (void)state;
-    t_pair_close(&pair);
-    return 0;
-}
-
 /* A route with the topic's name, its two partitions, and these further options. */
 static struct scene make_scene(const char *options)
 {
     struct scene s = {.topic = t_unique("run"), .port = t_free_port()};
     s.http = t_printf("http = { listen = \"127.0.0.1:%d\"; };", s.port);
-    s.config = t_config(pair.source, pair.sink, s.http, "name = \"%s\"; topics = [\"%s\"]; %s", s.topic.text,
-                        s.topic.text, options);
-    t_topic_create(pair.src, s.topic.text, 2, NULL);
+    s.config = t_config(t_pair.source, t_pair.sink, s.http, "name = \"%s\"; topics = [\"%s\"]; %s",
+                        s.topic.text, s.topic.text, options);
+    t_topic_create(t_pair.src, s.topic.text, 2, NULL);
     return s;
 }
 
@@ -59,7 +43,7 @@ static void free_scene(struct scene *s)
 
 static void produce(const struct scene *s, int first, int n)
 {
-    t_produce_some(pair.source, s->topic.text, 2, first, n);
+    t_produce_some(t_pair.source, s->topic.text, 2, first, n);
 }
 
 static double metric(const struct scene *s, const char *name)
@@ -78,7 +62,7 @@ static void test_a_signal_ends_it_in_order(void **state)
     struct scene s = make_scene("");
     struct t_process *bridge = t_bridge(s.config, NULL);
     produce(&s, 0, 20000);
-    t_wait_mirrored(&pair, s.topic.text, 2, 1, END_MS);
+    t_wait_mirrored(&t_pair, s.topic.text, 2, 1, END_MS);
     produce(&s, 20000, 20000);
     t_signal(bridge, SIGTERM);
     char *words = t_end_words(bridge, 0, END_MS);
@@ -90,18 +74,18 @@ static void test_a_signal_ends_it_in_order(void **state)
     produce(&s, 40000, 10);
     int64_t start = t_now_ms();
     bridge = t_bridge(s.config, NULL);
-    T_CHECK(T_WAIT(END_MS, t_count(pair.sink, s.topic.text) >= 40010), "%lld of 40010 records",
-            (long long)t_count(pair.sink, s.topic.text));
+    T_CHECK(T_WAIT(END_MS, t_count(t_pair.sink, s.topic.text) >= 40010), "%lld of 40010 records",
+            (long long)t_count(t_pair.sink, s.topic.text));
     T_CHECK(t_now_ms() - start < AT_ONCE, "%lld ms until it went on", (long long)(t_now_ms() - start));
     t_bridge_stop(bridge, END_MS);
-    t_expect_mirror(&pair, s.topic.text);
+    t_expect_mirror(&t_pair, s.topic.text);
     free_scene(&s);
 }
 
 static int wake_sink(void **state)
 {
     t_clusters("cont", "sink", 0);
-    return close_pair(state);
+    return t_pair_teardown(state);
 }
 
 /* The sink stands still, so that the first signal cannot be followed. */
@@ -111,7 +95,7 @@ static void test_a_second_signal_ends_it_at_once(void **state)
     struct scene s = make_scene("session_timeout = \"6s\"; transaction_timeout = \"3s\";");
     struct t_process *bridge = t_bridge(s.config, NULL);
     produce(&s, 0, 1000);
-    t_wait_mirrored(&pair, s.topic.text, 2, 1000, END_MS);
+    t_wait_mirrored(&t_pair, s.topic.text, 2, 1000, END_MS);
     double read = metric(&s, "aqueduct_source_records_total");
     t_clusters("pause", "sink", 0);
     produce(&s, 1000, 1000);
@@ -126,9 +110,9 @@ static void test_a_second_signal_ends_it_at_once(void **state)
     t_clusters("cont", "sink", 0);
     /* Nothing is lost, nothing comes twice. */
     bridge = t_bridge(s.config, NULL);
-    t_wait_mirrored(&pair, s.topic.text, 2, 2000, END_MS);
+    t_wait_mirrored(&t_pair, s.topic.text, 2, 2000, END_MS);
     t_bridge_stop(bridge, END_MS);
-    t_expect_mirror(&pair, s.topic.text);
+    t_expect_mirror(&t_pair, s.topic.text);
     free_scene(&s);
 }
 
@@ -139,7 +123,7 @@ static void test_a_second_signal_ends_it_at_once(void **state)
 static void produce_sized(const char *topic, int n)
 {
     char value[VALUE + 1], key[16];
-    struct t_producer *producer = t_producer_open(pair.source, NULL, NULL);
+    struct t_producer *producer = t_producer_open(t_pair.source, NULL, NULL);
     memset(value, 'v', VALUE);
     value[VALUE] = 0;
     for (int i = 0; i < n; i++) {
@@ -182,16 +166,16 @@ static void test_throttles_hold(void **state)
     struct t_name names[2] = {t_unique("run-rps"), t_unique("run-bps")};
     const int64_t per_second[2] = {1500, 2 * 1048576 / (VALUE + 8)}, seconds = 5;
     struct meter meters[2] = {0};
-    char *config = t_config(pair.source, pair.sink, "",
+    char *config = t_config(t_pair.source, t_pair.sink, "",
                             "name = \"%s\"; topics = [\"%s\"]; records_per_second = 1500; },\n"
                             "  { name = \"%s\"; from = \"src\"; to = \"dst\"; topics = [\"%s\"];\n"
                             "    bytes_per_second = \"2MiB\";",
                             names[0].text, names[0].text, names[1].text, names[1].text);
     for (int i = 0; i < 2; i++) {
-        t_topic_create(pair.src, names[i].text, 2, NULL);
-        t_topic_create(pair.dst, names[i].text, 2, NULL);
+        t_topic_create(t_pair.src, names[i].text, 2, NULL);
+        t_topic_create(t_pair.dst, names[i].text, 2, NULL);
         produce_sized(names[i].text, (int)(per_second[i] * (seconds + 2)));
-        meters[i].tail = t_tail_open(pair.sink, names[i].text, 2);
+        meters[i].tail = t_tail_open(t_pair.sink, names[i].text, 2);
     }
     struct t_process *bridge = t_bridge(config, NULL);
     int64_t deadline = t_now_ms() + END_MS;
@@ -227,13 +211,13 @@ static struct t_process *start_under_load(struct scene *s)
                             "value_literal = \"aqueduct\"; }; };\n%s",
                             s->http);
     free(s->config);
-    s->config = t_config(pair.source, pair.sink, marked,
+    s->config = t_config(t_pair.source, t_pair.sink, marked,
                          "name = \"%s\"; topics = [\"%s\"]; records_per_second = 5000; chain = [\"mark\"];",
                          s->topic.text, s->topic.text);
     free(marked);
     produce(s, 0, 60000);
     struct t_process *bridge = t_bridge(s->config, NULL);
-    t_wait_mirrored(&pair, s->topic.text, 2, 1000, END_MS);
+    t_wait_mirrored(&t_pair, s->topic.text, 2, 1000, END_MS);
     return bridge;
 }
 
@@ -330,7 +314,7 @@ static void test_positions_are_shown_and_moved(void **state)
     struct scene s = make_scene("");
     produce(&s, 0, 100);
     struct t_process *bridge = t_bridge(s.config, NULL);
-    t_wait_mirrored(&pair, s.topic.text, 2, 100, END_MS);
+    t_wait_mirrored(&t_pair, s.topic.text, 2, 100, END_MS);
     expect_positions(&s, "50"); /* also while it runs */
     const char *file = t_config_file(s.config);
     char *words = t_aqueduct_words(75, "positions", "-c", file, "--reset", "earliest", NULL);
@@ -346,12 +330,12 @@ static void test_positions_are_shown_and_moved(void **state)
     free(words);
     expect_positions(&s, "10");
     bridge = t_bridge(s.config, NULL);
-    t_wait_mirrored(&pair, s.topic.text, 2, 180, END_MS);
+    t_wait_mirrored(&t_pair, s.topic.text, 2, 180, END_MS);
     produce(&s, 100, 2);
-    t_wait_mirrored(&pair, s.topic.text, 2, 182, END_MS);
+    t_wait_mirrored(&t_pair, s.topic.text, 2, 182, END_MS);
     t_bridge_stop(bridge, END_MS);
     for (int i = 0; i < 2; i++) {
-        struct t_log *log = t_read(pair.sink, s.topic.text, i, true);
+        struct t_log *log = t_read(t_pair.sink, s.topic.text, i, true);
         T_CHECK(log->count == 91, "%zu records in partition %d", log->count, i);
         char *key = t_printf("k%d", 20 + i);
         T_CHECK(aq_slice_equal(log->records[50].key, aq_slice_str(key)), "goes on with %.*s, not %s",
@@ -367,14 +351,14 @@ static void test_positions_are_shown_and_moved(void **state)
 static void check_mirror(const char *topic)
 {
     const char *const argv[] = {
-        t_tool("mirror_check"), "--source", pair.source, "--sink", pair.sink, "--topic", topic, NULL};
+        t_tool("mirror_check"), "--source", t_pair.source, "--sink", t_pair.sink, "--topic", topic, NULL};
     free(t_end_words(t_start(argv, NULL), 0, END_MS));
 }
 
 static struct t_process *start_instance(const char *topic, int port)
 {
     char *http = t_printf("http = { listen = \"127.0.0.1:%d\"; };", port);
-    char *config = t_config(pair.source, pair.sink, http,
+    char *config = t_config(t_pair.source, t_pair.sink, http,
                             "name = \"%s\"; topics = [\"%s\"]; records_per_second = 10000;\n"
                             "    session_timeout = \"6s\"; transaction_timeout = \"3s\";",
                             topic, topic);
@@ -389,7 +373,7 @@ static void test_another_takes_over(void **state)
     (void)state;
     struct t_name name = t_unique("run-two");
     const int ports[2] = {t_free_port(), t_free_port()};
-    t_topic_create(pair.src, name.text, 16, NULL);
+    t_topic_create(t_pair.src, name.text, 16, NULL);
     struct t_process *one = start_instance(name.text, ports[0]);
     struct t_process *other = start_instance(name.text, ports[1]);
     for (int i = 0; i < 2; i++)
@@ -397,14 +381,14 @@ static void test_another_takes_over(void **state)
                                    t_metric(ports[i], "aqueduct_assigned_partitions{") == 8),
                 "instance %d has %g tasks", i, t_metric(ports[i], "aqueduct_tasks{"));
     const int sent = 50000;
-    t_produce_some(pair.source, name.text, 16, 0, sent);
-    t_wait_mirrored(&pair, name.text, 16, 5000, END_MS);
+    t_produce_some(t_pair.source, name.text, 16, 0, sent);
+    t_wait_mirrored(&t_pair, name.text, 16, 5000, END_MS);
     double by_one = t_metric(ports[0], "aqueduct_sink_records_total{");
     t_signal(one, SIGKILL);
     T_CHECK(t_wait_exit(one, END_MS) == 128 + SIGKILL, "alive");
     T_CHECK(by_one > 0 && by_one < sent / 2, "%g records were mirrored by the one that was killed", by_one);
-    t_produce_some(pair.source, name.text, 16, sent, 1600);
-    t_wait_mirrored(&pair, name.text, 16, sent + 1600, END_MS);
+    t_produce_some(t_pair.source, name.text, 16, sent, 1600);
+    t_wait_mirrored(&t_pair, name.text, 16, sent + 1600, END_MS);
     T_CHECK(t_metric(ports[1], "aqueduct_tasks{") == 16, "the tasks were not taken over");
     check_mirror(name.text);
     t_process_free(one);
@@ -419,11 +403,11 @@ static void test_what_may_not_change_is_refused(void **state)
 {
     (void)state;
     struct t_name name = t_unique("run-same");
-    t_topic_create(pair.src, name.text, 2, NULL);
-    t_produce_some(pair.source, name.text, 2, 0, 20);
-    char *config = t_config(pair.source, pair.sink, "", SAME, name.text, name.text);
-    char *other_tasks = t_config(pair.source, pair.sink, "", SAME " tasks = 8;", name.text, name.text);
-    char *other_source = t_config(pair.sink, pair.sink, "", SAME, name.text, name.text);
+    t_topic_create(t_pair.src, name.text, 2, NULL);
+    t_produce_some(t_pair.source, name.text, 2, 0, 20);
+    char *config = t_config(t_pair.source, t_pair.sink, "", SAME, name.text, name.text);
+    char *other_tasks = t_config(t_pair.source, t_pair.sink, "", SAME " tasks = 8;", name.text, name.text);
+    char *other_source = t_config(t_pair.sink, t_pair.sink, "", SAME, name.text, name.text);
     t_bridge_to_end(config, 0, END_MS);
     char *words = t_bridge_words(other_tasks, 78, END_MS);
     t_expect_words(words, "has 16 partitions", "tasks = 8", "set tasks = 16", NULL);
@@ -432,26 +416,24 @@ static void test_what_may_not_change_is_refused(void **state)
     t_expect_words(words, "was written for source cluster", "another route name", NULL);
     free(words);
     /* Refusing has changed nothing. */
-    t_produce_some(pair.source, name.text, 2, 20, 20);
+    t_produce_some(t_pair.source, name.text, 2, 20, 20);
     t_bridge_to_end(config, 0, END_MS);
-    t_expect_mirror(&pair, name.text);
-    T_CHECK(t_count(pair.sink, name.text) == 40, "not everything was mirrored");
+    t_expect_mirror(&t_pair, name.text);
+    T_CHECK(t_count(t_pair.sink, name.text) == 40, "not everything was mirrored");
     free(config), free(other_tasks), free(other_source);
 }
-
-#define WITH_PAIR(test) cmocka_unit_test_setup_teardown(test, open_pair, close_pair)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_PAIR(test_a_signal_ends_it_in_order),
-        cmocka_unit_test_setup_teardown(test_a_second_signal_ends_it_at_once, open_pair, wake_sink),
-        WITH_PAIR(test_throttles_hold),
-        WITH_PAIR(test_pages_tell_how_it_is),
-        WITH_PAIR(test_promtool_likes_the_metrics),
-        WITH_PAIR(test_positions_are_shown_and_moved),
-        WITH_PAIR(test_another_takes_over),
-        WITH_PAIR(test_what_may_not_change_is_refused),
+        T_WITH_PAIR(test_a_signal_ends_it_in_order),
+        cmocka_unit_test_setup_teardown(test_a_second_signal_ends_it_at_once, t_pair_setup, wake_sink),
+        T_WITH_PAIR(test_throttles_hold),
+        T_WITH_PAIR(test_pages_tell_how_it_is),
+        T_WITH_PAIR(test_promtool_likes_the_metrics),
+        T_WITH_PAIR(test_positions_are_shown_and_moved),
+        T_WITH_PAIR(test_another_takes_over),
+        T_WITH_PAIR(test_what_may_not_change_is_refused),
     };
     return cmocka_run_group_tests_name("bridge: running", tests, NULL, NULL);
 }

@@ -19,8 +19,6 @@
 #define START_MS   20000
 #define STOP_MS    15000
 
-static struct t_pair pair;
-
 static bool all_started(const struct t_herd *herd)
 {
     for (int i = 0; i < INSTANCES; i++)
@@ -31,11 +29,10 @@ static bool all_started(const struct t_herd *herd)
 static void an_instance_that_starts_while_brokers_stop_runs_soon_after(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     struct t_name topic = t_unique("start"), route = t_unique("start");
-    t_topic_create(pair.src, topic.text, 3, NULL);
+    t_topic_create(t_pair.src, topic.text, 3, NULL);
     char *config =
-        t_config(pair.source, pair.sink, "", "name = \"%s\"; topics = [\"%s\"];", route.text, topic.text);
+        t_config(t_pair.source, t_pair.sink, "", "name = \"%s\"; topics = [\"%s\"];", route.text, topic.text);
     /* The state topic is there already: a route that runs for the first time creates it and asks otherwise. */
     struct t_process *first = t_bridge(config, NULL);
     T_CHECK(T_WAIT(START_MS, t_stderr_has(first, "tasks assigned")), "%s", t_stderr(first));
@@ -55,14 +52,13 @@ static void an_instance_that_starts_while_brokers_stop_runs_soon_after(void **st
     t_herd_close(&herd, !started || !ended);
     T_CHECK(started, "an instance has not started %d s after the brokers", START_MS / 1000);
     T_CHECK(ended, "%s", herd.last_words);
-    t_topic_delete(pair.src, topic.text);
-    t_pair_close(&pair);
+    t_topic_delete(t_pair.src, topic.text);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_instance_that_starts_while_brokers_stop_runs_soon_after),
+        T_WITH_PAIR(an_instance_that_starts_while_brokers_stop_runs_soon_after),
     };
     return cmocka_run_group_tests_name("starting at a bad moment", tests, NULL, NULL);
 }

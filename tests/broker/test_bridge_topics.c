@@ -15,22 +15,6 @@
 #define FOUND_MS 4000
 #define QUICK    "refresh_interval = \"500ms\"; "
 
-static struct t_pair pair;
-
-static int open_pair(void **state)
-{
-    (void)state;
-    t_pair_open(&pair);
-    return 0;
-}
-
-static int close_pair(void **state)
-{
-    (void)state;
-    t_pair_close(&pair);
-    return 0;
-}
-
 /* STEM.NAME; memory of the caller. */
 static char *named(const struct t_name *stem, const char *name)
 {
@@ -40,15 +24,15 @@ static char *named(const struct t_name *stem, const char *name)
 static char *source_topic(const struct t_name *stem, const char *name, int partitions, int records)
 {
     char *topic = named(stem, name);
-    t_topic_create(pair.src, topic, partitions, NULL);
-    if (records > 0) t_produce_some(pair.source, topic, partitions, 0, records);
+    t_topic_create(t_pair.src, topic, partitions, NULL);
+    if (records > 0) t_produce_some(t_pair.source, topic, partitions, 0, records);
     return topic;
 }
 
 static void expect_absent(const struct t_name *stem, const char *name)
 {
     char *topic = named(stem, name);
-    T_CHECK(t_partitions(pair.dst, topic) == 0, "%s has come to the sink", topic);
+    T_CHECK(t_partitions(t_pair.dst, topic) == 0, "%s has come to the sink", topic);
     free(topic);
 }
 
@@ -101,15 +85,15 @@ static void test_expressions_choose_the_topics(void **state)
     char *a1 = source_topic(&stem, "a1", 2, 20), *a2 = source_topic(&stem, "a2", 1, 5);
     char *b1 = source_topic(&stem, "b1", 1, 20), *b2 = source_topic(&stem, "b2.old", 1, 5);
     char *c1 = source_topic(&stem, "c1", 1, 20), *c11 = source_topic(&stem, "c11", 1, 5);
-    char *config = t_config(pair.source, pair.sink, "",
+    char *config = t_config(t_pair.source, t_pair.sink, "",
                             "name = \"%s\"; stop_at_end = true;\n"
                             "    topics = [\"^%s[.](a|b).*\", \"%s\"]; exclude = [\"%s\", \"^.*[.]old\"];",
                             stem.text, stem.text, c1, a2);
     t_bridge_to_end(config, 0, END_MS);
-    t_expect_mirror(&pair, a1);
-    t_expect_mirror(&pair, b1);
-    t_expect_mirror(&pair, c1);
-    T_CHECK(t_count(pair.sink, a1) == 20, "records are missing");
+    t_expect_mirror(&t_pair, a1);
+    t_expect_mirror(&t_pair, b1);
+    t_expect_mirror(&t_pair, c1);
+    T_CHECK(t_count(t_pair.sink, a1) == 20, "records are missing");
     expect_absent(&stem, "a2");
     expect_absent(&stem, "b2.old");
     expect_absent(&stem, "c11"); /* an expression and a name mean the whole name */
@@ -122,17 +106,17 @@ static void test_a_new_topic_is_found_and_made_alike(void **state)
     struct t_name stem = t_unique("tp-new");
     int port = t_free_port();
     char *http = t_printf("http = { listen = \"127.0.0.1:%d\"; };", port);
-    char *config = t_config(pair.source, pair.sink, http,
+    char *config = t_config(t_pair.source, t_pair.sink, http,
                             "name = \"%s\"; topics = [\"^%s.*\"]; " QUICK
                             "topic_configs = [\"retention.bytes=777000\", \"segment.ms=600000\"];",
                             stem.text, stem.text);
     struct t_process *bridge = t_bridge(config, NULL);
     wait_ready(port);
     char *topic = named(&stem, "x");
-    t_topic_create(pair.src, topic, 3, "cleanup.policy=compact,delete", "retention.ms=86400123",
+    t_topic_create(t_pair.src, topic, 3, "cleanup.policy=compact,delete", "retention.ms=86400123",
                    "retention.bytes=555000", "max.message.bytes=2000123", "segment.ms=900000", NULL);
-    T_CHECK(T_WAIT(FOUND_MS, t_partitions(pair.dst, topic) == 3), "%d partitions",
-            t_partitions(pair.dst, topic));
+    T_CHECK(T_WAIT(FOUND_MS, t_partitions(t_pair.dst, topic) == 3), "%d partitions",
+            t_partitions(t_pair.dst, topic));
     const char *const configs[] = {"cleanup.policy",
                                    "compact,delete",
                                    "retention.ms",
@@ -144,10 +128,10 @@ static void test_a_new_topic_is_found_and_made_alike(void **state)
                                    "segment.ms",
                                    "600000",
                                    NULL};
-    expect_configs(pair.sink, topic, configs);
-    t_produce_some(pair.source, topic, 3, 0, 30);
-    t_wait_mirrored(&pair, topic, 3, 30, END_MS);
-    t_expect_mirror(&pair, topic);
+    expect_configs(t_pair.sink, topic, configs);
+    t_produce_some(t_pair.source, topic, 3, 0, 30);
+    t_wait_mirrored(&t_pair, topic, 3, 30, END_MS);
+    t_expect_mirror(&t_pair, topic);
     t_bridge_stop(bridge, END_MS);
     free(topic), free(config), free(http);
 }
@@ -157,30 +141,30 @@ static void test_partitions_grow_with_the_source(void **state)
     (void)state;
     struct t_name stem = t_unique("tp-grow");
     char *topic = source_topic(&stem, "x", 2, 20);
-    char *config =
-        t_config(pair.source, pair.sink, "", "name = \"%s\"; topics = [\"%s\"]; " QUICK, stem.text, topic);
+    char *config = t_config(t_pair.source, t_pair.sink, "", "name = \"%s\"; topics = [\"%s\"]; " QUICK,
+                            stem.text, topic);
     struct t_process *bridge = t_bridge(config, NULL);
-    t_wait_mirrored(&pair, topic, 2, 20, END_MS);
-    t_topic_grow(pair.src, topic, 5);
-    t_produce_some(pair.source, topic, 5, 20, 50);
-    t_wait_mirrored(&pair, topic, 5, 70, FOUND_MS);
-    t_expect_mirror(&pair, topic);
+    t_wait_mirrored(&t_pair, topic, 2, 20, END_MS);
+    t_topic_grow(t_pair.src, topic, 5);
+    t_produce_some(t_pair.source, topic, 5, 20, 50);
+    t_wait_mirrored(&t_pair, topic, 5, 70, FOUND_MS);
+    t_expect_mirror(&t_pair, topic);
     t_bridge_stop(bridge, END_MS);
     free(config);
     /* Told not to: says what is wrong and what to do, and the sink stays as it is. */
-    t_topic_grow(pair.src, topic, 6);
-    t_produce_some(pair.source, topic, 6, 70, 60);
-    config = t_config(pair.source, pair.sink, "",
+    t_topic_grow(t_pair.src, topic, 6);
+    t_produce_some(t_pair.source, topic, 6, 70, 60);
+    config = t_config(t_pair.source, t_pair.sink, "",
                       "name = \"%s\"; topics = [\"%s\"]; grow_topics = false; stop_at_end = true;", stem.text,
                       topic);
     char *words = t_bridge_words(config, 78, END_MS);
     t_expect_words(words, topic, "has 5 partitions", "its source has 6", "grow_topics = true", NULL);
-    T_CHECK(t_partitions(pair.dst, topic) == 5, "the sink topic has grown");
+    T_CHECK(t_partitions(t_pair.dst, topic) == 5, "the sink topic has grown");
     free(words);
     /* Done by hand, as the words say, it goes on where it was. */
-    t_topic_grow(pair.dst, topic, 6);
+    t_topic_grow(t_pair.dst, topic, 6);
     t_bridge_to_end(config, 0, END_MS);
-    t_expect_mirror(&pair, topic);
+    t_expect_mirror(&t_pair, topic);
     free(topic), free(config);
 }
 
@@ -189,15 +173,15 @@ static void test_a_missing_topic_is_waited_for(void **state)
     (void)state;
     struct t_name stem = t_unique("tp-wait");
     char *topic = named(&stem, "x");
-    char *config =
-        t_config(pair.source, pair.sink, "", "name = \"%s\"; topics = [\"%s\"]; " QUICK, stem.text, topic);
+    char *config = t_config(t_pair.source, t_pair.sink, "", "name = \"%s\"; topics = [\"%s\"]; " QUICK,
+                            stem.text, topic);
     struct t_process *bridge = t_bridge(config, NULL);
     t_wait_words(bridge, "does not exist on the source", END_MS);
     T_CHECK(t_stderr_has(bridge, topic), "the topic is not named:\n%s", t_stderr(bridge));
-    t_topic_create(pair.src, topic, 2, NULL);
-    t_produce_some(pair.source, topic, 2, 0, 20);
-    t_wait_mirrored(&pair, topic, 2, 20, END_MS);
-    t_expect_mirror(&pair, topic);
+    t_topic_create(t_pair.src, topic, 2, NULL);
+    t_produce_some(t_pair.source, topic, 2, 0, 20);
+    t_wait_mirrored(&t_pair, topic, 2, 20, END_MS);
+    t_expect_mirror(&t_pair, topic);
     t_bridge_stop(bridge, END_MS);
     free(topic), free(config);
 }
@@ -208,14 +192,14 @@ static void test_without_create_topics_the_sink_is_waited_for(void **state)
     struct t_name stem = t_unique("tp-nocreate");
     char *topic = source_topic(&stem, "x", 3, 30);
     char *config =
-        t_config(pair.source, pair.sink, "",
+        t_config(t_pair.source, t_pair.sink, "",
                  "name = \"%s\"; topics = [\"%s\"]; create_topics = false; " QUICK, stem.text, topic);
     struct t_process *bridge = t_bridge(config, NULL);
     t_wait_words(bridge, "create_topics = false: create it with 3 partitions", END_MS);
-    T_CHECK(t_partitions(pair.dst, topic) == 0, "%s was created", topic);
-    t_topic_create(pair.dst, topic, 3, NULL);
-    t_wait_mirrored(&pair, topic, 3, 30, END_MS);
-    t_expect_mirror(&pair, topic);
+    T_CHECK(t_partitions(t_pair.dst, topic) == 0, "%s was created", topic);
+    t_topic_create(t_pair.dst, topic, 3, NULL);
+    t_wait_mirrored(&t_pair, topic, 3, 30, END_MS);
+    t_expect_mirror(&t_pair, topic);
     t_bridge_stop(bridge, END_MS);
     free(topic), free(config);
 }
@@ -228,17 +212,17 @@ static void test_two_routes_in_one_process(void **state)
     struct t_name stem = t_unique("tp-two");
     char *one = source_topic(&stem, "one", 2, 40), *two = source_topic(&stem, "two", 3, 60);
     char *config =
-        t_config(pair.source, pair.sink, "",
+        t_config(t_pair.source, t_pair.sink, "",
                  "name = \"%s-1\"; topics = [\"%s\"]; stop_at_end = true; },\n"
                  "  { name = \"%s-2\"; from = \"src\"; to = \"dst\"; topics = [\"%s\"]; tasks = 3;\n"
                  "    delivery = \"at_least_once\"; stop_at_end = true;",
                  stem.text, one, stem.text, two);
     char *words = t_bridge_words(config, 0, END_MS);
-    t_expect_mirror(&pair, one);
-    t_expect_mirror(&pair, two);
+    t_expect_mirror(&t_pair, one);
+    t_expect_mirror(&t_pair, two);
     char *states[] = {t_printf("aqueduct.%s-1.state", stem.text), t_printf("aqueduct.%s-2.state", stem.text)};
-    T_CHECK(t_partitions(pair.dst, states[0]) == 16, "%d tasks", t_partitions(pair.dst, states[0]));
-    T_CHECK(t_partitions(pair.dst, states[1]) == 3, "%d tasks", t_partitions(pair.dst, states[1]));
+    T_CHECK(t_partitions(t_pair.dst, states[0]) == 16, "%d tasks", t_partitions(t_pair.dst, states[0]));
+    T_CHECK(t_partitions(t_pair.dst, states[1]) == 3, "%d tasks", t_partitions(t_pair.dst, states[1]));
     free(one), free(two), free(config), free(words), free(states[0]), free(states[1]);
 }
 
@@ -251,15 +235,15 @@ static void test_two_workers_share_the_tasks(void **state)
     int port = t_free_port();
     char *http = t_printf("http = { listen = \"127.0.0.1:%d\"; };", port);
     char *tasks = t_printf("aqueduct_tasks{route=\"%s\"}", stem.text);
-    char *config = t_config(pair.source, pair.sink, http,
+    char *config = t_config(t_pair.source, t_pair.sink, http,
                             "name = \"%s\"; topics = [\"%s\"]; workers = 2; " QUICK, stem.text, topic);
     struct t_process *bridge = t_bridge(config, NULL);
     t_wait_words(bridge, "worker=1 tasks=8",
                  END_MS); /* worker 0 had them all; its second line counts as a repeat */
     T_CHECK(T_WAIT(END_MS, t_metric(port, tasks) == 16), "%g tasks", t_metric(port, tasks));
-    t_produce_some(pair.source, topic, 16, 160, 3200);
-    t_wait_mirrored(&pair, topic, 16, 3360, END_MS);
-    t_expect_mirror(&pair, topic);
+    t_produce_some(t_pair.source, topic, 16, 160, 3200);
+    t_wait_mirrored(&t_pair, topic, 16, 3360, END_MS);
+    t_expect_mirror(&t_pair, topic);
     t_bridge_stop(bridge, END_MS);
     free(topic), free(config), free(http), free(tasks);
 }
@@ -284,7 +268,7 @@ static void expect_java_partitions(const char *topic, int partitions)
 {
     int last[JAVA_KEYS], found = 0;
     for (int k = 0; k < JAVA_KEYS; k++) last[k] = -1;
-    struct t_log *log = t_read(pair.sink, topic, -1, true);
+    struct t_log *log = t_read(t_pair.sink, topic, -1, true);
     for (size_t i = 0; i < log->count; i++) {
         const struct t_record *record = &log->records[i];
         int k = 0;
@@ -309,15 +293,15 @@ static void test_keys_choose_partitions_as_in_java(void **state)
     (void)state;
     struct t_name stem = t_unique("tp-key");
     char *topic = source_topic(&stem, "x", 2, 0), value[16];
-    t_topic_create(pair.dst, topic, 7, NULL);
-    struct t_producer *producer = t_producer_open(pair.source, NULL, NULL);
+    t_topic_create(t_pair.dst, topic, 7, NULL);
+    struct t_producer *producer = t_producer_open(t_pair.source, NULL, NULL);
     for (int i = 0; i < 10 * JAVA_KEYS; i++) {
         snprintf(value, sizeof value, "%d ", i);
         t_send_text(producer, topic, i % JAVA_KEYS % 2, java_keys[i % JAVA_KEYS].key, value);
     }
     for (int i = 0; i < 70; i++) t_send_text(producer, topic, 0, NULL, "0 no key");
     t_producer_close(producer);
-    char *config = t_config(pair.source, pair.sink, "",
+    char *config = t_config(t_pair.source, t_pair.sink, "",
                             "name = \"%s\"; topics = [\"%s\"]; partition = \"key\"; stop_at_end = true;",
                             stem.text, topic);
     t_bridge_to_end(config, 0, END_MS);
@@ -330,14 +314,14 @@ static void test_round_robin_spreads_evenly(void **state)
     (void)state;
     struct t_name stem = t_unique("tp-robin");
     char *topic = source_topic(&stem, "x", 1, 400);
-    t_topic_create(pair.dst, topic, 4, NULL);
-    char *config = t_config(pair.source, pair.sink, "",
+    t_topic_create(t_pair.dst, topic, 4, NULL);
+    char *config = t_config(t_pair.source, t_pair.sink, "",
                             "name = \"%s\"; topics = [\"%s\"]; partition = \"round_robin\"; "
                             "stop_at_end = true;",
                             stem.text, topic);
     t_bridge_to_end(config, 0, END_MS);
     for (int i = 0; i < 4; i++) {
-        struct t_log *log = t_read(pair.sink, topic, i, true);
+        struct t_log *log = t_read(t_pair.sink, topic, i, true);
         T_CHECK(log->count == 100, "partition %d has %zu of 400 records", i, log->count);
         t_log_free(log);
     }
@@ -349,7 +333,7 @@ static void test_round_robin_spreads_evenly(void **state)
 /* The first record of the copy's partition is the source's record `first` (k<first>), and there are n. */
 static void expect_part(const char *topic, int partition, int first, size_t n)
 {
-    struct t_log *log = t_read(pair.sink, topic, partition, true);
+    struct t_log *log = t_read(t_pair.sink, topic, partition, true);
     char key[16];
     snprintf(key, sizeof key, "k%d", first);
     T_CHECK(log->count == n, "%s[%d]: %zu records instead of %zu", topic, partition, log->count, n);
@@ -379,7 +363,7 @@ static void test_latest_is_resolved_once(void **state)
     int port = t_free_port();
     char *http = t_printf("http = { listen = \"127.0.0.1:%d\"; };", port);
     char *config =
-        t_config(pair.source, pair.sink, http,
+        t_config(t_pair.source, t_pair.sink, http,
                  "name = \"%s\"; topics = [\"^%s.*\"]; start = \"latest\"; " QUICK, stem.text, stem.text);
     struct t_process *bridge = t_bridge(config, NULL);
     wait_ready(port);
@@ -388,26 +372,26 @@ static void test_latest_is_resolved_once(void **state)
     T_CHECK(T_WAIT(END_MS, t_metric(port, sample) == 20), "position %g", t_metric(port, sample));
     expect_stored_position(config, topic);
     t_bridge_stop(bridge, END_MS);
-    t_produce_some(pair.source, topic, 1, 20, 5);
+    t_produce_some(t_pair.source, topic, 1, 20, 5);
     bridge = t_bridge(config, NULL);
-    t_wait_mirrored(&pair, topic, 1, 5, END_MS);
+    t_wait_mirrored(&t_pair, topic, 1, 5, END_MS);
     expect_part(topic, 0, 20, 5);
     /* What appears afterwards begins at its beginning: partitions (one of them in a task that had none yet) and topics,
      * found while running ... */
-    t_topic_grow(pair.src, topic, 3);
-    t_produce_some(pair.source, topic, 3, 30, 30);
+    t_topic_grow(t_pair.src, topic, 3);
+    t_produce_some(t_pair.source, topic, 3, 30, 30);
     free(source_topic(&stem, "y", 1, 10));
-    t_wait_mirrored(&pair, topic, 3, 35, END_MS);
-    t_wait_mirrored(&pair, later, 1, 10, END_MS);
+    t_wait_mirrored(&t_pair, topic, 3, 35, END_MS);
+    t_wait_mirrored(&t_pair, later, 1, 10, END_MS);
     expect_part(topic, 0, 20, 15);
     expect_part(topic, 1, 31, 10);
     expect_part(later, 0, 0, 10);
     t_bridge_stop(bridge, END_MS);
     /* ... and at a start. */
-    t_topic_grow(pair.src, topic, 4);
-    t_produce_some(pair.source, topic, 4, 60, 40);
+    t_topic_grow(t_pair.src, topic, 4);
+    t_produce_some(t_pair.source, topic, 4, 60, 40);
     bridge = t_bridge(config, NULL);
-    t_wait_mirrored(&pair, topic, 4, 75, END_MS);
+    t_wait_mirrored(&t_pair, topic, 4, 75, END_MS);
     expect_part(topic, 3, 63, 10);
     t_bridge_stop(bridge, END_MS);
     free(topic), free(later), free(http), free(config), free(sample);
@@ -419,7 +403,7 @@ static void test_start_at_a_time(void **state)
     struct t_name stem = t_unique("tp-time");
     char *topic = source_topic(&stem, "x", 1, 0), key[16];
     int64_t base = t_wall_ms() - 3600000;
-    struct t_producer *producer = t_producer_open(pair.source, NULL, NULL);
+    struct t_producer *producer = t_producer_open(t_pair.source, NULL, NULL);
     for (int i = 0; i < 20; i++) {
         snprintf(key, sizeof key, "k%d", i);
         struct t_record record = {.key = aq_slice_str(key), .timestamp = base + i * 1000};
@@ -427,7 +411,7 @@ static void test_start_at_a_time(void **state)
         t_flush(producer); /* a batch of its own: the broker's index of times is that fine */
     }
     char *config =
-        t_config(pair.source, pair.sink, "",
+        t_config(t_pair.source, t_pair.sink, "",
                  "name = \"%s\"; topics = [\"%s\"]; start = \"timestamp\"; start_timestamp = %lldL;\n"
                  "    stop_at_end = true;",
                  stem.text, topic, (long long)base + 11500);
@@ -448,14 +432,14 @@ static void test_start_at_an_offset(void **state)
     (void)state;
     struct t_name stem = t_unique("tp-offset");
     char *topic = source_topic(&stem, "x", 3, 0), key[16];
-    struct t_producer *producer = t_producer_open(pair.source, NULL, NULL);
+    struct t_producer *producer = t_producer_open(t_pair.source, NULL, NULL);
     for (int i = 0; i < 60; i++) {
         snprintf(key, sizeof key, "k%d", i / 3);
         if (i % 3 != 1 || i < 9) t_send_text(producer, topic, i % 3, key, "v");
     }
     t_flush(producer);
-    t_delete_records(pair.src, topic, 2, 15);
-    char *config = t_config(pair.source, pair.sink, "",
+    t_delete_records(t_pair.src, topic, 2, 15);
+    char *config = t_config(t_pair.source, t_pair.sink, "",
                             "name = \"%s\"; topics = [\"%s\"]; start = \"offset\"; start_offset = 7;\n"
                             "    stop_at_end = true;",
                             stem.text, topic);
@@ -478,22 +462,22 @@ static void test_a_deleted_sink_topic_stops_the_running_route(void **state)
     (void)state;
     struct t_name stem = t_unique("tp-gone");
     char *topic = source_topic(&stem, "x", 2, 20);
-    char *config = t_config(pair.source, pair.sink, "",
+    char *config = t_config(t_pair.source, t_pair.sink, "",
                             "name = \"%s\"; topics = [\"%s\"]; " QUICK "transaction_timeout = \"2s\";",
                             stem.text, topic);
     struct t_process *bridge = t_bridge(config, NULL);
-    t_wait_mirrored(&pair, topic, 2, 20, END_MS);
-    t_topic_delete(pair.dst, topic);
-    t_produce_some(pair.source, topic, 2, 20, 20);
+    t_wait_mirrored(&t_pair, topic, 2, 20, END_MS);
+    t_topic_delete(t_pair.dst, topic);
+    t_produce_some(t_pair.source, topic, 2, 20, 20);
     char *words = t_end_words(bridge, 78, END_MS);
     t_expect_words(words, topic, "was deleted", NULL);
     free(words);
-    T_CHECK(t_partitions(pair.dst, topic) == 0, "%s was created again", topic);
+    T_CHECK(t_partitions(t_pair.dst, topic) == 0, "%s was created again", topic);
     /* Starting again tells what is missing, instead of leaving a hole. */
     words = t_bridge_words(config, 78, END_MS);
     t_expect_words(words, topic, "that was written there", "positions --reset earliest", NULL);
     free(words);
-    T_CHECK(t_count(pair.sink, topic) == 0, "mirrored behind a hole");
+    T_CHECK(t_count(t_pair.sink, topic) == 0, "mirrored behind a hole");
     free(topic), free(config);
 }
 
@@ -502,44 +486,42 @@ static void test_a_sink_topic_deleted_meanwhile_stops_the_start(void **state)
     (void)state;
     struct t_name stem = t_unique("tp-gone2");
     char *topic = source_topic(&stem, "x", 2, 20);
-    char *config = t_config(pair.source, pair.sink, "",
+    char *config = t_config(t_pair.source, t_pair.sink, "",
                             "name = \"%s\"; topics = [\"%s\"]; stop_at_end = true;", stem.text, topic);
     t_bridge_to_end(config, 0, END_MS);
-    t_topic_delete(pair.dst, topic);
+    t_topic_delete(t_pair.dst, topic);
     for (int i = 0; i < 2; i++) {
         char *words = t_bridge_words(config, 78, END_MS);
         t_expect_words(words, topic, "was mirrored up to offset 10", "that was written there", NULL);
-        T_CHECK(t_count(pair.sink, topic) == 0, "mirrored behind a hole");
+        T_CHECK(t_count(t_pair.sink, topic) == 0, "mirrored behind a hole");
         free(words);
     }
     /* What the words advise. */
     free(t_aqueduct_words(0, "positions", "-c", t_config_file(config), "--reset", "earliest", "--topic",
                           topic, NULL));
     t_bridge_to_end(config, 0, END_MS);
-    T_CHECK(t_count(pair.sink, topic) == 20, "not mirrored again");
-    t_expect_mirror(&pair, topic);
+    T_CHECK(t_count(t_pair.sink, topic) == 20, "not mirrored again");
+    t_expect_mirror(&t_pair, topic);
     free(topic), free(config);
 }
-
-#define WITH_PAIR(test) cmocka_unit_test_setup_teardown(test, open_pair, close_pair)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_PAIR(test_expressions_choose_the_topics),
-        WITH_PAIR(test_a_new_topic_is_found_and_made_alike),
-        WITH_PAIR(test_partitions_grow_with_the_source),
-        WITH_PAIR(test_a_missing_topic_is_waited_for),
-        WITH_PAIR(test_without_create_topics_the_sink_is_waited_for),
-        WITH_PAIR(test_two_routes_in_one_process),
-        WITH_PAIR(test_two_workers_share_the_tasks),
-        WITH_PAIR(test_keys_choose_partitions_as_in_java),
-        WITH_PAIR(test_round_robin_spreads_evenly),
-        WITH_PAIR(test_latest_is_resolved_once),
-        WITH_PAIR(test_start_at_a_time),
-        WITH_PAIR(test_start_at_an_offset),
-        WITH_PAIR(test_a_deleted_sink_topic_stops_the_running_route),
-        WITH_PAIR(test_a_sink_topic_deleted_meanwhile_stops_the_start),
+        T_WITH_PAIR(test_expressions_choose_the_topics),
+        T_WITH_PAIR(test_a_new_topic_is_found_and_made_alike),
+        T_WITH_PAIR(test_partitions_grow_with_the_source),
+        T_WITH_PAIR(test_a_missing_topic_is_waited_for),
+        T_WITH_PAIR(test_without_create_topics_the_sink_is_waited_for),
+        T_WITH_PAIR(test_two_routes_in_one_process),
+        T_WITH_PAIR(test_two_workers_share_the_tasks),
+        T_WITH_PAIR(test_keys_choose_partitions_as_in_java),
+        T_WITH_PAIR(test_round_robin_spreads_evenly),
+        T_WITH_PAIR(test_latest_is_resolved_once),
+        T_WITH_PAIR(test_start_at_a_time),
+        T_WITH_PAIR(test_start_at_an_offset),
+        T_WITH_PAIR(test_a_deleted_sink_topic_stops_the_running_route),
+        T_WITH_PAIR(test_a_sink_topic_deleted_meanwhile_stops_the_start),
     };
     return cmocka_run_group_tests_name("bridge: topics", tests, NULL, NULL);
 }

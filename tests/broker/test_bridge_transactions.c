@@ -21,8 +21,6 @@
 #define WRITERS    3
 #define END_MS     30000
 
-static struct t_pair pair;
-
 /* ---- writing -------------------------------------------------------------------------------------------------------- */
 
 static struct t_producer *plain, *writers[WRITERS];
@@ -37,28 +35,25 @@ struct scene {
 
 static int set_up(void **state)
 {
-    (void)state;
-    t_pair_open(&pair);
-    plain = t_producer_open(pair.source, NULL, NULL);
+    t_pair_setup(state);
+    plain = t_producer_open(t_pair.source, NULL, NULL);
     for (int i = 0; i < WRITERS; i++)
-        writers[i] = t_producer_open(pair.source, t_unique("txn-writer").text, NULL);
+        writers[i] = t_producer_open(t_pair.source, t_unique("txn-writer").text, NULL);
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    (void)state;
     for (int i = 0; i < WRITERS; i++) t_producer_close(writers[i]);
     t_producer_close(plain);
-    t_pair_close(&pair);
-    return 0;
+    return t_pair_teardown(state);
 }
 
 /* A new topic. Producers meet it side by side with a first record, for each of them waits for its metadata. */
 static void open_scene(struct scene *s)
 {
     *s = (struct scene){.topic = t_unique("txn"), .route = t_unique("txn-route"), .bad = WRITERS, .good = 1};
-    t_topic_create(pair.src, s->topic.text, PARTITIONS, NULL);
+    t_topic_create(t_pair.src, s->topic.text, PARTITIONS, NULL);
     for (int i = 0; i < WRITERS; i++) {
         t_begin(writers[i]);
         t_send_text(writers[i], s->topic.text, ONLY_BAD, "first", "abort");
@@ -115,9 +110,9 @@ static void write_rounds(struct scene *s, int first, int n)
 
 static void expect_good_only(const struct scene *s)
 {
-    struct t_log *all = t_read(pair.source, s->topic.text, -1, false);
-    struct t_log *good = t_read(pair.source, s->topic.text, -1, true);
-    struct t_log *copy = t_read(pair.sink, s->topic.text, -1, true);
+    struct t_log *all = t_read(t_pair.source, s->topic.text, -1, false);
+    struct t_log *good = t_read(t_pair.source, s->topic.text, -1, true);
+    struct t_log *copy = t_read(t_pair.sink, s->topic.text, -1, true);
     T_CHECK((int64_t)all->count == s->good + s->bad && s->bad > 0, "%zu, the source proves nothing",
             all->count);
     for (size_t i = 0; i < copy->count; i++)
@@ -155,8 +150,8 @@ static void expect_no_lag_stored(const char *config, const struct scene *s)
 static char *config_of(const struct scene *s, int port, const char *more)
 {
     char *http = t_printf("http = { listen = \"127.0.0.1:%d\"; };", port);
-    char *text = t_config(pair.source, pair.sink, port ? http : "", "name = \"%s\"; topics = [\"%s\"]; %s",
-                          s->route.text, s->topic.text, more);
+    char *text = t_config(t_pair.source, t_pair.sink, port ? http : "",
+                          "name = \"%s\"; topics = [\"%s\"]; %s", s->route.text, s->topic.text, more);
     free(http);
     return text;
 }
@@ -193,7 +188,7 @@ static void never_copy_aborted(const char *delivery)
     struct t_process *bridge = t_bridge(running, NULL);
     expect_lag_gone(&s, port);
     write_rounds(&s, 4, 4);
-    t_wait_mirrored(&pair, s.topic.text, PARTITIONS, s.good, END_MS);
+    t_wait_mirrored(&t_pair, s.topic.text, PARTITIONS, s.good, END_MS);
     expect_lag_gone(&s, port);
     t_bridge_stop(bridge, END_MS);
     expect_no_lag_stored(to_end, &s);
@@ -242,8 +237,8 @@ static void test_open_transaction_does_not_block_the_end(void **state)
     write_open(&s);
     for (int i = 0; i < 2; i++) { /* the second time there is nothing new before the open transactions */
         t_bridge_to_end(config, 0, END_MS);
-        t_expect_mirror(&pair, s.topic.text);
-        int64_t n = t_count(pair.sink, s.topic.text);
+        t_expect_mirror(&t_pair, s.topic.text);
+        int64_t n = t_count(t_pair.sink, s.topic.text);
         T_CHECK(n == 1 + 10 + 10 + 0 + 20, "%" PRId64 " records: what is behind an open transaction waits",
                 n);
     }
@@ -265,8 +260,8 @@ static void test_read_uncommitted_copies_everything(void **state)
     write_open(&s);
     for (int i = 0; i < 2; i++) { /* before and after the open transactions end */
         t_bridge_to_end(config, 0, END_MS);
-        struct t_log *all = t_read(pair.source, s.topic.text, -1, false);
-        struct t_log *copy = t_read(pair.sink, s.topic.text, -1, true);
+        struct t_log *all = t_read(t_pair.source, s.topic.text, -1, false);
+        struct t_log *copy = t_read(t_pair.sink, s.topic.text, -1, true);
         T_CHECK((int64_t)all->count == s.good + s.bad && s.bad > 0, "%zu in the source", all->count);
         t_same_records(all, copy, true);
         t_log_free(all);

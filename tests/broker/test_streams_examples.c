@@ -18,7 +18,6 @@
 #define TOOL_MS 60000
 #define DEAD    "events-dead"
 
-static struct t_pair pair;
 static char *page;
 
 /* ---- the page ----------------------------------------------------------------------------------------------------- */
@@ -157,7 +156,7 @@ static void expect_same(struct lines *expected, struct lines *got)
 /* "TOPIC<TAB>KEY<TAB>VALUE" of every committed record. */
 static void read_topic(const char *topic, struct lines *ret)
 {
-    struct t_log *log = t_read(pair.source, topic, -1, true);
+    struct t_log *log = t_read(t_pair.source, topic, -1, true);
     for (size_t i = 0; i < log->count; i++) {
         const struct t_record *rec = &log->records[i];
         add_line(ret, t_printf("%s\t%.*s\t%.*s", topic, (int)rec->key.len, rec->key.ptr, (int)rec->value.len,
@@ -252,7 +251,7 @@ static char *turn_click(const char *key, const char *value)
 /* All records of a key are in one partition. */
 static void expect_partitioned(const char *topic)
 {
-    struct t_log *log = t_read(pair.source, topic, -1, true);
+    struct t_log *log = t_read(t_pair.source, topic, -1, true);
     for (size_t i = 1; i < log->count; i++)
         for (size_t k = 0; k < i; k++) {
             const struct t_record *a = &log->records[i], *b = &log->records[k];
@@ -278,7 +277,7 @@ static void metrics_and_cpu_are_brought_together(void **state)
 
 static void expect_dead_letters(void)
 {
-    struct t_log *log = t_read(pair.source, DEAD, -1, true);
+    struct t_log *log = t_read(t_pair.source, DEAD, -1, true);
     for (size_t i = 0; i < log->count; i++) {
         const struct t_header *topic = t_header_of(&log->records[i], "__streams.errors.topic");
         const struct t_header *why = t_header_of(&log->records[i], "__streams.errors.message");
@@ -310,7 +309,7 @@ static void events_go_to_the_topics_they_name(void **state)
 /* One line for every click that was counted. */
 static void read_counts(struct lines *ret)
 {
-    struct t_log *log = t_read(pair.source, "clicks-per-interval", -1, true);
+    struct t_log *log = t_read(t_pair.source, "clicks-per-interval", -1, true);
     for (size_t i = 0; i < log->count; i++) {
         const struct t_record *rec = &log->records[i];
         T_CHECK(rec->value.len == 8, "a count of %zu bytes", rec->value.len);
@@ -375,7 +374,7 @@ static void remove_traces(void)
                                   "tool",
                                   "kafka-consumer-groups",
                                   "--bootstrap-server",
-                                  pair.source,
+                                  t_pair.source,
                                   "--delete",
                                   "--group",
                                   "metrics",
@@ -386,15 +385,14 @@ static void remove_traces(void)
                                   "--group",
                                   "orders-by-size",
                                   NULL};
-    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) t_topic_delete(pair.src, topics[i]);
+    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) t_topic_delete(t_pair.src, topics[i]);
     (void)t_run(groups, TOOL_MS,
                 NULL); /* it fails when there is none, as it should be before the first run */
 }
 
 static int set_up(void **state)
 {
-    (void)state;
-    t_pair_open(&pair);
+    t_pair_setup(state);
     page = load(PAGE);
     remove_traces();
     return 0;
@@ -402,11 +400,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    (void)state;
     if (page) remove_traces();
     free(page);
-    t_pair_close(&pair);
-    return 0;
+    return t_pair_teardown(state);
 }
 
 int main(void)

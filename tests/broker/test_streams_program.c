@@ -12,22 +12,6 @@
 
 #define END_MS 60000
 
-static struct t_pair pair;
-
-static int open_pair(void **state)
-{
-    (void)state;
-    t_pair_open(&pair);
-    return 0;
-}
-
-static int close_pair(void **state)
-{
-    (void)state;
-    t_pair_close(&pair);
-    return 0;
-}
-
 static bool is_even(struct aq_processor_context *ctx, const struct aq_stream_record *record, void *user)
 {
     (void)ctx;
@@ -48,7 +32,7 @@ static struct aq_streams_builder *build(const char *id, const char *in, const ch
 
 static struct aq_application *start(const struct aq_streams_builder *builder)
 {
-    char *brokers = t_printf("bootstrap.servers=%s", pair.source);
+    char *brokers = t_printf("bootstrap.servers=%s", t_pair.source);
     const char *const properties[] = {brokers, "processing.guarantee=exactly_once_v2",
                                       "default.key.serde=string", "default.value.serde=string",
                                       "num.stream.threads=2"};
@@ -62,27 +46,27 @@ static struct aq_application *start(const struct aq_streams_builder *builder)
 static void expect_count(struct aq_application *app, const char *topic, int64_t n)
 {
     bool there = T_WAIT(END_MS, aq_application_wait(app, 20) == AQ_APPLICATION_RUNNING &&
-                                    t_count(pair.source, topic) >= n);
-    T_CHECK(there && t_count(pair.source, topic) == n, "%lld of %lld records",
-            (long long)t_count(pair.source, topic), (long long)n);
+                                    t_count(t_pair.source, topic) >= n);
+    T_CHECK(there && t_count(t_pair.source, topic) == n, "%lld of %lld records",
+            (long long)t_count(t_pair.source, topic), (long long)n);
 }
 
 static void a_program_runs_its_topology_pauses_and_stops(void **state)
 {
     (void)state;
     struct t_name id = t_unique("prog"), in = t_unique("in"), out = t_unique("out");
-    t_topic_create(pair.src, in.text, 2, NULL);
-    t_topic_create(pair.src, out.text, 2, NULL);
+    t_topic_create(t_pair.src, in.text, 2, NULL);
+    t_topic_create(t_pair.src, out.text, 2, NULL);
     struct aq_streams_builder *builder = build(id.text, in.text, out.text);
     struct aq_application *app = start(builder);
-    t_produce_some(pair.source, in.text, 2, 0, 1000);
+    t_produce_some(t_pair.source, in.text, 2, 0, 1000);
     expect_count(app, out.text, 500);
 
     aq_application_pause(app);
-    t_produce_some(pair.source, in.text, 2, 1000, 100);
+    t_produce_some(t_pair.source, in.text, 2, 1000, 100);
     int64_t until = aq_mono_us() + 2 * AQ_SEC; /* a pause can only be seen to last */
     while (aq_mono_us() < until) assert_int_equal(aq_application_wait(app, 50), AQ_APPLICATION_RUNNING);
-    assert_int_equal(t_count(pair.source, out.text), 500);
+    assert_int_equal(t_count(t_pair.source, out.text), 500);
     aq_application_resume(app);
     expect_count(app, out.text, 550);
 
@@ -112,5 +96,5 @@ int main(void)
         cmocka_unit_test(a_program_runs_its_topology_pauses_and_stops),
         cmocka_unit_test(what_is_wrong_is_said_before_anything_starts),
     };
-    return cmocka_run_group_tests(tests, open_pair, close_pair);
+    return cmocka_run_group_tests(tests, t_pair_setup, t_pair_teardown);
 }

@@ -16,27 +16,11 @@
 #define RECORDS 10000
 #define MORE    100
 
-static struct t_pair pair;
-
 struct scene {
     struct t_name app, in, out;
     int port;
     const char *file;
 };
-
-static int open_pair(void **state)
-{
-    (void)state;
-    t_pair_open(&pair);
-    return 0;
-}
-
-static int close_pair(void **state)
-{
-    (void)state;
-    t_pair_close(&pair);
-    return 0;
-}
 
 /* Every key gets an x in front and every value a ! behind, and a topic lies in between. */
 static struct scene make_scene(void)
@@ -56,11 +40,11 @@ static struct scene make_scene(void)
         "    out   = { type = \"sink\"; from = \"again\"; topic = \"%s\"; };\n"
         "  };\n"
         "};\n",
-        pair.source, s.port, s.app.text, s.in.text, s.out.text);
+        t_pair.source, s.port, s.app.text, s.in.text, s.out.text);
     s.file = t_config_file(config);
     free(config);
-    t_topic_create(pair.src, s.in.text, 3, NULL);
-    t_topic_create(pair.src, s.out.text, 2, NULL);
+    t_topic_create(t_pair.src, s.in.text, 3, NULL);
+    t_topic_create(t_pair.src, s.out.text, 2, NULL);
     return s;
 }
 
@@ -80,14 +64,14 @@ static void stop_app(const struct scene *s, struct t_process *process)
 
 static void wait_outputs(const struct scene *s, int64_t n)
 {
-    int64_t got = t_wait_count(pair.source, s->out.text, n, END_MS);
+    int64_t got = t_wait_count(t_pair.source, s->out.text, n, END_MS);
     T_CHECK(got == n, "%lld of %lld records", (long long)got, (long long)n);
 }
 
 /* Record i of [0, n) is there `times` times, and nothing else is. */
 static void expect_outputs(const struct scene *s, int n, int times)
 {
-    struct t_log *log = t_read(pair.source, s->out.text, -1, true);
+    struct t_log *log = t_read(t_pair.source, s->out.text, -1, true);
     int *seen = calloc((size_t)n, sizeof(*seen));
     assert_non_null(seen);
     T_CHECK(log->count == (size_t)n * (size_t)times, "%zu records instead of %d times %d", log->count, times,
@@ -125,7 +109,7 @@ static struct described describe_group(const struct scene *s, const char *topic)
                           "tool",
                           "kafka-consumer-groups",
                           "--bootstrap-server",
-                          pair.source,
+                          t_pair.source,
                           "--describe",
                           "--group",
                           s->app.text,
@@ -168,16 +152,16 @@ static void wait_until_ready(const struct scene *s)
 static void runs_through_a_death(const struct scene *s)
 {
     struct t_process *process = start_app(s);
-    t_produce_some(pair.source, s->in.text, 3, 0, RECORDS / 2);
-    T_CHECK(T_WAIT(END_MS, t_count(pair.source, s->out.text) > 0), "nothing came out:\n%s",
+    t_produce_some(t_pair.source, s->in.text, 3, 0, RECORDS / 2);
+    T_CHECK(T_WAIT(END_MS, t_count(t_pair.source, s->out.text) > 0), "nothing came out:\n%s",
             t_stderr(process));
-    t_produce_some(pair.source, s->in.text, 3, RECORDS / 2, RECORDS / 4);
+    t_produce_some(t_pair.source, s->in.text, 3, RECORDS / 2, RECORDS / 4);
     t_signal(process, SIGKILL);
     assert_int_equal(t_wait_exit(process, END_MS), 128 + SIGKILL);
     t_process_free(process);
 
     process = start_app(s);
-    t_produce_some(pair.source, s->in.text, 3, RECORDS * 3 / 4, RECORDS / 4);
+    t_produce_some(t_pair.source, s->in.text, 3, RECORDS * 3 / 4, RECORDS / 4);
     wait_outputs(s, RECORDS);
     wait_until_ready(s);
     expect_described(s, RECORDS, 0);
@@ -193,7 +177,7 @@ static void exactly_once_over_a_repartition_and_a_death(void **state)
     runs_through_a_death(&s);
 
     /* What comes while nobody runs is lag; a plan leaves it so. */
-    t_produce_some(pair.source, s.in.text, 3, RECORDS, MORE);
+    t_produce_some(t_pair.source, s.in.text, 3, RECORDS, MORE);
     expect_described(&s, RECORDS, MORE);
     char *repartition = t_printf("delete topic %s-again-repartition", s.app.text);
     char *words = t_aqueduct_words(0, "streams", "reset", "-c", s.file, "--plan", NULL);
@@ -223,5 +207,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exactly_once_over_a_repartition_and_a_death),
     };
-    return cmocka_run_group_tests(tests, open_pair, close_pair);
+    return cmocka_run_group_tests(tests, t_pair_setup, t_pair_teardown);
 }

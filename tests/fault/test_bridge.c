@@ -47,8 +47,6 @@ struct round {
     char verdict[256];
 };
 
-static struct t_pair pair;
-
 /* ---- a round ------------------------------------------------------------------------------------------------------ */
 
 static void start_round(struct round *r, int rounds)
@@ -62,7 +60,7 @@ static void start_round(struct round *r, int rounds)
     snprintf(seed, sizeof seed, "%" PRIu64, r->seed % 1000000);
     const char *argv[] = {t_tool("orders_gen"),
                           "--brokers",
-                          pair.source,
+                          t_pair.source,
                           "--topic",
                           r->topic.text,
                           "--records",
@@ -79,7 +77,7 @@ static void start_round(struct round *r, int rounds)
     r->generator = t_start(argv, NULL);
     t_herd_open(
         &r->herd, "bridge",
-        t_config(pair.source, pair.sink, "",
+        t_config(t_pair.source, t_pair.sink, "",
                  "name = \"%s\"; topics = [\"^%s$\"]; delivery = \"%s\"; commit_interval = \"100ms\";\n"
                  "    session_timeout = \"3s\"; transaction_timeout = \"5s\"; start = \"earliest\";",
                  r->route.text, r->topic.text, r->exactly_once ? "exactly_once" : "at_least_once"),
@@ -87,7 +85,7 @@ static void start_round(struct round *r, int rounds)
     for (int i = 0; i < INSTANCES; i++) t_herd_start(&r->herd, i, -1, 0);
     r->ordeal.session_ms = SESSION_MS;
     r->ordeal.exactly_once = r->exactly_once;
-    t_ordeal_open(&r->ordeal, &pair, &r->herd, r->seed, blows, t_ordeal_crashes(r->exactly_once, rounds),
+    t_ordeal_open(&r->ordeal, &t_pair, &r->herd, r->seed, blows, t_ordeal_crashes(r->exactly_once, rounds),
                   t_setting("AQUEDUCT_FAULT_RECORDS", 100000) * 1000 /
                       t_setting("AQUEDUCT_FAULT_RATE", 3000));
 }
@@ -97,9 +95,9 @@ static bool judge(struct round *r, bool strict)
 {
     const char *argv[] = {t_tool("mirror_check"),
                           "--source",
-                          pair.source,
+                          t_pair.source,
                           "--sink",
-                          pair.sink,
+                          t_pair.sink,
                           "--topic",
                           r->topic.text,
                           strict ? "--identical" : "--at-least-once",
@@ -117,11 +115,11 @@ static bool judge(struct round *r, bool strict)
 static bool catch_up(struct round *r, int64_t produced)
 {
     int64_t deadline = t_now_ms() + CATCH_UP_MS, seen = 0;
-    if (!T_WAIT(CATCH_UP_MS, t_partitions(pair.dst, r->topic.text) == PARTITIONS)) {
+    if (!T_WAIT(CATCH_UP_MS, t_partitions(t_pair.dst, r->topic.text) == PARTITIONS)) {
         fprintf(stderr, "liveness: the sink topic does not exist\n");
         return false;
     }
-    struct t_tail *tail = t_tail_open(pair.sink, r->topic.text, PARTITIONS);
+    struct t_tail *tail = t_tail_open(t_pair.sink, r->topic.text, PARTITIONS);
     while (seen < produced && t_now_ms() < deadline) {
         t_ordeal_tend(&r->ordeal, true);
         seen = t_tail_poll(tail, 200);
@@ -162,7 +160,7 @@ static bool play_round(int number, bool exactly_once, uint64_t seed, int rounds)
     t_ordeal_disarm(&r.ordeal);
     t_ordeal_tend(&r.ordeal, true);
     bool alive = catch_up(&r, produced);
-    if (!alive) t_pair_keep_evidence(&pair, r.herd.folder);
+    if (!alive) t_pair_keep_evidence(&t_pair, r.herd.folder);
     bool ended = t_herd_stop(&r.herd, STOP_MS);
     bool right = judge(&r, exactly_once);
     const int *done = r.ordeal.done;
@@ -178,9 +176,9 @@ static bool play_round(int number, bool exactly_once, uint64_t seed, int rounds)
     t_herd_close(&r.herd, !fine);
     if (fine) {
         char *state = t_printf("aqueduct.%s.state", r.route.text);
-        t_topic_delete(pair.src, r.topic.text);
-        t_topic_delete(pair.dst, r.topic.text);
-        t_topic_delete(pair.dst, state);
+        t_topic_delete(t_pair.src, r.topic.text);
+        t_topic_delete(t_pair.dst, r.topic.text);
+        t_topic_delete(t_pair.dst, state);
         free(state);
     }
     return fine;
@@ -188,13 +186,11 @@ static bool play_round(int number, bool exactly_once, uint64_t seed, int rounds)
 
 static void play(bool exactly_once, int rounds)
 {
-    t_pair_open(&pair);
-    T_CHECK(pair.brokers >= 3, "three brokers a cluster are needed, here is %d", pair.brokers);
+    T_CHECK(t_pair.brokers >= 3, "three brokers a cluster are needed, here is %d", t_pair.brokers);
     uint64_t seed = (uint64_t)t_setting("AQUEDUCT_FAULT_SEED", (int64_t)time(NULL) % 1000000);
     int failed = 0;
     print_header();
     for (int i = 1; i <= rounds; i++) failed += !play_round(i, exactly_once, seed + (uint64_t)i - 1, rounds);
-    t_pair_close(&pair);
     if (failed)
         T_FAIL("%d of %d rounds failed; AQUEDUCT_FAULT_SEED=%" PRIu64 " replays them", failed, rounds, seed);
 }
@@ -221,8 +217,8 @@ static int tell_crash_points(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exactly_once_survives_faults),
-        cmocka_unit_test(test_at_least_once_loses_nothing),
+        T_WITH_PAIR(test_exactly_once_survives_faults),
+        T_WITH_PAIR(test_at_least_once_loses_nothing),
     };
     return cmocka_run_group_tests_name("bridge under faults", tests, NULL, tell_crash_points);
 }

@@ -27,7 +27,6 @@ enum harm {
     HARM_REPLAY, /* ten records again, as after a crash in at_least_once */
 };
 
-static struct t_pair pair;
 static struct t_name source, sink;
 static struct t_log *original;
 
@@ -107,8 +106,8 @@ static void copy_with(enum harm harm, bool chain)
 {
     struct t_expect expect = {0};
     sink = t_unique("copy");
-    t_topic_create(pair.dst, sink.text, atoi(PARTITIONS), "retention.ms=-1", NULL);
-    struct t_producer *producer = t_producer_open(pair.sink, sink.text, NULL);
+    t_topic_create(t_pair.dst, sink.text, atoi(PARTITIONS), "retention.ms=-1", NULL);
+    struct t_producer *producer = t_producer_open(t_pair.sink, sink.text, NULL);
     t_begin(producer);
     t_send_text(producer, sink.text, 1, "never", "{\"order_id\":\"never seen\"}");
     t_abort(producer);
@@ -134,9 +133,9 @@ static void expect_line(enum harm harm, const char *mode, int code, const char *
     char *topics = t_printf("%s=%s", source.text, sink.text);
     const char *argv[] = {t_tool("mirror_check"),
                           "--source",
-                          pair.source,
+                          t_pair.source,
                           "--sink",
-                          pair.sink,
+                          t_pair.sink,
                           "--topic",
                           topics,
                           mode,
@@ -148,23 +147,20 @@ static void expect_line(enum harm harm, const char *mode, int code, const char *
     assert_int_equal(got, code);
     t_process_free(process);
     free(topics);
-    t_topic_delete(pair.dst, sink.text);
+    t_topic_delete(t_pair.dst, sink.text);
 }
 
 static void test_a_true_copy_passes(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     const char *fine = "source=3000 sink=3000 lost=0 duplicated=0 reordered=0 different=0 alien=0\n";
     expect_line(HARM_NONE, "--identical", 0, fine);
     expect_line(HARM_NONE, "--orders-chain", 0, fine);
-    t_pair_close(&pair);
 }
 
 static void test_loss_and_duplicates_are_seen(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     expect_line(HARM_LOSE, "--identical", 1,
                 "source=3000 sink=2999 lost=1 duplicated=0 reordered=0 different=0 alien=0\n");
     expect_line(HARM_DOUBLE, "--identical", 1,
@@ -175,40 +171,35 @@ static void test_loss_and_duplicates_are_seen(void **state)
                 "source=3000 sink=3010 lost=0 duplicated=10 reordered=0 different=0 alien=0\n");
     expect_line(HARM_LOSE, "--at-least-once", 1,
                 "source=3000 sink=2999 lost=1 duplicated=0 reordered=0 different=0 alien=0\n");
-    t_pair_close(&pair);
 }
 
 static void test_order_and_foreign_records_are_seen(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     expect_line(HARM_SWAP, "--identical", 1,
                 "source=3000 sink=3000 lost=0 duplicated=0 reordered=1 different=0 alien=0\n");
     expect_line(HARM_ALIEN, "--identical", 1,
                 "source=3000 sink=3001 lost=0 duplicated=0 reordered=0 different=0 alien=1\n");
-    t_pair_close(&pair);
 }
 
 static void test_changed_bytes_are_seen(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     const char *one = "source=3000 sink=3000 lost=0 duplicated=0 reordered=0 different=1 alien=0\n";
     expect_line(HARM_VALUE, "--identical", 1, one);
     expect_line(HARM_HEADER, "--identical", 1, one);
     expect_line(HARM_TIME, "--identical", 1, one);
     expect_line(HARM_NULL_TO_EMPTY, "--identical", 1, one);
     expect_line(HARM_VALUE, "--orders-chain", 1, one);
-    t_pair_close(&pair);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_true_copy_passes),
-        cmocka_unit_test(test_loss_and_duplicates_are_seen),
-        cmocka_unit_test(test_order_and_foreign_records_are_seen),
-        cmocka_unit_test(test_changed_bytes_are_seen),
+        T_WITH_PAIR(test_a_true_copy_passes),
+        T_WITH_PAIR(test_loss_and_duplicates_are_seen),
+        T_WITH_PAIR(test_order_and_foreign_records_are_seen),
+        T_WITH_PAIR(test_changed_bytes_are_seen),
     };
     return cmocka_run_group_tests_name("checker", tests, set_up, tear_down);
 }

@@ -22,8 +22,6 @@
 #define CATCH_UP_MS 60000
 #define FROZEN_MS   3500 /* beyond the session of 2 s, within the transaction's 10 s */
 
-static struct t_pair pair;
-
 enum push { PUSH_NONE, PUSH_FREEZE, PUSH_RIVAL };
 
 static enum push push_for(int point)
@@ -59,7 +57,7 @@ static void start_armed(struct t_herd *herd, int point, enum push kind)
 static void wait_for_records(struct t_herd *herd, int point, const char *topic)
 {
     int64_t deadline = t_now_ms() + HIT_MS;
-    for (int count = 2; t_log_span(pair.dst, topic) <= 0; t_sleep_ms(20)) {
+    for (int count = 2; t_log_span(t_pair.dst, topic) <= 0; t_sleep_ms(20)) {
         T_CHECK(t_now_ms() < deadline, "nothing arrives in %s", topic);
         if (!died_there(herd, point)) continue;
         herd->hits[point] = 0;
@@ -84,16 +82,16 @@ static struct t_process *start_records(const char *topic)
 {
     char records[16];
     snprintf(records, sizeof records, "%d", RECORDS);
-    const char *argv[] = {t_tool("orders_gen"), "--brokers", pair.source, "--topic", topic,
-                          "--records",          records,     "--rate",    "1500",    "--keep",
+    const char *argv[] = {t_tool("orders_gen"), "--brokers", t_pair.source, "--topic", topic,
+                          "--records",          records,     "--rate",      "1500",    "--keep",
                           "--tombstones-every", "37",        NULL};
     return t_start(argv, NULL);
 }
 
 static void wait_complete(const char *topic)
 {
-    T_CHECK(T_WAIT(CATCH_UP_MS, t_partitions(pair.dst, topic) == PARTITIONS), "%s was not created", topic);
-    struct t_tail *tail = t_tail_open(pair.sink, topic, PARTITIONS);
+    T_CHECK(T_WAIT(CATCH_UP_MS, t_partitions(t_pair.dst, topic) == PARTITIONS), "%s was not created", topic);
+    struct t_tail *tail = t_tail_open(t_pair.sink, topic, PARTITIONS);
     int64_t seen = 0, deadline = t_now_ms() + CATCH_UP_MS;
     while (seen < RECORDS && t_now_ms() < deadline) seen = t_tail_poll(tail, 50);
     t_tail_close(tail);
@@ -103,7 +101,7 @@ static void wait_complete(const char *topic)
 static void expect_exact(const char *topic)
 {
     const char *argv[] = {
-        t_tool("mirror_check"), "--source", pair.source, "--sink", pair.sink, "--topic", topic, NULL};
+        t_tool("mirror_check"), "--source", t_pair.source, "--sink", t_pair.sink, "--topic", topic, NULL};
     if (t_run(argv, 120000, NULL) != 0) T_FAIL("the copy is not exact");
 }
 
@@ -111,13 +109,13 @@ static void crash_at(int point)
 {
     int64_t started = t_now_ms();
     struct t_name topic = t_unique("orders.crash"), route = t_unique("crash");
-    t_topic_create(pair.src, topic.text, PARTITIONS, "retention.ms=-1", NULL);
+    t_topic_create(t_pair.src, topic.text, PARTITIONS, "retention.ms=-1", NULL);
     struct t_herd herd;
     enum push kind = push_for(point);
     t_herd_open(
         &herd, "bridge",
         t_config(
-            pair.source, pair.sink, "",
+            t_pair.source, t_pair.sink, "",
             "name = \"%s\"; topics = [\"^%s$\"]; delivery = \"exactly_once\"; commit_interval = \"50ms\";\n"
             "    session_timeout = \"2s\"; transaction_timeout = \"%s\"; start = \"earliest\";",
             route.text, topic.text, kind == PUSH_FREEZE ? "10s" : "3s"),
@@ -141,18 +139,18 @@ static void crash_at(int point)
     t_herd_close(&herd, !ended || herd.unexpected);
     T_CHECK(ended && !herd.unexpected, "an instance ended by itself: %s", herd.last_words);
     char *state = t_printf("aqueduct.%s.state", route.text);
-    t_topic_delete(pair.src, topic.text);
-    t_topic_delete(pair.dst, topic.text);
-    t_topic_delete(pair.dst, state);
+    t_topic_delete(t_pair.src, topic.text);
+    t_topic_delete(t_pair.dst, topic.text);
+    t_topic_delete(t_pair.dst, state);
     free(state);
 }
 
 static void test_crash_point(void **state)
 {
 #ifdef AQ_CRASH_POINTS
-    t_pair_open(&pair);
+    t_pair_setup(state);
     crash_at(*(const int *)*state);
-    t_pair_close(&pair);
+    t_pair_teardown(state);
 #else
     (void)state;
     (void)crash_at;

@@ -19,8 +19,6 @@
 #define START_MS   20000
 #define STOP_MS    20000
 
-static struct t_pair pair;
-
 static void finish(struct t_process *clusters)
 {
     T_CHECK(t_wait_exit(clusters, BROKERS_MS) == 0, "clusters: %s", t_stderr(clusters));
@@ -45,26 +43,24 @@ static void start_and_stop_while_away(struct t_herd *herd, int node)
 static void a_stop_does_not_wait_for_a_broker_that_is_away(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     struct t_name topic = t_unique("stop"), route = t_unique("stop");
-    t_topic_create(pair.src, topic.text, 3, NULL);
+    t_topic_create(t_pair.src, topic.text, 3, NULL);
     char *config =
-        t_config(pair.source, pair.sink, "", "name = \"%s\"; topics = [\"%s\"];", route.text, topic.text);
+        t_config(t_pair.source, t_pair.sink, "", "name = \"%s\"; topics = [\"%s\"];", route.text, topic.text);
     struct t_process *first = t_bridge(config, NULL);
     T_CHECK(T_WAIT(START_MS, t_stderr_has(first, "tasks assigned")), "%s", t_stderr(first));
     t_bridge_stop(first, STOP_MS);
     struct t_herd herd;
     t_herd_open(&herd, "bridge", config, INSTANCES);
-    for (int node = 1; node <= pair.brokers; node++) start_and_stop_while_away(&herd, node);
+    for (int node = 1; node <= t_pair.brokers; node++) start_and_stop_while_away(&herd, node);
     t_herd_close(&herd, false);
-    t_topic_delete(pair.src, topic.text);
-    t_pair_close(&pair);
+    t_topic_delete(t_pair.src, topic.text);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_stop_does_not_wait_for_a_broker_that_is_away),
+        T_WITH_PAIR(a_stop_does_not_wait_for_a_broker_that_is_away),
     };
     return cmocka_run_group_tests_name("stopping at a bad moment", tests, NULL, NULL);
 }

@@ -46,8 +46,6 @@ struct round {
     struct t_rekey_found found;
 };
 
-static struct t_pair pair;
-
 static void start_round(struct round *r, int rounds)
 {
     int64_t records = t_setting("AQUEDUCT_FAULT_RECORDS", 100000);
@@ -57,27 +55,27 @@ static void start_round(struct round *r, int rounds)
     r->source = t_unique("orders.streams");
     r->sink = t_unique("rekeyed");
     r->application = t_unique("fault");
-    t_topic_create(pair.src, r->sink.text, OUTPUTS, "retention.ms=-1", NULL);
-    r->generator = t_rekey_generate(pair.source, r->source.text, PARTITIONS, records, rate, r->seed);
-    T_CHECK(T_WAIT(CATCH_UP_MS, t_partitions(pair.src, r->source.text) == PARTITIONS), "no source topic");
+    t_topic_create(t_pair.src, r->sink.text, OUTPUTS, "retention.ms=-1", NULL);
+    r->generator = t_rekey_generate(t_pair.source, r->source.text, PARTITIONS, records, rate, r->seed);
+    T_CHECK(T_WAIT(CATCH_UP_MS, t_partitions(t_pair.src, r->source.text) == PARTITIONS), "no source topic");
     t_sleep_ms(500); /* for the other brokers to hear of it, too */
     t_herd_open(
         &r->herd, "streams",
-        t_rekey_config(pair.source, r->application.text, r->source.text, r->sink.text, r->exactly_once,
+        t_rekey_config(t_pair.source, r->application.text, r->source.text, r->sink.text, r->exactly_once,
                        "num_stream_threads = 2; session_timeout_ms = 3000; transaction_timeout_ms = 5000;\n"
                        "  repartition_purge_interval_ms = 2000;"),
         INSTANCES);
     for (int i = 0; i < INSTANCES; i++) t_herd_start(&r->herd, i, -1, 0);
     r->ordeal.session_ms = SESSION_MS;
     r->ordeal.exactly_once = r->exactly_once;
-    t_ordeal_open(&r->ordeal, &pair, &r->herd, r->seed, blows,
+    t_ordeal_open(&r->ordeal, &t_pair, &r->herd, r->seed, blows,
                   t_ordeal_crashes(r->exactly_once, rounds > USUAL_ROUNDS ? rounds : USUAL_ROUNDS),
                   records * 1000 / rate);
 }
 
 static bool judge(struct round *r, bool strict, bool tell)
 {
-    r->found = t_rekey_check(pair.source, r->source.text, r->sink.text, r->exactly_once, tell);
+    r->found = t_rekey_check(t_pair.source, r->source.text, r->sink.text, r->exactly_once, tell);
     return t_rekey_is_right(&r->found, strict);
 }
 
@@ -85,7 +83,7 @@ static bool judge(struct round *r, bool strict, bool tell)
 static bool catch_up(struct round *r, int64_t produced)
 {
     int64_t deadline = t_now_ms() + CATCH_UP_MS, seen = 0;
-    struct t_tail *tail = t_tail_open(pair.source, r->sink.text, OUTPUTS);
+    struct t_tail *tail = t_tail_open(t_pair.source, r->sink.text, OUTPUTS);
     while (seen < produced && t_now_ms() < deadline && r->herd.unexpected < DEATHS_MAX) {
         t_ordeal_tend(&r->ordeal, true);
         seen = t_tail_poll(tail, 200);
@@ -126,7 +124,7 @@ static void delete_topics(const struct round *r)
     char *state = t_printf("%s-aqueduct-state", r->application.text);
     char *middle = t_printf("%s-again-repartition", r->application.text);
     const char *topics[] = {r->source.text, r->sink.text, state, middle};
-    for (size_t i = 0; i < 4; i++) t_topic_delete(pair.src, topics[i]);
+    for (size_t i = 0; i < 4; i++) t_topic_delete(t_pair.src, topics[i]);
     free(state);
     free(middle);
 }
@@ -146,7 +144,7 @@ static bool play_round(int number, bool exactly_once, uint64_t seed, int rounds)
     t_ordeal_disarm(&r.ordeal);
     t_ordeal_tend(&r.ordeal, true);
     bool alive = catch_up(&r, produced);
-    if (!alive) t_pair_keep_evidence(&pair, r.herd.folder);
+    if (!alive) t_pair_keep_evidence(&t_pair, r.herd.folder);
     bool ended = t_herd_stop(&r.herd, STOP_MS);
     bool right = judge(&r, exactly_once, true);
     int hits = t_ordeal_count_hits(&r.ordeal);
@@ -163,13 +161,11 @@ static bool play_round(int number, bool exactly_once, uint64_t seed, int rounds)
 
 static void play(bool exactly_once, int rounds)
 {
-    t_pair_open(&pair);
-    T_CHECK(pair.brokers >= 3, "three brokers a cluster are needed, here is %d", pair.brokers);
+    T_CHECK(t_pair.brokers >= 3, "three brokers a cluster are needed, here is %d", t_pair.brokers);
     uint64_t seed = (uint64_t)t_setting("AQUEDUCT_FAULT_SEED", (int64_t)time(NULL) % 1000000);
     int failed = 0;
     print_header();
     for (int i = 1; i <= rounds; i++) failed += !play_round(i, exactly_once, seed + (uint64_t)i - 1, rounds);
-    t_pair_close(&pair);
     if (failed)
         T_FAIL("%d of %d rounds failed; AQUEDUCT_FAULT_SEED=%" PRIu64 " replays them", failed, rounds, seed);
 }
@@ -203,8 +199,8 @@ static int tell_crash_points(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exactly_once_survives_faults),
-        cmocka_unit_test(test_at_least_once_loses_nothing),
+        T_WITH_PAIR(test_exactly_once_survives_faults),
+        T_WITH_PAIR(test_at_least_once_loses_nothing),
     };
     return cmocka_run_group_tests_name("streams under faults", tests, NULL, tell_crash_points);
 }

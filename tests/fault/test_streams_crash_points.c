@@ -28,7 +28,6 @@
 #define CATCH_UP_MS  60000
 #define FROZEN_MS    3500 /* beyond the session of 2 s, within the transaction's 10 s */
 
-static struct t_pair pair;
 static struct t_herd herd;
 
 enum push { PUSH_NONE, PUSH_FREEZE, PUSH_RIVAL };
@@ -57,7 +56,7 @@ static bool is_assigned(void)
 static void wait_for_output(int point, const char *topic)
 {
     int64_t deadline = t_now_ms() + HIT_MS;
-    for (int count = 2; t_log_span(pair.src, topic) <= 0; t_sleep_ms(20)) {
+    for (int count = 2; t_log_span(t_pair.src, topic) <= 0; t_sleep_ms(20)) {
         T_CHECK(t_now_ms() < deadline, "nothing arrives in %s", topic);
         if (!died_there(point)) continue;
         herd.hits[point] = 0;
@@ -76,7 +75,7 @@ static void push(enum push kind)
 
 static void wait_complete(const char *topic, int64_t produced)
 {
-    struct t_tail *tail = t_tail_open(pair.source, topic, OUTPUTS);
+    struct t_tail *tail = t_tail_open(t_pair.source, topic, OUTPUTS);
     int64_t seen = 0, deadline = t_now_ms() + CATCH_UP_MS;
     while (seen < produced && t_now_ms() < deadline) seen = t_tail_poll(tail, 50);
     t_tail_close(tail);
@@ -88,11 +87,11 @@ static void crash_at(int point)
     int64_t started = t_now_ms();
     enum push kind = push_for(point);
     struct t_name source = t_unique("orders.crash"), sink = t_unique("rekeyed"), name = t_unique("crash");
-    t_topic_create(pair.src, sink.text, OUTPUTS, "retention.ms=-1", NULL);
-    t_topic_create(pair.src, source.text, PARTITIONS, "retention.ms=-1", NULL);
+    t_topic_create(t_pair.src, sink.text, OUTPUTS, "retention.ms=-1", NULL);
+    t_topic_create(t_pair.src, source.text, PARTITIONS, "retention.ms=-1", NULL);
     t_sleep_ms(500); /* for every broker to hear of it */
     t_herd_open(&herd, "streams",
-                t_rekey_config(pair.source, name.text, source.text, sink.text, true,
+                t_rekey_config(t_pair.source, name.text, source.text, sink.text, true,
                                kind == PUSH_FREEZE
                                    ? "session_timeout_ms = 2000; transaction_timeout_ms = 10000;"
                                    : "session_timeout_ms = 2000; transaction_timeout_ms = 3000;"),
@@ -102,7 +101,7 @@ static void crash_at(int point)
      * count asks for. */
     t_herd_start(&herd, 0, point, once ? 1 : 5);
     T_CHECK(T_WAIT(HIT_MS, is_assigned() || died_there(point)), "no tasks are assigned");
-    struct t_process *generator = t_rekey_generate(pair.source, source.text, 0, RECORDS, RATE, 1);
+    struct t_process *generator = t_rekey_generate(t_pair.source, source.text, 0, RECORDS, RATE, 1);
     if (kind != PUSH_NONE) wait_for_output(point, sink.text);
     push(kind);
     if (!T_WAIT(HIT_MS, died_there(point))) {
@@ -113,7 +112,7 @@ static void crash_at(int point)
     int64_t produced = t_rekey_produced(generator);
     wait_complete(sink.text, produced);
     bool ended = t_herd_stop(&herd, 20000);
-    struct t_rekey_found found = t_rekey_check(pair.source, source.text, sink.text, true, true);
+    struct t_rekey_found found = t_rekey_check(t_pair.source, source.text, sink.text, true, true);
     bool right = ended && herd.unexpected == 0 && t_rekey_is_right(&found, true);
     printf("%-20s %5.1f s\n", aq_crash_names[point], (double)(t_now_ms() - started) / 1000);
     fflush(stdout);
@@ -121,16 +120,16 @@ static void crash_at(int point)
     T_CHECK(ended && herd.unexpected == 0, "an instance ended by itself: %s", herd.last_words);
     T_CHECK(right, "lost=%" PRId64 " duplicated=%" PRId64 " altered=%" PRId64 " reordered=%" PRId64,
             found.lost, found.duplicated, found.altered, found.reordered);
-    t_topic_delete(pair.src, source.text);
-    t_topic_delete(pair.src, sink.text);
+    t_topic_delete(t_pair.src, source.text);
+    t_topic_delete(t_pair.src, sink.text);
 }
 
 static void test_crash_point(void **state)
 {
 #ifdef AQ_CRASH_POINTS
-    t_pair_open(&pair);
+    t_pair_setup(state);
     crash_at(*(const int *)*state);
-    t_pair_close(&pair);
+    t_pair_teardown(state);
 #else
     (void)state;
     (void)crash_at;

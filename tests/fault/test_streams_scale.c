@@ -27,7 +27,6 @@
  * is busy with other things take many seconds for an answer. How fast a revocation is answered is tested in the simulation. */
 #define PAUSE_MS 20000
 
-static struct t_pair pair;
 static struct t_herd herd;
 
 /* Watches the output; the longest time without a record. */
@@ -80,19 +79,18 @@ static void wait_complete(struct t_tail *tail, int64_t produced)
 
 static void scale(bool exactly_once)
 {
-    t_pair_open(&pair);
     struct t_name source = t_unique("orders.scale"), sink = t_unique("rekeyed"), name = t_unique("scale");
-    t_topic_create(pair.src, sink.text, OUTPUTS, "retention.ms=-1", NULL);
+    t_topic_create(t_pair.src, sink.text, OUTPUTS, "retention.ms=-1", NULL);
     /* As long as the changes take, and some seconds before and after. */
     int64_t records = (int64_t)RATE * (2 * (MOST - 1) * (WATCH_MS + 2000) + 12000) / 1000;
-    struct t_process *generator = t_rekey_generate(pair.source, source.text, PARTITIONS, records, RATE, 1);
-    T_CHECK(T_WAIT(CATCH_UP_MS, t_partitions(pair.src, source.text) == PARTITIONS), "no source topic");
+    struct t_process *generator = t_rekey_generate(t_pair.source, source.text, PARTITIONS, records, RATE, 1);
+    T_CHECK(T_WAIT(CATCH_UP_MS, t_partitions(t_pair.src, source.text) == PARTITIONS), "no source topic");
     t_herd_open(&herd, "streams",
-                t_rekey_config(pair.source, name.text, source.text, sink.text, exactly_once,
+                t_rekey_config(t_pair.source, name.text, source.text, sink.text, exactly_once,
                                "num_stream_threads = 2;"),
                 MOST);
     t_herd_start(&herd, 0, -1, 0);
-    struct t_tail *tail = t_tail_open(pair.source, sink.text, OUTPUTS);
+    struct t_tail *tail = t_tail_open(t_pair.source, sink.text, OUTPUTS);
     T_CHECK(T_WAIT(CATCH_UP_MS, t_tail_poll(tail, 20) > 0), "nothing comes out");
     printf("%s\nunchanged:      %5" PRId64 " ms\n", exactly_once ? "exactly_once_v2" : "at_least_once",
            watch(tail, WATCH_MS));
@@ -109,7 +107,7 @@ static void scale(bool exactly_once)
     wait_complete(tail, produced);
     t_tail_close(tail);
     bool ended = t_herd_stop(&herd, STOP_MS);
-    struct t_rekey_found found = t_rekey_check(pair.source, source.text, sink.text, exactly_once, true);
+    struct t_rekey_found found = t_rekey_check(t_pair.source, source.text, sink.text, exactly_once, true);
     bool right =
         ended && herd.unexpected == 0 && found.source == produced && t_rekey_is_right(&found, exactly_once);
     printf("records=%" PRId64 " lost=%" PRId64 " duplicated=%" PRId64 " altered=%" PRId64
@@ -118,9 +116,8 @@ static void scale(bool exactly_once)
     t_herd_close(&herd, !right || longest > PAUSE_MS);
     T_CHECK(right, "the output is not right");
     T_CHECK(longest <= PAUSE_MS, "the output paused for %" PRId64 " ms", longest);
-    t_topic_delete(pair.src, source.text);
-    t_topic_delete(pair.src, sink.text);
-    t_pair_close(&pair);
+    t_topic_delete(t_pair.src, source.text);
+    t_topic_delete(t_pair.src, sink.text);
 }
 
 static void test_scaling_keeps_exactly_once_and_pauses_little(void **state)
@@ -138,8 +135,8 @@ static void test_scaling_loses_nothing_at_least_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scaling_keeps_exactly_once_and_pauses_little),
-        cmocka_unit_test(test_scaling_loses_nothing_at_least_once),
+        T_WITH_PAIR(test_scaling_keeps_exactly_once_and_pauses_little),
+        T_WITH_PAIR(test_scaling_loses_nothing_at_least_once),
     };
     return cmocka_run_group_tests_name("streams, scaled", tests, NULL, NULL);
 }

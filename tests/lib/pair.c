@@ -8,24 +8,30 @@
 
 #define CLUSTERS_MS 150000
 
-void t_pair_open(struct t_pair *pair)
+struct t_pair t_pair;
+
+int t_pair_setup(void **state)
 {
+    (void)state;
     const char *brokers = getenv("AQUEDUCT_CLUSTERS_BROKERS");
-    *pair =
+    t_pair =
         (struct t_pair){.source = getenv("AQUEDUCT_SOURCE"), .sink = getenv("AQUEDUCT_SINK"), .brokers = 1};
     /* Never a skip: a test that did not run must not look like one that passed. */
-    if (!pair->source || !pair->sink)
+    if (!t_pair.source || !t_pair.sink)
         T_FAIL("no clusters: ./dev clusters up && eval \"$(./dev clusters env)\"");
-    if (brokers) pair->brokers = atoi(brokers);
-    pair->src = t_cluster_open(pair->source);
-    pair->dst = t_cluster_open(pair->sink);
+    if (brokers) t_pair.brokers = atoi(brokers);
+    t_pair.src = t_cluster_open(t_pair.source);
+    t_pair.dst = t_cluster_open(t_pair.sink);
+    return 0;
 }
 
-void t_pair_close(struct t_pair *pair)
+int t_pair_teardown(void **state)
 {
-    t_cluster_close(pair->src);
-    t_cluster_close(pair->dst);
-    *pair = (struct t_pair){0};
+    (void)state;
+    t_cluster_close(t_pair.src);
+    t_cluster_close(t_pair.dst);
+    t_pair = (struct t_pair){0};
+    return 0;
 }
 
 struct t_process *t_clusters_start(const char *command, const char *cluster, int node)

@@ -17,9 +17,16 @@ struct t_pair {
     struct t_cluster *dst;
 };
 
-/* Opens both; fails the running test when no clusters are given. */
-void t_pair_open(struct t_pair *pair);
-void t_pair_close(struct t_pair *pair);
+/* The clusters of the running program; empty while they are not open. */
+extern struct t_pair t_pair;
+
+/* Opens both and closes both, as set-up and tear-down of a test or of a group, or called by one: they leave the test's
+ * state alone and return 0. The set-up fails when no clusters are given. */
+int t_pair_setup(void **state);
+int t_pair_teardown(void **state);
+
+/* A line of a program's list of tests: with the clusters open around this test alone. */
+#define T_WITH_PAIR(test) cmocka_unit_test_setup_teardown(test, t_pair_setup, t_pair_teardown)
 
 /* `clusters COMMAND CLUSTER [NODE]`: restart, stop, start, kill, pause, cont; node 0: all. Returns when it is done and
  * fails the test when it goes wrong. */
