@@ -2,16 +2,7 @@
  *
  * The admin side of the client layer on real brokers: topics, configs, offsets, and errors that name what to do.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-#include "tests/lib/broker_env.h"
-
-static struct kt_env env;
-static const struct kc_ops *ops = &kc_rd_ops;
+#include "tests/lib/broker_fixture.h"
 
 static const struct kc_topic *find(const struct kc_topics *topics, const char *name)
 {
@@ -263,20 +254,6 @@ static void bad_property_is_told_at_open(void **state)
     assert_null(admin);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    kt_open(&env);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    kt_close(&env);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,5 +269,5 @@ int main(void)
         cmocka_unit_test(unknown_group_has_no_members),
         cmocka_unit_test(bad_property_is_told_at_open),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, kt_setup, kt_teardown);
 }

@@ -194,5 +194,5 @@ int main(void)
         cmocka_unit_test(second_producer_with_the_same_id_fences_the_first),
         cmocka_unit_test(positions_can_be_reset_only_without_members),
     };
-    return cmocka_run_group_tests(tests, stage_open, stage_close);
+    return cmocka_run_group_tests(tests, kt_setup, kt_teardown);
 }

@@ -2,19 +2,10 @@
  *
  * Membership on a real coordinator: who owns which partitions of the state topic, under which generation.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include "kafka/rd/rd.h"
-#include "tests/lib/broker_env.h"
+#include "tests/lib/broker_fixture.h"
 
 #define PARTITIONS 8
-
-static struct kt_env env;
-static const struct kc_ops *ops = &kc_rd_ops;
 
 struct node {
     struct kc_member *member;
@@ -311,20 +302,6 @@ static void an_instance_id_in_use_twice_is_told(void **state)
     ops->member_close(b.member, 5000);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    kt_open(&env);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    kt_close(&env);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,5 +315,5 @@ int main(void)
         cmocka_unit_test(a_static_member_comes_back_to_its_partitions),
         cmocka_unit_test(an_instance_id_in_use_twice_is_told),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, kt_setup, kt_teardown);
 }

@@ -3,17 +3,8 @@
  * Records through the client layer on real brokers: what is read is what was written, what is forwarded is what was
  * read, and a consumer says what it sees besides records.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-#include "tests/lib/broker_env.h"
+#include "tests/lib/broker_fixture.h"
 #include "tests/lib/check.h"
-
-static struct kt_env env;
-static const struct kc_ops *ops = &kc_rd_ops;
 
 /* ---- helpers -------------------------------------------------------------------------------------------------------- */
 
@@ -526,20 +517,6 @@ static void aborted_records_are_not_seen(void **state)
     ops->consumer_close(uncommitted, 5000);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    kt_open(&env);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    kt_close(&env);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -556,5 +533,5 @@ int main(void)
         cmocka_unit_test(moving_back_and_forth),
         cmocka_unit_test(aborted_records_are_not_seen),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, kt_setup, kt_teardown);
 }

@@ -3,17 +3,9 @@
  * The scenarios that the simulation is held to (tests/lib/kc_scenarios.h), on real brokers. White box in one place:
  * struct kc_ops never leaves a transaction half-way.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include "kafka/rd/rd.h"
-#include "tests/lib/broker_env.h"
+#include "tests/lib/broker_fixture.h"
 #include "tests/lib/kc_scenarios.h"
-
-static struct kt_env env;
 
 static void leave_halfway(struct kc_producer *producer, struct kc_membership *membership, const char *topic,
                           int64_t offset)
@@ -30,8 +22,7 @@ static void every_scenario_ends_as_expected(void **state)
     const struct kc_stage_hooks hooks = {leave_halfway};
     int failed = 0;
     for (size_t i = 0; i < kc_scenarios_n; i++) {
-        char *text =
-            kc_scenario_play(&kc_scenarios[i], &kc_rd_ops, &env.sink, &hooks, kt_name(&env, "scene"));
+        char *text = kc_scenario_play(&kc_scenarios[i], ops, &env.sink, &hooks, kt_name(&env, "scene"));
         if (strcmp(text, kc_scenarios[i].expected) != 0) {
             failed++;
             fprintf(stderr, "%s: observed\n%sexpected\n%s", kc_scenarios[i].name, text,
@@ -42,24 +33,10 @@ static void every_scenario_ends_as_expected(void **state)
     assert_int_equal(failed, 0);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    kt_open(&env);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    kt_close(&env);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_scenario_ends_as_expected),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, kt_setup, kt_teardown);
 }

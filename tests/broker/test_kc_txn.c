@@ -285,5 +285,5 @@ int main(void)
         cmocka_unit_test(close_with_batches_in_flight),
         cmocka_unit_test(empty_offset_list_ends_the_process),
     };
-    return cmocka_run_group_tests(tests, stage_open, stage_close);
+    return cmocka_run_group_tests(tests, kt_setup, kt_teardown);
 }

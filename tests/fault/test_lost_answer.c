@@ -159,5 +159,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_abort_with_unanswered_records_costs_no_later_ones),
     };
-    return cmocka_run_group_tests_name("lost answers", tests, stage_open, stage_close);
+    return cmocka_run_group_tests_name("lost answers", tests, kt_setup, kt_teardown);
 }

@@ -7,17 +7,8 @@
 #ifndef AQ_TESTS_LIB_KC_STAGE_H
 #define AQ_TESTS_LIB_KC_STAGE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include "kafka/rd/rd.h"
-#include "tests/lib/broker_env.h"
-
-static struct kt_env env;
-static const struct kc_ops *ops = &kc_rd_ops;
+#include "tests/lib/broker_fixture.h"
 
 struct stage {
     const char *topic; /* data, on the sink */
@@ -179,20 +170,6 @@ static inline int count_committed(const char *topic)
     assert_true(end);
     ops->consumer_close(consumer, 5000);
     return n;
-}
-
-static inline int stage_open(void **state)
-{
-    (void)state;
-    kt_open(&env);
-    return 0;
-}
-
-static inline int stage_close(void **state)
-{
-    (void)state;
-    kt_close(&env);
-    return 0;
 }
 
 #endif
