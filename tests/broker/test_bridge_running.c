@@ -348,13 +348,6 @@ static void test_positions_are_shown_and_moved(void **state)
 
 /* ---- take-over ----------------------------------------------------------------------------------------------------- */
 
-static void check_mirror(const char *topic)
-{
-    const char *const argv[] = {
-        t_tool("mirror_check"), "--source", t_pair.source, "--sink", t_pair.sink, "--topic", topic, NULL};
-    free(t_end_words(t_start(argv, NULL), 0, END_MS));
-}
-
 static struct t_process *start_instance(const char *topic, int port)
 {
     char *http = t_printf("http = { listen = \"127.0.0.1:%d\"; };", port);
@@ -390,7 +383,7 @@ static void test_another_takes_over(void **state)
     t_produce_some(t_pair.source, name.text, 16, sent, 1600);
     t_wait_mirrored(&t_pair, name.text, 16, sent + 1600, END_MS);
     T_CHECK(t_metric(ports[1], "aqueduct_tasks{") == 16, "the tasks were not taken over");
-    check_mirror(name.text);
+    t_check_mirror(&t_pair, name.text, END_MS);
     t_process_free(one);
     t_bridge_stop(other, END_MS);
 }

@@ -12,14 +12,14 @@
 #include "tests/lib/bridge.h"
 #include "tests/lib/check.h"
 #include "tests/lib/herd.h"
-#include "tests/lib/pair.h"
-#include "tests/lib/read.h"
+#include "tests/lib/mirror.h"
 #include "tests/lib/wait.h"
 
 #define PARTITIONS  2
 #define RECORDS     6000
 #define HIT_MS      30000
 #define CATCH_UP_MS 60000
+#define CHECK_MS    120000
 #define FROZEN_MS   3500 /* beyond the session of 2 s, within the transaction's 10 s */
 
 enum push { PUSH_NONE, PUSH_FREEZE, PUSH_RIVAL };
@@ -88,23 +88,6 @@ static struct t_process *start_records(const char *topic)
     return t_start(argv, NULL);
 }
 
-static void wait_complete(const char *topic)
-{
-    T_CHECK(T_WAIT(CATCH_UP_MS, t_partitions(t_pair.dst, topic) == PARTITIONS), "%s was not created", topic);
-    struct t_tail *tail = t_tail_open(t_pair.sink, topic, PARTITIONS);
-    int64_t seen = 0, deadline = t_now_ms() + CATCH_UP_MS;
-    while (seen < RECORDS && t_now_ms() < deadline) seen = t_tail_poll(tail, 50);
-    t_tail_close(tail);
-    T_CHECK(seen >= RECORDS, "%lld of %d records arrived", (long long)seen, RECORDS);
-}
-
-static void expect_exact(const char *topic)
-{
-    const char *argv[] = {
-        t_tool("mirror_check"), "--source", t_pair.source, "--sink", t_pair.sink, "--topic", topic, NULL};
-    if (t_run(argv, 120000, NULL) != 0) T_FAIL("the copy is not exact");
-}
-
 static void crash_at(int point)
 {
     int64_t started = t_now_ms();
@@ -131,9 +114,9 @@ static void crash_at(int point)
     t_herd_start(&herd, 0, -1, 0);
     T_CHECK(t_wait_exit(generator, 60000) == 0, "generator: %s", t_stderr(generator));
     t_process_free(generator);
-    wait_complete(topic.text);
+    t_wait_mirrored(&t_pair, topic.text, PARTITIONS, RECORDS, CATCH_UP_MS);
     bool ended = t_herd_stop(&herd, 20000);
-    expect_exact(topic.text);
+    t_check_mirror(&t_pair, topic.text, CHECK_MS);
     printf("%-20s %5.1f s\n", aq_crash_names[point], (double)(t_now_ms() - started) / 1000);
     fflush(stdout);
     t_herd_close(&herd, !ended || herd.unexpected);

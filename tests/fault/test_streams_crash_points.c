@@ -76,8 +76,7 @@ static void push(enum push kind)
 static void wait_complete(const char *topic, int64_t produced)
 {
     struct t_tail *tail = t_tail_open(t_pair.source, topic, OUTPUTS);
-    int64_t seen = 0, deadline = t_now_ms() + CATCH_UP_MS;
-    while (seen < produced && t_now_ms() < deadline) seen = t_tail_poll(tail, 50);
+    int64_t seen = t_tail_wait(tail, produced, CATCH_UP_MS);
     t_tail_close(tail);
     T_CHECK(seen >= produced, "%" PRId64 " of %" PRId64 " records came out", seen, produced);
 }

@@ -72,8 +72,7 @@ static int64_t shrink(struct t_tail *tail, int i)
 
 static void wait_complete(struct t_tail *tail, int64_t produced)
 {
-    int64_t seen = 0, deadline = t_now_ms() + CATCH_UP_MS;
-    while (seen < produced && t_now_ms() < deadline) seen = t_tail_poll(tail, 50);
+    int64_t seen = t_tail_wait(tail, produced, CATCH_UP_MS);
     T_CHECK(seen >= produced, "%" PRId64 " of %" PRId64 " records came out", seen, produced);
 }
 

@@ -78,13 +78,20 @@ void t_expect_mirror(const struct t_pair *pair, const char *topic)
 void t_wait_mirrored(const struct t_pair *pair, const char *topic, int partitions, int64_t n,
                      int64_t timeout_ms)
 {
-    int64_t deadline = t_now_ms() + timeout_ms, seen = 0;
+    int64_t deadline = t_now_ms() + timeout_ms;
     T_CHECK(T_WAIT(timeout_ms, t_partitions(pair->dst, topic) == partitions), "%s has %d partitions, not %d",
             topic, t_partitions(pair->dst, topic), partitions);
     struct t_tail *tail = t_tail_open(pair->sink, topic, partitions);
-    while (seen < n && t_now_ms() < deadline) seen = t_tail_poll(tail, 50);
+    int64_t seen = t_tail_wait(tail, n, deadline - t_now_ms());
     t_tail_close(tail);
     T_CHECK(seen >= n, "%" PRId64 " of %" PRId64 " records in %s", seen, n, topic);
+}
+
+void t_check_mirror(const struct t_pair *pair, const char *topic, int64_t timeout_ms)
+{
+    const char *const argv[] = {
+        t_tool("mirror_check"), "--source", pair->source, "--sink", pair->sink, "--topic", topic, NULL};
+    free(t_end_words(t_start(argv, NULL), 0, timeout_ms));
 }
 
 /* ---- words --------------------------------------------------------------------------------------------------------- */

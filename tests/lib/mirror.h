@@ -18,6 +18,9 @@ void t_expect_mirror(const struct t_pair *pair, const char *topic);
 void t_expect_mirror_as(const struct t_pair *pair, const char *source_topic, const char *sink_topic,
                         bool timestamps);
 
+/* The same by the program mirror_check, for topics too large to be kept; it fails with what the program said. */
+void t_check_mirror(const struct t_pair *pair, const char *topic, int64_t timeout_ms);
+
 /* Waits until the sink topic has `partitions` partitions and at least n read_committed records; fails otherwise. */
 void t_wait_mirrored(const struct t_pair *pair, const char *topic, int partitions, int64_t n,
                      int64_t timeout_ms);

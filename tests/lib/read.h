@@ -53,5 +53,7 @@ struct t_tail *t_tail_open(const char *brokers, const char *topic, int partition
 void t_tail_close(struct t_tail *tail);
 /* Reads what there is, for at most wait_ms; all records seen so far. */
 int64_t t_tail_poll(struct t_tail *tail, int wait_ms);
+/* Reads until it has seen at least n, for at most timeout_ms; all records seen so far. */
+int64_t t_tail_wait(struct t_tail *tail, int64_t n, int64_t timeout_ms);
 
 #endif

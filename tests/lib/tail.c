@@ -49,6 +49,13 @@ int64_t t_tail_poll(struct t_tail *tail, int wait_ms)
     return tail->count;
 }
 
+int64_t t_tail_wait(struct t_tail *tail, int64_t n, int64_t timeout_ms)
+{
+    int64_t deadline = t_now_ms() + timeout_ms;
+    while (tail->count < n && t_now_ms() < deadline) t_tail_poll(tail, 50);
+    return tail->count;
+}
+
 void t_tail_close(struct t_tail *tail)
 {
     if (!tail) return;
