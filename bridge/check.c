@@ -16,13 +16,13 @@
  * Threads: one caller. Everything blocks.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "bridge/bridge.h"
+#include "kafka/report.h"
 #include "kafka/state_topic.h"
 #include "kafka/position.h"
 #include "kafka/task_map.h"
@@ -38,31 +38,13 @@
 struct check {
     const struct kc_ops *ops;
     const struct br_route *route;
-    FILE *out;
-    size_t errors;
+    struct kc_report report;
     struct aq_arena arena;
     struct kc_admin *source, *sink; /* NULL: not reached */
     char source_id[KC_ID_MAX], sink_id[KC_ID_MAX];
     struct kc_topics source_topics, sink_topics;
     bool has_state; /* the state topic exists */
 };
-
-enum verdict { OK, WARN, ERROR };
-
-static void say(struct check *c, enum verdict verdict, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void say(struct check *c, enum verdict verdict, const char *format, ...)
-{
-    static const char *const words[] = {[OK] = "ok", [WARN] = "warn", [ERROR] = "error"};
-    va_list args;
-    va_start(args, format);
-    fprintf(c->out, "  %-5s  ", words[verdict]);
-    vfprintf(c->out, format, args);
-    fputc('\n', c->out);
-    va_end(args);
-    c->errors += verdict == ERROR;
-}
 
 /* ---- reaching them -------------------------------------------------------------------------------------------------- */
 
@@ -75,11 +57,11 @@ static struct kc_admin *reach(struct check *c, const char *role, const struct kc
     if (rc == 0) rc = c->ops->admin_connect(admin, cluster->connect_timeout_ms, id, &err);
     if (rc == 0) rc = c->ops->admin_topics(admin, ADMIN_TIMEOUT_MS, topics, &err);
     if (rc == 0) {
-        say(c, OK, "%s %s (%s): cluster id %s, %d broker%s, %zu topics", role, cluster->name,
-            cluster->brokers, id, topics->brokers, topics->brokers == 1 ? "" : "s", topics->count);
+        kc_say(&c->report, KC_OK, "%s %s (%s): cluster id %s, %d broker%s, %zu topics", role, cluster->name,
+               cluster->brokers, id, topics->brokers, topics->brokers == 1 ? "" : "s", topics->count);
         return admin;
     }
-    say(c, ERROR, "%s %s (%s): %s", role, cluster->name, cluster->brokers, err.text);
+    kc_say(&c->report, KC_ERROR, "%s %s (%s): %s", role, cluster->name, cluster->brokers, err.text);
     if (admin) c->ops->admin_close(admin);
     return NULL;
 }
@@ -100,10 +82,10 @@ static void check_sizes(struct check *c, const char *from, const char *to)
 {
     int64_t source = message_bytes(c, c->source, from), sink = message_bytes(c, c->sink, to);
     if (source == 0 || sink == 0 || source <= sink) return;
-    say(c, WARN,
-        "topic %s: the source takes records of up to %" PRId64 " bytes, %s on the sink only %" PRId64
-        " (max.message.bytes); larger ones are for errors.tolerance",
-        from, source, to, sink);
+    kc_say(&c->report, KC_WARN,
+           "topic %s: the source takes records of up to %" PRId64 " bytes, %s on the sink only %" PRId64
+           " (max.message.bytes); larger ones are for errors.tolerance",
+           from, source, to, sink);
 }
 
 static void check_sink_topic(struct check *c, const char *name, const char *from, int32_t partitions)
@@ -111,23 +93,24 @@ static void check_sink_topic(struct check *c, const char *name, const char *from
     const struct br_route *route = c->route;
     const struct kc_topic *topic = kc_topics_find(&c->sink_topics, name);
     if (topic && topic->error == AQ_E_DENIED) {
-        say(c, ERROR, "sink topic %s may not be described: allow Describe on it", name);
+        kc_say(&c->report, KC_ERROR, "sink topic %s may not be described: allow Describe on it", name);
         return;
     }
     if (!topic || topic->partitions == 0) {
         if (route->create_topics)
-            say(c, OK, "sink topic %s will be created with %d partitions", name, partitions);
+            kc_say(&c->report, KC_OK, "sink topic %s will be created with %d partitions", name, partitions);
         else
-            say(c, ERROR, "sink topic %s does not exist, and create_topics = false", name);
+            kc_say(&c->report, KC_ERROR, "sink topic %s does not exist, and create_topics = false", name);
         return;
     }
     bool short_of = route->partitioning == BR_PARTITION_SOURCE && from && topic->partitions < partitions;
     if (short_of && route->grow_topics)
-        say(c, WARN, "sink topic %s has %d partitions and will be given %d, as its source has", name,
-            topic->partitions, partitions);
+        kc_say(&c->report, KC_WARN, "sink topic %s has %d partitions and will be given %d, as its source has",
+               name, topic->partitions, partitions);
     else if (short_of)
-        say(c, ERROR, "sink topic %s has %d partitions, its source %d, and grow_topics = false", name,
-            topic->partitions, partitions);
+        kc_say(&c->report, KC_ERROR,
+               "sink topic %s has %d partitions, its source %d, and grow_topics = false", name,
+               topic->partitions, partitions);
     if (from) check_sizes(c, from, name);
 }
 
@@ -139,11 +122,11 @@ static void check_missing(struct check *c)
         const struct kc_topic *topic = kc_topics_find(&c->source_topics, names[i]);
         if (!br_topic_filter_takes(c->route->filter, names[i])) continue;
         if (!topic)
-            say(c, WARN,
-                "source topic %s does not exist, or may not be described; the route would wait for it",
-                names[i]);
+            kc_say(&c->report, KC_WARN,
+                   "source topic %s does not exist, or may not be described; the route would wait for it",
+                   names[i]);
         else if (topic->error != 0)
-            say(c, ERROR, "source topic %s: %s", names[i], aq_code_text(topic->error));
+            kc_say(&c->report, KC_ERROR, "source topic %s: %s", names[i], aq_code_text(topic->error));
     }
 }
 
@@ -168,9 +151,9 @@ static void check_topics(struct check *c)
             check_sink_topic(c, name, topic->name, topic->partitions);
     }
     if (taken == 0)
-        say(c, WARN, "no topic of the source matches topics and exclude");
+        kc_say(&c->report, KC_WARN, "no topic of the source matches topics and exclude");
     else
-        say(c, OK, "%zu source topics with %" PRId64 " partitions", taken, partitions);
+        kc_say(&c->report, KC_OK, "%zu source topics with %" PRId64 " partitions", taken, partitions);
 }
 
 /* ---- the right to read ---------------------------------------------------------------------------------------------- */
@@ -196,7 +179,8 @@ static void hear_probe(struct check *c, struct kc_consumer *consumer, size_t *le
         if (!probe || probe->answered) continue;
         if (event.kind == KC_EVENT_PARTITION && event.code != AQ_E_DENIED) continue; /* a leader that moves */
         if (event.kind == KC_EVENT_PARTITION)
-            say(c, ERROR, "source topic %s may not be read: %s", probe->topic->name, event.text);
+            kc_say(&c->report, KC_ERROR, "source topic %s may not be read: %s", probe->topic->name,
+                   event.text);
         probe->answered = true;
         (*left)--;
     }
@@ -216,7 +200,7 @@ static size_t assign_probes(struct check *c, struct kc_consumer *consumer, struc
         if (rc == 0)
             n++;
         else
-            say(c, ERROR, "source topic %s: %s", topic->name, err.text);
+            kc_say(&c->report, KC_ERROR, "source topic %s: %s", topic->name, err.text);
     }
     return n;
 }
@@ -233,18 +217,20 @@ static void check_reading(struct check *c)
     struct aq_err err = {0};
     aq_names_init(&names);
     if (c->ops->consumer_open(c->route->source, &conf, &names, &consumer, &err) != 0) {
-        say(c, ERROR, "reading the source: %s", err.text);
+        kc_say(&c->report, KC_ERROR, "reading the source: %s", err.text);
         aq_names_finish(&names);
         return;
     }
     struct probe probes[MOST_READ] = {0};
-    size_t n = assign_probes(c, consumer, probes), left = n, before = c->errors;
+    size_t n = assign_probes(c, consumer, probes), left = n, before = c->report.errors;
     int64_t deadline = aq_mono_us() + READ_MS * AQ_MS;
     while (left > 0 && aq_mono_us() < deadline) hear_probe(c, consumer, &left);
     for (size_t i = 0; i < n; i++)
         if (!probes[i].answered)
-            say(c, WARN, "source topic %s gave no answer within %d s", probes[i].topic->name, READ_MS / 1000);
-    if (n > 0 && left == 0 && c->errors == before) say(c, OK, "source topics can be read (%zu tried)", n);
+            kc_say(&c->report, KC_WARN, "source topic %s gave no answer within %d s", probes[i].topic->name,
+                   READ_MS / 1000);
+    if (n > 0 && left == 0 && c->report.errors == before)
+        kc_say(&c->report, KC_OK, "source topics can be read (%zu tried)", n);
     c->ops->consumer_close(consumer, CLOSE_MS);
     aq_names_finish(&names);
 }
@@ -267,9 +253,9 @@ static void check_facts(struct check *c)
         rc = kc_facts_check(&stored, &ours, &err);
     }
     if (rc != 0)
-        say(c, ERROR, "state topic %s: %s", route->state_topic, err.text);
+        kc_say(&c->report, KC_ERROR, "state topic %s: %s", route->state_topic, err.text);
     else
-        say(c, OK, "state topic %s belongs to this route", route->state_topic);
+        kc_say(&c->report, KC_OK, "state topic %s belongs to this route", route->state_topic);
 }
 
 static void check_state(struct check *c)
@@ -277,19 +263,20 @@ static void check_state(struct check *c)
     const struct br_route *route = c->route;
     const struct kc_topic *topic = kc_topics_find(&c->sink_topics, route->state_topic);
     if (topic && topic->error != 0) {
-        say(c, ERROR, "state topic %s: %s", route->state_topic, aq_code_text(topic->error));
+        kc_say(&c->report, KC_ERROR, "state topic %s: %s", route->state_topic, aq_code_text(topic->error));
         return;
     }
     if (!topic) {
-        say(c, OK, "state topic %s will be created with %" PRId64 " partitions: the route has not run yet",
-            route->state_topic, route->tasks);
+        kc_say(&c->report, KC_OK,
+               "state topic %s will be created with %" PRId64 " partitions: the route has not run yet",
+               route->state_topic, route->tasks);
         return;
     }
     c->has_state = topic->partitions == route->tasks;
     if (!c->has_state)
-        say(c, ERROR,
-            "state topic %s has %d partitions, the route tasks = %" PRId64 "; the number cannot change",
-            route->state_topic, topic->partitions, route->tasks);
+        kc_say(&c->report, KC_ERROR,
+               "state topic %s has %d partitions, the route tasks = %" PRId64 "; the number cannot change",
+               route->state_topic, topic->partitions, route->tasks);
     else
         check_facts(c);
 }
@@ -299,9 +286,10 @@ static void check_group(struct check *c)
     int32_t members;
     struct aq_err err = {0};
     if (c->ops->admin_group_members(c->sink, c->route->group, ADMIN_TIMEOUT_MS, &members, &err) != 0)
-        say(c, ERROR, "group %s: %s", c->route->group, err.text);
+        kc_say(&c->report, KC_ERROR, "group %s: %s", c->route->group, err.text);
     else
-        say(c, OK, "group %s has %d member%s", c->route->group, members, members == 1 ? "" : "s");
+        kc_say(&c->report, KC_OK, "group %s has %d member%s", c->route->group, members,
+               members == 1 ? "" : "s");
 }
 
 /* ---- exactly_once --------------------------------------------------------------------------------------------------- */
@@ -332,7 +320,7 @@ static struct kc_membership *join(struct check *c, const char *group, struct kc_
     struct kc_member_event event = {0};
     *ret = NULL;
     if (c->ops->member_open(c->route->sink, &conf, ret, &err) != 0) {
-        say(c, ERROR, "group %s: %s", group, err.text);
+        kc_say(&c->report, KC_ERROR, "group %s: %s", group, err.text);
         return NULL;
     }
     int64_t deadline = aq_mono_us() + GROUP_MS * AQ_MS;
@@ -345,8 +333,8 @@ static struct kc_membership *join(struct check *c, const char *group, struct kc_
         if (event.kind == KC_MEMBER_ASSIGNED) return c->ops->member_membership(*ret);
         if (event.kind == KC_MEMBER_ERROR && aq_code_class(event.code) == AQ_CLASS_CONFIG) break;
     }
-    say(c, ERROR, "group %s could not be joined: %s", group,
-        event.kind == KC_MEMBER_ERROR ? event.text : "no answer of its coordinator");
+    kc_say(&c->report, KC_ERROR, "group %s could not be joined: %s", group,
+           event.kind == KC_MEMBER_ERROR ? event.text : "no answer of its coordinator");
     return NULL;
 }
 
@@ -358,7 +346,7 @@ static bool versions_suffice(struct check *c, struct kc_producer *producer, cons
     struct kc_pointer pointer = {.partition = 0, .offset = -1};
     struct aq_err err = {0};
     if (c->ops->reader_open(c->route->sink, "aqueduct-check", group, &reader, &err) != 0) {
-        say(c, ERROR, "group %s: %s", group, err.text);
+        kc_say(&c->report, KC_ERROR, "group %s: %s", group, err.text);
         return false;
     }
     int rc = c->ops->reader_committed(reader, c->route->state_topic, &pointer, 1, COMMITTED_TIMEOUT_MS, &err);
@@ -366,9 +354,10 @@ static bool versions_suffice(struct check *c, struct kc_producer *producer, cons
     c->ops->producer_seen_versions(producer, &sent);
     c->ops->reader_close(reader, CLOSE_MS);
     if (rc != 0)
-        say(c, ERROR, "group %s: %s", group, err.text);
+        kc_say(&c->report, KC_ERROR, "group %s: %s", group, err.text);
     else if (sent.txn_offset_commit < 3 || read.offset_fetch < 7)
-        say(c, ERROR,
+        kc_say(
+            &c->report, KC_ERROR,
             "the sink is too old for exactly_once: it speaks TxnOffsetCommit %d and OffsetFetch %d, needed are 3 and 7",
             sent.txn_offset_commit, read.offset_fetch);
     else
@@ -389,17 +378,18 @@ static void check_fencing(struct check *c, struct kc_producer *producer, struct 
     if (rc == 0) rc = settle(c, producer, &state, &err);
     c->ops->membership_unref(forged);
     if (rc == 0) {
-        say(c, ERROR,
+        kc_say(
+            &c->report, KC_ERROR,
             "the sink committed offsets for a group generation that does not exist: it cannot fence, and so not "
             "carry exactly_once");
         return;
     }
     if (rc != AQ_E_FENCED) {
-        say(c, ERROR, "self-test of exactly_once: %s", err.text);
+        kc_say(&c->report, KC_ERROR, "self-test of exactly_once: %s", err.text);
         return;
     }
     if (!versions_suffice(c, producer, group)) return;
-    say(c, OK, "the sink fences stale instances: exactly_once holds");
+    kc_say(&c->report, KC_OK, "the sink fences stale instances: exactly_once holds");
     if (c->ops->txn_abort(producer, &err) == 0) settle(c, producer, &state, &err);
 }
 
@@ -429,15 +419,16 @@ static void check_exactly_once(struct check *c)
         .compression = "none"};
     int rc = c->ops->producer_open(c->route->sink, &conf, &producer, &err);
     if (rc != 0) {
-        say(c, ERROR, "transactional producer: %s", err.text);
+        kc_say(&c->report, KC_ERROR, "transactional producer: %s", err.text);
         return;
     }
     rc = settle(c, producer, &state, &err);
     if (rc != 0 || state != KC_TXN_READY)
-        say(c, ERROR, "transactional producer %s: %s", conf.transactional_id,
-            err.text[0] ? err.text : "could not start");
+        kc_say(&c->report, KC_ERROR, "transactional producer %s: %s", conf.transactional_id,
+               err.text[0] ? err.text : "could not start");
     else if (!c->has_state)
-        say(c, OK, "transactions are allowed; whether the sink fences is tested when the state topic exists");
+        kc_say(&c->report, KC_OK,
+               "transactions are allowed; whether the sink fences is tested when the state topic exists");
     else
         check_group_of_our_own(c, producer);
     struct aq_batch *none = NULL;
@@ -449,13 +440,13 @@ static void check_exactly_once(struct check *c)
 size_t br_route_check_connected(const struct kc_ops *ops, const struct br_route *route, FILE *out)
 {
     AQ_ASSERT(ops && route && route->filter && route->chain && out);
-    struct check c = {.ops = ops, .route = route, .out = out};
+    struct check c = {.ops = ops, .route = route, .report = {.out = out}};
     aq_arena_init(&c.arena, 4096);
     c.source = reach(&c, "source", route->source, c.source_id, &c.source_topics);
     c.sink = reach(&c, "sink", route->sink, c.sink_id, &c.sink_topics);
     if (c.source && c.sink && strcmp(c.source_id, c.sink_id) == 0)
-        say(&c, WARN,
-            "source and sink are the same cluster: only topics that the chain renames can be mirrored");
+        kc_say(&c.report, KC_WARN,
+               "source and sink are the same cluster: only topics that the chain renames can be mirrored");
     if (c.source) {
         check_topics(&c);
         check_reading(&c);
@@ -476,5 +467,5 @@ size_t br_route_check_connected(const struct kc_ops *ops, const struct br_route 
         ops->admin_close(c.sink);
     }
     aq_arena_finish(&c.arena);
-    return c.errors;
+    return c.report.errors;
 }

@@ -10,20 +10,18 @@
  *
  * Threads: one caller. Everything blocks.
  */
-#include <stdarg.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kafka/report.h"
 #include "kafka/state_topic.h"
 #include "kafka/task_map.h"
 #include "streams/app.h"
 #include "streams/internal_topics.h"
 
 #define ADMIN_TIMEOUT_MS 15000
-
-enum verdict { OK, WARN, ERROR };
 
 struct check {
     const struct kc_ops *ops;
@@ -32,22 +30,8 @@ struct check {
     struct kc_admin *admin;
     struct kc_topics topics;
     char cluster_id[KC_ID_MAX];
-    FILE *out;
-    size_t errors;
+    struct kc_report report;
 };
-
-__attribute__((format(printf, 3, 4))) static void say(struct check *c, enum verdict verdict,
-                                                      const char *format, ...)
-{
-    static const char *const words[] = {[OK] = "ok", [WARN] = "warn", [ERROR] = "error"};
-    va_list args;
-    va_start(args, format);
-    fprintf(c->out, "  %-5s  ", words[verdict]);
-    vfprintf(c->out, format, args);
-    fputc('\n', c->out);
-    va_end(args);
-    c->errors += verdict == ERROR;
-}
 
 static bool reach(struct check *c)
 {
@@ -57,10 +41,10 @@ static bool reach(struct check *c)
     if (rc == 0) rc = c->ops->admin_connect(c->admin, ADMIN_TIMEOUT_MS, c->cluster_id, &err);
     if (rc == 0) rc = c->ops->admin_topics(c->admin, ADMIN_TIMEOUT_MS, &c->topics, &err);
     if (rc == 0)
-        say(c, OK, "cluster %s (%s): id %s, %d broker%s", cluster->name, cluster->brokers, c->cluster_id,
-            c->topics.brokers, c->topics.brokers == 1 ? "" : "s");
+        kc_say(&c->report, KC_OK, "cluster %s (%s): id %s, %d broker%s", cluster->name, cluster->brokers,
+               c->cluster_id, c->topics.brokers, c->topics.brokers == 1 ? "" : "s");
     else
-        say(c, ERROR, "cluster %s (%s): %s", cluster->name, cluster->brokers, err.text);
+        kc_say(&c->report, KC_ERROR, "cluster %s (%s): %s", cluster->name, cluster->brokers, err.text);
     return rc == 0;
 }
 
@@ -68,12 +52,12 @@ static bool reach(struct check *c)
 
 static void say_finding(struct check *c, const struct st_finding *finding)
 {
-    enum verdict verdict = finding->severity == CONF_ERROR ? ERROR : WARN;
+    enum kc_verdict verdict = finding->severity == CONF_ERROR ? KC_ERROR : KC_WARN;
     if (finding->node)
-        say(c, verdict, "%s '%s': %s", st_node_type_name(finding->node->type), finding->node->name,
-            finding->text);
+        kc_say(&c->report, verdict, "%s '%s': %s", st_node_type_name(finding->node->type),
+               finding->node->name, finding->text);
     else
-        say(c, verdict, "%s", finding->text);
+        kc_say(&c->report, verdict, "%s", finding->text);
 }
 
 static struct st_tasks *work_out_tasks(struct check *c)
@@ -93,11 +77,11 @@ static void check_tasks(struct check *c, const struct st_tasks *tasks)
     for (size_t i = 0; i < tasks->n_inputs; i++) {
         const struct st_input *input = &tasks->inputs[i];
         if (input->source->side != ST_SOURCE_SIDE)
-            say(c, OK, "source '%s': topic %s has %d partition%s", input->source->name, input->topic,
-                input->partitions, input->partitions == 1 ? "" : "s");
+            kc_say(&c->report, KC_OK, "source '%s': topic %s has %d partition%s", input->source->name,
+                   input->topic, input->partitions, input->partitions == 1 ? "" : "s");
     }
-    say(c, OK, "%zu sub-topolog%s, %d task%s", tasks->plan->n_subtopologies,
-        tasks->plan->n_subtopologies == 1 ? "y" : "ies", sum, sum == 1 ? "" : "s");
+    kc_say(&c->report, KC_OK, "%zu sub-topolog%s, %d task%s", tasks->plan->n_subtopologies,
+           tasks->plan->n_subtopologies == 1 ? "y" : "ies", sum, sum == 1 ? "" : "s");
 }
 
 static void check_repartition(struct check *c, const struct st_tasks *tasks, const struct st_node *node)
@@ -105,13 +89,14 @@ static void check_repartition(struct check *c, const struct st_tasks *tasks, con
     const struct kc_topic *topic = kc_topics_find(&c->topics, node->topic);
     int32_t expected = st_repartition_count(tasks, node);
     if (!topic)
-        say(c, OK, "repartition '%s': topic %s will be created with %d partition%s", node->name, node->topic,
-            expected, expected == 1 ? "" : "s");
+        kc_say(&c->report, KC_OK, "repartition '%s': topic %s will be created with %d partition%s",
+               node->name, node->topic, expected, expected == 1 ? "" : "s");
     else if (topic->partitions == expected)
-        say(c, OK, "repartition '%s': topic %s has %d partition%s", node->name, node->topic, expected,
-            expected == 1 ? "" : "s");
+        kc_say(&c->report, KC_OK, "repartition '%s': topic %s has %d partition%s", node->name, node->topic,
+               expected, expected == 1 ? "" : "s");
     else
-        say(c, ERROR,
+        kc_say(
+            &c->report, KC_ERROR,
             "repartition '%s': topic %s has %d partitions and must have %d; `aqueduct streams reset` deletes it while the "
             "application is stopped",
             node->name, node->topic, topic->partitions, expected);
@@ -123,15 +108,15 @@ static void check_written(struct check *c, const char *what, const char *name, c
 {
     const struct kc_topic *found = kc_topics_find(&c->topics, topic);
     if (found && found->error == 0)
-        say(c, OK, "%s%s: topic %s has %d partition%s", what, name, topic, found->partitions,
-            found->partitions == 1 ? "" : "s");
+        kc_say(&c->report, KC_OK, "%s%s: topic %s has %d partition%s", what, name, topic, found->partitions,
+               found->partitions == 1 ? "" : "s");
     else if (found)
-        say(c, ERROR, "%s%s: topic %s: %s", what, name, topic, aq_code_text(found->error));
+        kc_say(&c->report, KC_ERROR, "%s%s: topic %s: %s", what, name, topic, aq_code_text(found->error));
     else if (c->settings->create_topics)
-        say(c, OK, "%s%s: topic %s will be created", what, name, topic);
+        kc_say(&c->report, KC_OK, "%s%s: topic %s will be created", what, name, topic);
     else
-        say(c, ERROR, "%s%s: topic %s does not exist and create_topics = false: create it first", what, name,
-            topic);
+        kc_say(&c->report, KC_ERROR,
+               "%s%s: topic %s does not exist and create_topics = false: create it first", what, name, topic);
 }
 
 static void check_nodes(struct check *c, const struct st_tasks *tasks)
@@ -164,9 +149,9 @@ static void check_facts(struct check *c)
     if (rc == 0) rc = kc_state_topic_facts(c->ops, flow, low, high, &arena, &stored, &found, &err);
     if (rc == 0 && found) rc = kc_facts_check(&stored, &ours, &err);
     if (rc == 0)
-        say(c, OK, "state topic %s: %d slots", flow->state_topic, flow->tasks);
+        kc_say(&c->report, KC_OK, "state topic %s: %d slots", flow->state_topic, flow->tasks);
     else
-        say(c, ERROR, "state topic %s: %s", flow->state_topic, err.text);
+        kc_say(&c->report, KC_ERROR, "state topic %s: %s", flow->state_topic, err.text);
     aq_arena_finish(&arena);
 }
 
@@ -175,9 +160,11 @@ static void check_state(struct check *c)
     const struct kc_flow *flow = &c->settings->flow;
     const struct kc_topic *topic = kc_topics_find(&c->topics, flow->state_topic);
     if (!topic)
-        say(c, OK, "state topic %s will be created with %d slots", flow->state_topic, flow->tasks);
+        kc_say(&c->report, KC_OK, "state topic %s will be created with %d slots", flow->state_topic,
+               flow->tasks);
     else if (topic->partitions != flow->tasks)
-        say(c, ERROR,
+        kc_say(
+            &c->report, KC_ERROR,
             "state topic %s has %d partitions and slots = %d: the number is fixed when the application first runs",
             flow->state_topic, topic->partitions, flow->tasks);
     else
@@ -191,16 +178,16 @@ static void check_group(struct check *c)
     const char *group = c->settings->flow.group;
     int rc = c->ops->admin_group_members(c->admin, group, ADMIN_TIMEOUT_MS, &members, &err);
     if (rc != 0)
-        say(c, ERROR, "group %s: %s", group, err.text);
+        kc_say(&c->report, KC_ERROR, "group %s: %s", group, err.text);
     else
-        say(c, OK, "group %s: %d member%s now", group, members, members == 1 ? "" : "s");
+        kc_say(&c->report, KC_OK, "group %s: %d member%s now", group, members, members == 1 ? "" : "s");
 }
 
 size_t st_app_check_connected(const struct kc_ops *ops, const struct st_settings *settings,
                               const struct st_plan *plan, FILE *out)
 {
     AQ_ASSERT(ops && settings && plan && out);
-    struct check c = {.ops = ops, .settings = settings, .plan = plan, .out = out};
+    struct check c = {.ops = ops, .settings = settings, .plan = plan, .report = {.out = out}};
     if (reach(&c)) {
         struct st_tasks *tasks = work_out_tasks(&c);
         if (tasks) check_tasks(&c, tasks);
@@ -211,5 +198,5 @@ size_t st_app_check_connected(const struct kc_ops *ops, const struct st_settings
     }
     aq_arena_finish(&c.topics.arena);
     if (c.admin) ops->admin_close(c.admin);
-    return c.errors;
+    return c.report.errors;
 }
