@@ -28,11 +28,6 @@
 #define SESSION_MS     (INT32_MAX / 2) /* no jump of the clock ends the membership */
 #define TRANSACTION_MS 900000          /* the most brokers allow; none is open between calls */
 
-struct read_sink {
-    char *name;
-    size_t next; /* number of the record to be read next */
-};
-
 struct br_driver {
     struct kc_sim *sim;
     struct kc_cluster source, sink;
@@ -42,9 +37,7 @@ struct br_driver {
     struct br_worker *worker;
     int32_t partitions;
     bool open;
-    struct read_sink *sinks;
-    const char **names; /* parallel to sinks */
-    size_t n_sinks, cap_sinks;
+    struct kc_sim_cursors sinks; /* what was read of the sink's topics */
 };
 
 /* ---- the clock ---------------------------------------------------------------------------------------------------- */
@@ -151,6 +144,7 @@ static void make_route(struct br_driver *driver, const struct br_route *route)
     /* One cluster is one pointer. */
     own->sink = own->flow.sink =
         strcmp(route->source->name, route->sink->name) == 0 ? &driver->source : &driver->sink;
+    driver->sinks.cluster = own->sink;
 }
 
 static int create_literals(struct br_driver *driver, struct aq_err *err)
@@ -227,9 +221,7 @@ void br_driver_destroy(struct br_driver *driver)
     br_catalog_destroy(driver->catalog);
     leave_world(driver, visit);
     kc_sim_close(driver->sim);
-    for (size_t i = 0; i < driver->n_sinks; i++) free(driver->sinks[i].name);
-    free(driver->sinks);
-    free(driver->names);
+    kc_sim_cursors_finish(&driver->sinks);
     free(driver);
 }
 
@@ -271,37 +263,19 @@ int br_driver_advance(struct br_driver *driver, int64_t ms, struct aq_err *err)
 
 /* ---- output ------------------------------------------------------------------------------------------------------- */
 
-static struct read_sink *sink_cursor(struct br_driver *driver, const char *name)
-{
-    for (size_t i = 0; i < driver->n_sinks; i++)
-        if (strcmp(driver->sinks[i].name, name) == 0) return &driver->sinks[i];
-    if (driver->n_sinks == driver->cap_sinks) {
-        driver->cap_sinks = driver->cap_sinks ? driver->cap_sinks * 2 : 8;
-        driver->sinks = aq_realloc(driver->sinks, driver->cap_sinks * sizeof(*driver->sinks));
-        driver->names = aq_realloc(driver->names, driver->cap_sinks * sizeof(*driver->names));
-    }
-    struct read_sink *sink = &driver->sinks[driver->n_sinks];
-    *sink = (struct read_sink){.name = aq_strdup(name)};
-    driver->names[driver->n_sinks++] = sink->name;
-    return sink;
-}
-
 bool br_driver_read(struct br_driver *driver, const char *topic, struct kc_sim_record *ret)
 {
-    struct aq_err ignored;
-    struct read_sink *cursor = sink_cursor(driver, topic);
     struct visit visit = enter_world(driver);
-    int n = kc_sim_read(driver->route.sink, topic, cursor->next, ret, 1, &ignored);
+    bool found = kc_sim_cursors_next(&driver->sinks, topic, ret);
     leave_world(driver, visit);
-    if (n <= 0) return false;
-    cursor->next++;
-    return true;
+    return found;
 }
 
 size_t br_driver_topics(struct br_driver *driver, const char *const **ret_names)
 {
     const struct br_worker *worker = driver->worker;
-    for (uint32_t i = 0; i < worker->known_count; i++) sink_cursor(driver, worker->known[i].name->text);
-    *ret_names = driver->names;
-    return driver->n_sinks;
+    for (uint32_t i = 0; i < worker->known_count; i++)
+        kc_sim_cursors_add(&driver->sinks, worker->known[i].name->text);
+    *ret_names = driver->sinks.names;
+    return driver->sinks.n;
 }

@@ -95,4 +95,21 @@ int kc_sim_append(const struct kc_cluster *cluster, const char *topic, struct kc
 int kc_sim_read(const struct kc_cluster *cluster, const char *topic, size_t from, struct kc_sim_record *list,
                 size_t max, struct aq_err *err);
 
+/* ---- for drivers: reading on ---------------------------------------------------------------------------------------- */
+
+/* How far each topic was read, and the topics in the order in which they were first named. Begins as {.cluster = …}. */
+struct kc_sim_cursors {
+    const struct kc_cluster *cluster; /* borrowed */
+    const char **names;               /* ours; moves when a topic joins */
+    size_t *next;                     /* parallel to names: number of the record to be read next */
+    size_t n, cap;
+};
+
+void kc_sim_cursors_finish(struct kc_sim_cursors *cursors);
+/* The topic joins the list if it is not there. */
+void kc_sim_cursors_add(struct kc_sim_cursors *cursors, const char *topic);
+/* The topic's next record as of kc_sim_read, and past it; false: there is none (or no such topic). The topic joins the
+ * list either way. */
+bool kc_sim_cursors_next(struct kc_sim_cursors *cursors, const char *topic, struct kc_sim_record *ret);
+
 #endif

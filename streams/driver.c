@@ -30,11 +30,6 @@
 #define LONG_AGO       "the topology does not come to rest: a record makes others in a topic it reads"
 #define CLUSTER_NAME   "test"
 
-struct read_topic {
-    char *name;
-    size_t next; /* number of the record to be read next */
-};
-
 struct st_driver {
     struct kc_sim *sim;
     struct kc_cluster cluster;
@@ -46,9 +41,7 @@ struct st_driver {
     struct st_worker *worker;
     int32_t partitions;
     bool open;
-    struct read_topic *topics;
-    const char **names; /* parallel to topics */
-    size_t n_topics, cap_topics;
+    struct kc_sim_cursors outputs; /* what was read of topics */
 };
 
 /* ---- the clock ---------------------------------------------------------------------------------------------------- */
@@ -204,6 +197,7 @@ struct st_driver *st_driver_create(const struct st_driver_setup *setup, struct a
     driver->sim = kc_sim_open(setup->seed);
     kc_sim_keep_order(driver->sim, true);
     kc_sim_cluster(driver->sim, CLUSTER_NAME, &driver->cluster);
+    driver->outputs.cluster = &driver->cluster;
     if (setup->wall_ms > 0) kc_sim_clock(driver->sim)->wall_us = setup->wall_ms * 1000;
     make_settings(driver, setup);
     struct aq_virtual_clock *outside = enter_world(driver);
@@ -243,9 +237,7 @@ void st_driver_destroy(struct st_driver *driver)
     st_plan_destroy(driver->plan);
     aq_clock_use(outside);
     kc_sim_close(driver->sim);
-    for (size_t i = 0; i < driver->n_topics; i++) free(driver->topics[i].name);
-    free(driver->topics);
-    free(driver->names);
+    kc_sim_cursors_finish(&driver->outputs);
     free(driver);
 }
 
@@ -303,31 +295,12 @@ int st_driver_advance(struct st_driver *driver, int64_t ms, struct aq_err *err)
 
 /* ---- output ------------------------------------------------------------------------------------------------------- */
 
-static struct read_topic *topic_cursor(struct st_driver *driver, const char *name)
-{
-    for (size_t i = 0; i < driver->n_topics; i++)
-        if (strcmp(driver->topics[i].name, name) == 0) return &driver->topics[i];
-    if (driver->n_topics == driver->cap_topics) {
-        driver->cap_topics = driver->cap_topics ? driver->cap_topics * 2 : 8;
-        driver->topics = aq_realloc(driver->topics, driver->cap_topics * sizeof(*driver->topics));
-        driver->names = aq_realloc(driver->names, driver->cap_topics * sizeof(*driver->names));
-    }
-    struct read_topic *topic = &driver->topics[driver->n_topics];
-    *topic = (struct read_topic){.name = aq_strdup(name)};
-    driver->names[driver->n_topics++] = topic->name;
-    return topic;
-}
-
 bool st_driver_read(struct st_driver *driver, const char *topic, struct kc_sim_record *ret)
 {
-    struct aq_err ignored;
-    struct read_topic *cursor = topic_cursor(driver, topic);
     struct aq_virtual_clock *outside = enter_world(driver);
-    int n = kc_sim_read(&driver->cluster, topic, cursor->next, ret, 1, &ignored);
+    bool found = kc_sim_cursors_next(&driver->outputs, topic, ret);
     aq_clock_use(outside);
-    if (n <= 0) return false;
-    cursor->next++;
-    return true;
+    return found;
 }
 
 size_t st_driver_topics(struct st_driver *driver, const char *const **ret_names)
@@ -340,10 +313,10 @@ size_t st_driver_topics(struct st_driver *driver, const char *const **ret_names)
             const struct st_node *node = driver->topology->nodes[n];
             internal |= node->type == ST_REPARTITION && strcmp(node->topic, name) == 0;
         }
-        if (!internal) topic_cursor(driver, name);
+        if (!internal) kc_sim_cursors_add(&driver->outputs, name);
     }
-    *ret_names = driver->names;
-    return driver->n_topics;
+    *ret_names = driver->outputs.names;
+    return driver->outputs.n;
 }
 
 struct st_serdes st_driver_reads(const struct st_driver *driver, const char *topic)
