@@ -20,6 +20,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "kafka/topic_config.h"
 #include "transforms/library.h"
 #include "transforms/topic_name.h"
 
@@ -393,51 +394,12 @@ static void check_errors(struct reading *r)
 
 /* ---- topic_configs -------------------------------------------------------------------------------------------------- */
 
-static const char *const known_configs[] = {
-    "cleanup.policy",
-    "compression.type",
-    "compression.gzip.level",
-    "compression.lz4.level",
-    "compression.zstd.level",
-    "delete.retention.ms",
-    "file.delete.delay.ms",
-    "flush.messages",
-    "flush.ms",
-    "follower.replication.throttled.replicas",
-    "index.interval.bytes",
-    "leader.replication.throttled.replicas",
-    "local.retention.bytes",
-    "local.retention.ms",
-    "max.compaction.lag.ms",
-    "max.message.bytes",
-    "message.downconversion.enable",
-    "message.format.version",
-    "message.timestamp.after.max.ms",
-    "message.timestamp.before.max.ms",
-    "message.timestamp.difference.max.ms",
-    "message.timestamp.type",
-    "min.cleanable.dirty.ratio",
-    "min.compaction.lag.ms",
-    "min.insync.replicas",
-    "preallocate",
-    "remote.log.copy.disable",
-    "remote.log.delete.on.disable",
-    "remote.storage.enable",
-    "retention.bytes",
-    "retention.ms",
-    "segment.bytes",
-    "segment.index.bytes",
-    "segment.jitter.ms",
-    "segment.ms",
-    "unclean.leader.election.enable",
-};
-#define N_KNOWN (sizeof(known_configs) / sizeof(known_configs[0]))
-
 static void check_config_name(struct reading *r, const char *name, struct conf_pos at)
 {
-    for (size_t i = 0; i < N_KNOWN; i++)
-        if (strcmp(known_configs[i], name) == 0) return;
-    const char *near = conf_did_you_mean(name, known_configs, N_KNOWN);
+    if (kc_topic_config_is_known(name)) return;
+    size_t n;
+    const char *const *known = kc_topic_configs(&n);
+    const char *near = conf_did_you_mean(name, known, n);
     if (near)
         conf_diag(r->diags, CONF_ERROR, at,
                   "%s: topic_configs: unknown topic config '%s'; did you mean '%s'?", r->what, name, near);

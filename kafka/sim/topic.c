@@ -13,45 +13,9 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "kafka/sim/world.h"
+#include "kafka/topic_config.h"
 
 #define NAME_MAX_LEN 249
-
-/* What a broker lets a topic override (Apache Kafka documentation, "Topic Configs"). */
-static const char *const known_configs[] = {
-    "cleanup.policy",
-    "compression.gzip.level",
-    "compression.lz4.level",
-    "compression.type",
-    "compression.zstd.level",
-    "delete.retention.ms",
-    "file.delete.delay.ms",
-    "flush.messages",
-    "flush.ms",
-    "follower.replication.throttled.replicas",
-    "index.interval.bytes",
-    "leader.replication.throttled.replicas",
-    "local.retention.bytes",
-    "local.retention.ms",
-    "max.compaction.lag.ms",
-    "max.message.bytes",
-    "message.format.version",
-    "message.timestamp.after.max.ms",
-    "message.timestamp.before.max.ms",
-    "message.timestamp.difference.max.ms",
-    "message.timestamp.type",
-    "min.cleanable.dirty.ratio",
-    "min.compaction.lag.ms",
-    "min.insync.replicas",
-    "preallocate",
-    "remote.storage.enable",
-    "retention.bytes",
-    "retention.ms",
-    "segment.bytes",
-    "segment.index.bytes",
-    "segment.jitter.ms",
-    "segment.ms",
-    "unclean.leader.election.enable",
-};
 
 /* ---- finding -------------------------------------------------------------------------------------------------------- */
 
@@ -110,13 +74,6 @@ static bool is_good_name(const char *name)
     return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-static bool is_known_config(const char *name)
-{
-    for (size_t i = 0; i < sizeof(known_configs) / sizeof(known_configs[0]); i++)
-        if (strcmp(known_configs[i], name) == 0) return true;
-    return false;
-}
-
 static int check_spec(const struct sim_cluster *cluster, const struct kc_topic_spec *spec, struct aq_err *err)
 {
     if (!is_good_name(spec->name)) {
@@ -128,7 +85,7 @@ static int check_spec(const struct sim_cluster *cluster, const struct kc_topic_s
                        spec->name, cluster->name, spec->replication_factor);
     }
     for (size_t i = 0; i < spec->n_configs; i++) {
-        if (is_known_config(spec->configs[i].name) && spec->configs[i].value) continue;
+        if (kc_topic_config_is_known(spec->configs[i].name) && spec->configs[i].value) continue;
         return aq_fail(err, AQ_E_CONFIG, "cannot create topic %s of cluster %s: unknown config %s",
                        spec->name, cluster->name, spec->configs[i].name);
     }

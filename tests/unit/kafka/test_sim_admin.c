@@ -2,6 +2,7 @@
  *
  * Simulated admin requests and the state reader.
  */
+#include "kafka/topic_config.h"
 #include "tests/unit/kafka/sim_stage.h"
 
 static void topics_are_listed_by_name_with_ids(void **state)
@@ -60,6 +61,24 @@ static void impossible_topics_are_refused(void **state)
     assert_int_equal(create(&stage, "config", -1, "retention.msec"), AQ_E_CONFIG);
     assert_int_equal(ops->admin_grow_topic(stage.admin, "none", 2, 0, &stage.err), AQ_E_UNKNOWN_TOPIC);
     assert_int_equal(ops->admin_grow_topic(stage.admin, "good-1._x", 1, 0, &stage.err), AQ_E_CONFIG);
+    stage_close(&stage);
+}
+
+static void a_topic_takes_every_config_that_kafka_has(void **state)
+{
+    (void)state;
+    struct stage stage;
+    size_t n;
+    const char *const *known = kc_topic_configs(&n);
+    stage_open(&stage);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(kc_topic_config_is_known(known[i]));
+        for (size_t j = 0; j < i; j++) assert_string_not_equal(known[i], known[j]);
+        assert_int_equal(create(&stage, known[i], -1, known[i]), 0);
+    }
+    assert_true(kc_topic_config_is_known("message.downconversion.enable"));
+    assert_false(kc_topic_config_is_known("retention"));
+    assert_false(kc_topic_config_is_known(""));
     stage_close(&stage);
 }
 
@@ -193,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(topics_are_listed_by_name_with_ids),
         cmocka_unit_test(impossible_topics_are_refused),
+        cmocka_unit_test(a_topic_takes_every_config_that_kafka_has),
         cmocka_unit_test(configs_are_kept),
         cmocka_unit_test(deleting_records_moves_the_low_watermark),
         cmocka_unit_test(deleting_below_an_open_transaction_moves_the_stable_end),
