@@ -2,14 +2,14 @@
  *
  * Batches and records.
  *
- * Ordinary pass: the consumer takes a batch from its free list, aq_batch_add()s one record for each message it pins,
- * the chain changes records in place and the producer hands them on; when the last delivery report is in, release()
- * lets the source drop its pins and the arena forgets what steps wrote. Nothing here allocates once array and arena
- * have grown to the size of the traffic.
+ * Ordinary pass: the consumer takes a batch from its pool, aq_batch_add()s one record for each message it pins, the
+ * chain changes records in place and the producer hands them on; when the last delivery report is in, release() lets
+ * the source drop its pins, the arena forgets what steps wrote, and the batch is in the pool again. Nothing here
+ * allocates once pool, array and arena have grown to the size of the traffic.
  * Failing pass: a step marks its record (the first failure wins, later steps skip it), the route's policy restores
  * the bytes as they were read and sends them to the dead letter topic.
  *
- * Invariants: n <= cap; a record's batch pointer is its batch; headers are only valid after aq_record_headers().
+ * Invariants: n <= cap; a batch of a pool is either in its free list or counted in its `out`; a record's batch pointer is its batch; headers are only valid after aq_record_headers().
  * Threads: the batch's one owner at a time.
  */
 #include "base/record.h"
@@ -21,7 +21,8 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-#define ARENA_CHUNK 16384
+#define ARENA_CHUNK   16384
+#define FIRST_RECORDS 64
 
 void aq_batch_init(struct aq_batch *batch, uint32_t cap)
 {
@@ -55,6 +56,16 @@ struct aq_record *aq_batch_add(struct aq_batch *batch)
     return rec;
 }
 
+static void give_back(struct aq_batch *batch)
+{
+    struct aq_batch_pool *pool = batch->pool;
+    AQ_ASSERT(pool->out > 0);
+    pool->out--;
+    batch->owner = NULL;
+    batch->next = pool->free;
+    pool->free = batch;
+}
+
 void aq_batch_release(struct aq_batch *batch)
 {
     AQ_ASSERT(batch->outstanding == 0);
@@ -63,7 +74,50 @@ void aq_batch_release(struct aq_batch *batch)
     batch->bytes = 0;
     batch->produced = 0;
     aq_arena_reset(&batch->arena);
+    if (batch->pool) give_back(batch);
 }
+
+/* ---- pools ---------------------------------------------------------------------------------------------------------- */
+
+struct aq_batch *aq_batch_take(struct aq_batch_pool *pool, const struct aq_name *topic, int32_t partition,
+                               void *owner)
+{
+    AQ_ASSERT(pool->source && pool->size >= sizeof(struct aq_batch));
+    struct aq_batch *batch = pool->free;
+    if (batch) {
+        pool->free = batch->next;
+    } else {
+        batch = aq_calloc(1, pool->size);
+        aq_batch_init(batch, pool->most < FIRST_RECORDS ? pool->most : FIRST_RECORDS);
+        batch->source = pool->source;
+        batch->pool = pool;
+    }
+    AQ_ASSERT(batch->n == 0 && batch->outstanding == 0);
+    pool->out++;
+    batch->next = NULL;
+    batch->topic = topic;
+    batch->partition = partition;
+    batch->owner = owner;
+    batch->alone_us = 0;
+    batch->sink_topic = NULL;
+    batch->sink_offset = -1;
+    return batch;
+}
+
+void aq_batch_pool_finish(struct aq_batch_pool *pool)
+{
+    AQ_ASSERT(pool->out == 0);
+    while (pool->free) {
+        struct aq_batch *batch = pool->free;
+        pool->free = batch->next;
+        batch->source = NULL; /* it has been released */
+        batch->pool = NULL;
+        aq_batch_finish(batch);
+        free(batch);
+    }
+}
+
+/* ---- records -------------------------------------------------------------------------------------------------------- */
 
 struct aq_header *aq_record_headers(struct aq_record *rec, uint16_t *ret_n)
 {
@@ -139,6 +193,7 @@ void aq_record_restore(struct aq_record *rec)
     /* A record that a step added was never read: what it holds now is all there is. */
     if (!rec->origin || !source || !source->restore) return;
     source->restore(rec);
-    rec->flags &= (uint16_t)~AQ_REC_HEADERS_CHANGED;
-    AQ_ASSERT(!(rec->flags & AQ_REC_HEADERS_LOADED) || rec->n_headers == 0 || rec->headers);
+    rec->headers = NULL;
+    rec->n_headers = 0;
+    rec->flags &= (uint16_t) ~(AQ_REC_HEADERS_LOADED | AQ_REC_HEADERS_CHANGED);
 }

@@ -51,7 +51,7 @@ struct aq_record {
 struct aq_batch_source {
     /* Fills rec->headers and n_headers (arena array, borrowed bytes) from rec->origin. */
     void (*load_headers)(struct aq_record *rec);
-    /* Puts key, value, timestamp and headers back as they were read. */
+    /* Puts key, value and timestamp back as they were read. Headers are loaded again when they are asked for. */
     void (*restore)(struct aq_record *rec);
     /* Releases all pins; the batch is empty afterwards. */
     void (*release)(struct aq_batch *batch);
@@ -66,7 +66,8 @@ struct aq_batch {
     uint64_t bytes;              /* key + value + headers as read */
     struct aq_arena arena;       /* what steps write; reset on release */
     const struct aq_batch_source *source;
-    void *source_data;
+    void *source_data;          /* the source's own pin for the whole batch */
+    struct aq_batch_pool *pool; /* where it goes when it is released; NULL: it is its owner's */
     void *owner; /* whatever the consumer's user registered for this partition (the bridge's br_partition) */
     /* While it is being produced and in flight: */
     uint32_t produced;    /* records [0, produced) were handed to the producer or needed no delivery */
@@ -83,10 +84,26 @@ struct aq_batch {
 void aq_batch_init(struct aq_batch *batch, uint32_t cap);
 void aq_batch_finish(struct aq_batch *batch);
 
+/* The batches of one consumer: taken one by one, back when they are released, and used again. Begins as {.source, .size,
+ * .most}. */
+struct aq_batch_pool {
+    const struct aq_batch_source *source;
+    size_t size;   /* of what is allocated: a struct that begins with the aq_batch */
+    uint32_t most; /* records a batch will have; its array grows up to that */
+    struct aq_batch *free;
+    uint64_t out; /* taken and not yet released */
+};
+
+/* An empty batch of this partition. */
+struct aq_batch *aq_batch_take(struct aq_batch_pool *pool, const struct aq_name *topic, int32_t partition,
+                               void *owner);
+/* None may be out. */
+void aq_batch_pool_finish(struct aq_batch_pool *pool);
+
 /* Adds one zeroed record (batch and topic set); the array may move, so pointers to older records go stale. */
 struct aq_record *aq_batch_add(struct aq_batch *batch);
 
-/* Releases the pins through the source, empties the batch and resets its arena. */
+/* Releases the pins through the source, empties the batch, resets its arena and gives it back to its pool. */
 void aq_batch_release(struct aq_batch *batch);
 
 /* The record's headers, loaded on first use. Returns the array; *ret_n is their count. */

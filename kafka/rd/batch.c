@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Batches of consumed records: a free list, and the source functions that tie records to the librdkafka messages they
- * borrow their bytes from.
+ * Batches of consumed records: the source functions that tie records to the librdkafka messages they borrow their bytes
+ * from.
  *
- * Ordinary pass: krd_batch_take() hands out a batch from the free list, krd_batch_append() pins one message per record
- * (key, value and timestamp are slices of it), aq_batch_release() comes back here, destroys the messages and returns
- * the batch to the list. Headers are parsed by the client only when somebody asks or when they are sent on.
+ * Ordinary pass: a batch comes from the consumer's pool, krd_batch_append() pins one message per record (key, value and
+ * timestamp are slices of it), aq_batch_release() comes back here and destroys the messages. Headers are parsed by the
+ * client only when somebody asks or when they are sent on.
  * Failing pass: a record that could not be delivered gets its headers back (krd_record_put_headers), so that it is
  * whole for a retry or for the dead letter topic.
  *
- * Invariants: pins == number of records with an origin; a batch is either in the free list or counted in batches_out.
- * A pinned message keeps its whole fetch answer in memory, so who holds batches must bound them by bytes.
+ * Invariant: pins == number of records with an origin. A pinned message keeps its whole fetch answer in memory, so who
+ * holds batches must bound them by bytes.
  * Threads: the consumer's owner.
  */
-#include <stdlib.h>
-
 #include "base/assert.h"
-#include "base/mem.h"
 #include "kafka/rd/rd.h"
 
 static void load_headers(struct aq_record *rec)
@@ -41,8 +38,9 @@ static void load_headers(struct aq_record *rec)
     rec->headers = headers;
 }
 
-static void read_message(struct aq_record *rec, const rd_kafka_message_t *message)
+static void read_message(struct aq_record *rec)
 {
+    const rd_kafka_message_t *message = rec->origin;
     rd_kafka_timestamp_type_t type;
     int64_t timestamp = rd_kafka_message_timestamp(message, &type);
     rec->key = aq_slice_of(message->key, message->key ? message->key_len : 0);
@@ -53,18 +51,9 @@ static void read_message(struct aq_record *rec, const rd_kafka_message_t *messag
                                                                   : AQ_TIME_NONE;
 }
 
-static void restore(struct aq_record *rec)
-{
-    read_message(rec, rec->origin);
-    rec->headers = NULL;
-    rec->n_headers = 0;
-    rec->flags &= (uint16_t) ~(AQ_REC_HEADERS_LOADED | AQ_REC_HEADERS_CHANGED);
-}
-
 static void release(struct aq_batch *base)
 {
     struct krd_batch *batch = (struct krd_batch *)base;
-    struct kc_consumer *consumer = batch->consumer;
     uint32_t dropped = 0;
     for (uint32_t i = 0; i < base->n; i++) {
         rd_kafka_message_t *message = base->records[i].origin;
@@ -74,16 +63,11 @@ static void release(struct aq_batch *base)
     }
     AQ_ASSERT(dropped == batch->pins);
     batch->pins = 0;
-    base->owner = NULL;
-    AQ_ASSERT(consumer->batches_out > 0);
-    consumer->batches_out--;
-    base->next = consumer->free;
-    consumer->free = base;
 }
 
-static const struct aq_batch_source batch_source = {
+const struct aq_batch_source krd_batch_source = {
     .load_headers = load_headers,
-    .restore = restore,
+    .restore = read_message,
     .release = release,
 };
 
@@ -94,36 +78,12 @@ void krd_record_put_headers(struct aq_record *rec, rd_kafka_headers_t *headers)
     rd_kafka_message_set_headers(rec->origin, headers);
 }
 
-struct aq_batch *krd_batch_take(struct kc_consumer *consumer, const struct krd_part *part)
-{
-    struct aq_batch *batch = consumer->free;
-    if (batch) {
-        consumer->free = batch->next;
-    } else {
-        struct krd_batch *made = aq_calloc(1, sizeof(*made));
-        aq_batch_init(&made->base, consumer->batch_records < 64 ? consumer->batch_records : 64);
-        made->consumer = consumer;
-        batch = &made->base;
-    }
-    AQ_ASSERT(batch->n == 0 && batch->outstanding == 0);
-    consumer->batches_out++;
-    batch->next = NULL;
-    batch->source = &batch_source;
-    batch->source_data = batch;
-    batch->topic = part->topic;
-    batch->partition = part->partition;
-    batch->owner = part->owner;
-    batch->alone_us = 0;
-    batch->sink_topic = NULL;
-    batch->sink_offset = -1;
-    return batch;
-}
-
 void krd_batch_append(struct aq_batch *batch, rd_kafka_message_t *message)
 {
     AQ_DASSERT(!message->err);
     struct aq_record *rec = aq_batch_add(batch);
-    read_message(rec, message);
+    rec->origin = message;
+    read_message(rec);
     rec->offset = message->offset;
     rec->topic = batch->topic;
     rec->partition = -1;
@@ -132,19 +92,6 @@ void krd_batch_append(struct aq_batch *batch, rd_kafka_message_t *message)
 #else
     rec->leader_epoch = -1;
 #endif
-    rec->origin = message;
     ((struct krd_batch *)batch)->pins++;
     batch->bytes += rec->key.len + rec->value.len;
-}
-
-void krd_batches_finish(struct kc_consumer *consumer)
-{
-    AQ_ASSERT(consumer->batches_out == 0);
-    while (consumer->free) {
-        struct aq_batch *batch = consumer->free;
-        consumer->free = batch->next;
-        batch->source = NULL; /* nothing pinned: aq_batch_finish() must not put it back into the list */
-        aq_batch_finish(batch);
-        free(batch);
-    }
 }

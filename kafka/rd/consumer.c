@@ -131,6 +131,8 @@ int krd_consumer_open(const struct kc_cluster *cluster, const struct kc_consumer
     AQ_ASSERT(consumer->queue);
     consumer->names = names;
     consumer->batch_records = conf->batch_records;
+    consumer->batches = (struct aq_batch_pool){
+        .source = &krd_batch_source, .size = sizeof(struct krd_batch), .most = conf->batch_records};
     consumer->batch_bytes = conf->batch_bytes > 0 ? (uint64_t)conf->batch_bytes : UINT64_MAX;
     consumer->messages = aq_calloc(conf->batch_records, sizeof(rd_kafka_message_t *));
     consumer->part_mask = FIRST_PARTS - 1;
@@ -145,15 +147,15 @@ void krd_consumer_close(struct kc_consumer *consumer, int64_t deadline_ms)
     while (consumer->next_message < consumer->n_messages) {
         rd_kafka_message_destroy(consumer->messages[consumer->next_message++]);
     }
-    if (consumer->batches_out > 0) {
+    if (consumer->batches.out > 0) {
         /* Only after a producer had to be left behind: it still reads the bytes these batches pin. */
         aq_log(AQ_WARN, "consumer is left behind because records of it are still in flight",
-               aq_fs("cluster", consumer->client.cluster), aq_fi("batches", (int64_t)consumer->batches_out));
+               aq_fs("cluster", consumer->client.cluster), aq_fi("batches", (int64_t)consumer->batches.out));
         return;
     }
     rd_kafka_queue_destroy(consumer->queue);
     if (!krd_client_close(&consumer->client, false, deadline_ms)) return;
-    krd_batches_finish(consumer);
+    aq_batch_pool_finish(&consumer->batches);
     krd_events_finish(&consumer->events);
     for (size_t i = 0; i <= consumer->part_mask; i++) free(consumer->parts[i]);
     free(consumer->parts);
@@ -323,7 +325,7 @@ static struct aq_batch *next_run(struct kc_consumer *consumer)
         }
         if (!batch) {
             krd_events_forget(&consumer->events, part->owner, true);
-            batch = krd_batch_take(consumer, part);
+            batch = aq_batch_take(&consumer->batches, part->topic, part->partition, part->owner);
         }
         part->next = message->offset + 1;
         krd_batch_append(batch, message);

@@ -129,8 +129,7 @@ struct krd_part {
 
 struct krd_batch {
     struct aq_batch base; /* first: the two are cast into each other */
-    struct kc_consumer *consumer;
-    uint32_t pins; /* messages to destroy on release */
+    uint32_t pins;        /* messages to destroy on release */
 };
 
 struct krd_events {
@@ -152,8 +151,7 @@ struct kc_consumer {
     size_t n_messages;
     size_t next_message;
     uint32_t batch_records;
-    struct aq_batch *free;
-    uint64_t batches_out; /* with the caller or in flight */
+    struct aq_batch_pool batches; /* those that are out are with the caller or in flight */
     struct krd_events events;
     int64_t nudged_us; /* see krd_consumer_nudge() */
     bool drained_some;
@@ -185,9 +183,8 @@ void krd_wake(struct krd_client *client);
 /* Keeps the fetcher awake; at most every 2 ms, except before the owner waits for an empty queue. */
 void krd_consumer_nudge(struct kc_consumer *consumer, int64_t now, bool going_to_wait);
 
-struct aq_batch *krd_batch_take(struct kc_consumer *consumer, const struct krd_part *part);
+extern const struct aq_batch_source krd_batch_source;
 void krd_batch_append(struct aq_batch *batch, rd_kafka_message_t *message);
-void krd_batches_finish(struct kc_consumer *consumer);
 /* Gives headers that were moved to a producer message back to the record they came from. */
 void krd_record_put_headers(struct aq_record *rec, rd_kafka_headers_t *headers);
 

@@ -76,8 +76,7 @@ struct kc_consumer {
     size_t first_event;
     size_t n_events;
     size_t cap_events;
-    struct aq_batch *free;
-    size_t batches_out;
+    struct aq_batch_pool batches;
 };
 
 int sim_consumer_open(const struct kc_cluster *cluster, const struct kc_consumer_conf *conf,
@@ -91,11 +90,11 @@ struct aq_batch *sim_consumer_poll(struct kc_consumer *consumer, int64_t now, in
 bool sim_consumer_event(struct kc_consumer *consumer, struct kc_event *ret);
 int64_t sim_consumer_known_end(struct kc_consumer *consumer, const char *topic, int32_t partition);
 
+extern const struct aq_batch_source sim_batch_source;
 /* A batch for this partition that pins the segment. */
 struct aq_batch *sim_batch_take(struct kc_consumer *consumer, const struct sim_part *part,
                                 struct sim_segment *segment);
 void sim_batch_append(struct aq_batch *batch, struct sim_entry *entry, int64_t offset);
-void sim_batches_finish(struct kc_consumer *consumer);
 
 /* ---- member.c, membership.c ----------------------------------------------------------------------------------------- */
 

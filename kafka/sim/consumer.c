@@ -33,6 +33,8 @@ int sim_consumer_open(const struct kc_cluster *cluster, const struct kc_consumer
     consumer->names = names;
     consumer->committed = conf->read_committed;
     consumer->batch_records = conf->batch_records;
+    consumer->batches = (struct aq_batch_pool){
+        .source = &sim_batch_source, .size = sizeof(struct aq_batch), .most = conf->batch_records};
     consumer->batch_bytes = conf->batch_bytes > 0 ? (uint64_t)conf->batch_bytes : UINT64_MAX;
     *ret = consumer;
     return 0;
@@ -48,7 +50,7 @@ void sim_consumer_close(struct kc_consumer *consumer, int64_t deadline_ms)
 {
     (void)deadline_ms; /* nothing here can hang */
     if (!consumer) return;
-    sim_batches_finish(consumer);
+    aq_batch_pool_finish(&consumer->batches);
     for (size_t i = 0; i < consumer->n_parts; i++) let_go(&consumer->parts[i]);
     free(consumer->parts);
     free(consumer->events);
