@@ -57,9 +57,6 @@ struct st_app_status {
 };
 
 void st_app_status(struct st_app *app, struct st_app_status *ret);
-/* Up to max entries; return how many there are. */
-size_t st_app_tasks(struct st_app *app, struct st_task_status *list, size_t max);
-size_t st_app_feeds(struct st_app *app, struct st_feed_status *list, size_t max);
 /* [blocks] `check --connect`: one line each finding to out ("ok  …", "warn …", "error …"). Returns the number of errors. */
 size_t st_app_check_connected(const struct kc_ops *ops, const struct st_settings *settings,
                               const struct st_plan *plan, FILE *out);

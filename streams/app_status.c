@@ -64,11 +64,10 @@ struct gathered {
     char reason[256];
     bool ready;
     struct st_counters sums;
-    struct st_task_status *tasks;
-    size_t n_tasks;
     struct st_feed_status *feeds;
     size_t n_feeds;
     uint32_t threads; /* that run */
+    uint32_t tasks;
 };
 
 static void add_shown(struct gathered *all, struct st_worker *worker)
@@ -79,12 +78,11 @@ static void add_shown(struct gathered *all, struct st_worker *worker)
     if (!worker->shown_assigned && all->reason[0] == 0)
         snprintf(all->reason, sizeof(all->reason), "%s", worker->shown_reason);
     all->ready = all->ready && worker->shown_assigned;
-    size_t n = all->n_tasks + worker->n_shown_tasks, m = all->n_feeds + worker->n_shown_feeds;
-    all->tasks = aq_realloc(all->tasks, (n + 1) * sizeof(*all->tasks));
-    all->feeds = aq_realloc(all->feeds, (m + 1) * sizeof(*all->feeds));
-    for (size_t i = 0; i < worker->n_shown_tasks; i++) all->tasks[all->n_tasks++] = worker->shown_tasks[i];
+    all->tasks += worker->shown_tasks;
+    size_t n = all->n_feeds + worker->n_shown_feeds;
+    all->feeds = aq_realloc(all->feeds, (n + 1) * sizeof(*all->feeds));
     for (size_t i = 0; i < worker->n_shown_feeds; i++) all->feeds[all->n_feeds++] = worker->shown_feeds[i];
-    AQ_ASSERT(all->n_tasks == n && all->n_feeds == m);
+    AQ_ASSERT(all->n_feeds == n);
     pthread_mutex_unlock(&worker->shown_lock);
 }
 
@@ -112,7 +110,6 @@ static void gather(struct st_app *app, struct gathered *all)
 
 static void finish(struct gathered *all)
 {
-    free(all->tasks);
     free(all->feeds);
 }
 
@@ -136,7 +133,7 @@ static void fill(struct st_app *app, const struct gathered *all, struct st_app_s
                                   .paused = atomic_load(&app->paused),
                                   .ready = all->ready,
                                   .threads = all->threads,
-                                  .tasks = (uint32_t)all->n_tasks,
+                                  .tasks = all->tasks,
                                   .partitions = (uint32_t)all->n_feeds,
                                   .records_read = aq_counter_get(&c->records_read),
                                   .bytes_read = aq_counter_get(&c->bytes_read),
@@ -165,26 +162,6 @@ void st_app_status(struct st_app *app, struct st_app_status *ret)
     gather(app, &all);
     fill(app, &all, ret);
     finish(&all);
-}
-
-size_t st_app_tasks(struct st_app *app, struct st_task_status *list, size_t max)
-{
-    struct gathered all;
-    gather(app, &all);
-    size_t n = all.n_tasks;
-    for (size_t i = 0; i < n && i < max; i++) list[i] = all.tasks[i];
-    finish(&all);
-    return n;
-}
-
-size_t st_app_feeds(struct st_app *app, struct st_feed_status *list, size_t max)
-{
-    struct gathered all;
-    gather(app, &all);
-    size_t n = all.n_feeds;
-    for (size_t i = 0; i < n && i < max; i++) list[i] = all.feeds[i];
-    finish(&all);
-    return n;
 }
 
 /* ---- metrics ------------------------------------------------------------------------------------------------------ */

@@ -129,24 +129,14 @@ static void show_feed(struct st_worker *worker, struct st_feed *feed)
     int64_t position = feed->has_position ? feed->committed.next : -1;
     *shown = (struct st_feed_status){.partition = feed->partition,
                                      .position = position,
-                                     .end = feed->end,
                                      .lag = feed->end < 0 || position < 0 ? -1 : feed->end - position};
     if (shown->lag < 0 && feed->end == 0) shown->lag = 0;
     snprintf(shown->topic, sizeof(shown->topic), "%s", feed->topic->text);
-    snprintf(shown->task, sizeof(shown->task), "%s", feed->task->id);
 }
 
 static void show_task(struct st_worker *worker, const struct st_task *task)
 {
-    if (worker->n_shown_tasks == worker->cap_shown_tasks) {
-        worker->cap_shown_tasks = worker->cap_shown_tasks ? worker->cap_shown_tasks * 2 : 16;
-        worker->shown_tasks =
-            aq_realloc(worker->shown_tasks, worker->cap_shown_tasks * sizeof(*worker->shown_tasks));
-    }
-    struct st_task_status *shown = &worker->shown_tasks[worker->n_shown_tasks++];
-    *shown = (struct st_task_status){.slot = task->slot};
-    snprintf(shown->id, sizeof(shown->id), "%s", task->id);
-    snprintf(shown->sub_topology, sizeof(shown->sub_topology), "%s", task->subtopology->name);
+    worker->shown_tasks++;
     for (size_t i = 0; i < task->n_feeds; i++) show_feed(worker, task->feeds[i]);
 }
 
@@ -175,7 +165,8 @@ void st_show_publish(struct st_worker *worker, int64_t now)
     if (!over && now - worker->shown_us < SHOW_EVERY) return;
     pthread_mutex_lock(&worker->shown_lock);
     worker->shown_us = now;
-    worker->n_shown_feeds = worker->n_shown_tasks = 0;
+    worker->n_shown_feeds = 0;
+    worker->shown_tasks = 0;
     for (const struct st_task *task = worker->tasks; task; task = task->next) show_task(worker, task);
     worker->shown_state = worker->state;
     const char *missing = what_is_missing(worker);

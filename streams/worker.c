@@ -106,7 +106,6 @@ void st_worker_destroy(struct st_worker *worker)
     free(worker->poison);
     free(worker->samples);
     free(worker->shown_feeds);
-    free(worker->shown_tasks);
     free(worker);
 }
 

@@ -47,18 +47,10 @@ struct st_slot {
     bool write_first; /* its snapshot must be written although no record moved a mark */
 };
 
-struct st_task_status {
-    char id[32];
-    char sub_topology[256];
-    int32_t slot;
-};
-
 struct st_feed_status {
     char topic[256];
     int32_t partition;
-    char task[32];
     int64_t position; /* committed; -1 unknown */
-    int64_t end;      /* -1 unknown */
     int64_t lag;      /* -1 unknown */
 };
 
@@ -138,8 +130,7 @@ struct st_worker {
     pthread_mutex_t shown_lock; /* guards what follows */
     struct st_feed_status *shown_feeds;
     size_t n_shown_feeds, cap_shown_feeds;
-    struct st_task_status *shown_tasks;
-    size_t n_shown_tasks, cap_shown_tasks;
+    uint32_t shown_tasks; /* how many run */
     enum st_worker_state shown_state;
     bool shown_assigned;    /* the group has given its word and every task runs */
     char shown_reason[256]; /* why not, or why it failed */
