@@ -9,7 +9,8 @@
  * Failing pass: a step marks its record (the first failure wins, later steps skip it), the route's policy restores
  * the bytes as they were read and sends them to the dead letter topic.
  *
- * Invariants: n <= cap; a batch of a pool is either in its free list or counted in its `out`; a record's batch pointer is its batch; headers are only valid after aq_record_headers().
+ * Invariants: n <= cap; a batch of a pool is either in its free list or counted in its `out`; a record's batch pointer is its batch;
+ * offsets never fall, and are equal within a group only; headers are only valid after aq_record_headers().
  * Threads: the batch's one owner at a time.
  */
 #include "base/record.h"
@@ -72,6 +73,8 @@ void aq_batch_release(struct aq_batch *batch)
     if (batch->source && batch->source->release) batch->source->release(batch);
     batch->n = 0;
     batch->bytes = 0;
+    batch->added = 0;
+    batch->grouped = false;
     batch->produced = 0;
     aq_arena_reset(&batch->arena);
     if (batch->pool) give_back(batch);

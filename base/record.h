@@ -64,6 +64,8 @@ struct aq_batch {
     const struct aq_name *topic; /* source topic */
     int32_t partition;           /* source partition */
     uint64_t bytes;              /* key + value + headers as read */
+    uint64_t added;              /* what steps made beyond it: records, keys, values and headers */
+    bool grouped;                /* neighbours with one offset were made of one source record, see below */
     struct aq_arena arena;       /* what steps write; reset on release */
     const struct aq_batch_source *source;
     void *source_data;          /* the source's own pin for the whole batch */
@@ -105,6 +107,24 @@ struct aq_record *aq_batch_add(struct aq_batch *batch);
 
 /* Releases the pins through the source, empties the batch, resets its arena and gives it back to its pool. */
 void aq_batch_release(struct aq_batch *batch);
+
+/* What a step made of one source record stands side by side and has its offset: a group. The first of it has the source's
+ * origin, and stands for the source record when it comes to errors and positions. [begin, end) around record i; without
+ * `grouped` every record is a group of its own. */
+static inline uint32_t aq_batch_group_end(const struct aq_batch *batch, uint32_t i)
+{
+    uint32_t end = i + 1;
+    if (!batch->grouped) return end;
+    while (end < batch->n && batch->records[end].offset == batch->records[i].offset) end++;
+    return end;
+}
+
+static inline uint32_t aq_batch_group_begin(const struct aq_batch *batch, uint32_t i)
+{
+    if (!batch->grouped) return i;
+    while (i > 0 && batch->records[i - 1].offset == batch->records[i].offset) i--;
+    return i;
+}
 
 /* The record's headers, loaded on first use. Returns the array; *ret_n is their count. */
 struct aq_header *aq_record_headers(struct aq_record *rec, uint16_t *ret_n);

@@ -19,8 +19,16 @@
  * read again "carefully" (one record in flight at a time), the one that fails then is known, and the next time it comes
  * by it is treated as the error policy says. Poison found by the chain needs none of that: it is settled before sending.
  *
+ * Several records of one: a step may make a group of one source record (base/record.h). Errors and positions are about source
+ * records, so a group goes or stays as a whole. One bad record of it and the policy deals with the source record, once; the
+ * careful way sends a group at a time. A full producer may take half of a group. Then the batch goes to the queue's front,
+ * positions stay before the group, and exactly_once starts no commit before the rest is handed over: a crash behind that
+ * commit would have the first half sent twice. The wait ends by itself, for the producer needs no commit to make room; a
+ * revocation waits with it, and only this batch is sent then.
+ *
  * Invariants: batches of a partition are sent in the order they were read; a batch is in exactly one place: the queue, or
- * the producer. What is in the queue has not been sent, except the produced prefix of its head.
+ * the producer. What is in the queue has not been sent, except the produced prefix of its head. The careful batch is
+ * narrowed to what may be under way, also while it stands at the queue's head with half a group handed over.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -155,11 +163,24 @@ static bool settle_record(struct br_worker *worker, struct aq_record *rec, bool 
     }
 }
 
-/* A record the sink has refused before fails here. True unless it was counted already. */
-static bool mark_poison(const struct br_partition *p, struct aq_record *rec)
+/* The first record of [begin, end) that is (or is not, for want == 0) flagged so; `end` when there is none. */
+static uint32_t find_flagged(const struct aq_batch *batch, uint32_t begin, uint32_t end, unsigned flags,
+                             unsigned want)
 {
-    struct br_poison *poison = br_partition_find_poison(p, rec->offset);
-    if (!poison || (rec->flags & (AQ_REC_DROPPED | AQ_REC_FAILED | AQ_REC_SKIP))) return false;
+    uint32_t i = begin;
+    while (i < end && (batch->records[i].flags & flags) != want) i++;
+    return i;
+}
+
+/* A source record the sink has refused before fails here, with the first record that would be sent of it. True unless it
+ * was counted already. */
+static bool mark_poison(const struct br_partition *p, struct aq_batch *batch, uint32_t begin, uint32_t end)
+{
+    struct br_poison *poison = br_partition_find_poison(p, batch->records[begin].offset);
+    if (!poison || find_flagged(batch, begin, end, AQ_REC_FAILED, AQ_REC_FAILED) < end) return false;
+    uint32_t live = find_flagged(batch, begin, end, AQ_REC_DROPPED | AQ_REC_SKIP, 0);
+    if (live == end) return false;
+    struct aq_record *rec = &batch->records[live];
     if (poison->code == AQ_E_TOO_LARGE) rec->flags |= AQ_REC_TOO_LARGE;
     aq_record_fail(rec, "sink", "%s", aq_code_text(poison->code));
     bool first = !poison->counted;
@@ -167,16 +188,45 @@ static bool mark_poison(const struct br_partition *p, struct aq_record *rec)
     return first;
 }
 
+/* All of a group or nothing: a failure of any of its records becomes that of the first, which has the bytes the source
+ * record came with, and the others go no further. */
+static void take_failure(struct aq_batch *batch, uint32_t begin, uint32_t end)
+{
+    uint32_t bad = find_flagged(batch, begin, end, AQ_REC_FAILED, AQ_REC_FAILED);
+    if (bad == end) return;
+    const unsigned kept = AQ_REC_FAILED | AQ_REC_TOO_LARGE | AQ_REC_DROPPED;
+    const struct aq_record failed = batch->records[bad];
+    for (uint32_t i = begin; i < end; i++) {
+        struct aq_record *rec = &batch->records[i];
+        rec->flags = (uint16_t)((rec->flags & ~kept) | AQ_REC_DROPPED);
+    }
+    struct aq_record *first = &batch->records[begin];
+    first->flags = (uint16_t)((first->flags & ~kept) | (failed.flags & (AQ_REC_FAILED | AQ_REC_TOO_LARGE)));
+    first->fail_step = failed.fail_step;
+    first->fail_reason = failed.fail_reason;
+}
+
+/* Whether the chain let nothing of the source record through. */
+static bool is_dropped(const struct aq_batch *batch, uint32_t begin, uint32_t end)
+{
+    const unsigned flags = AQ_REC_DROPPED | AQ_REC_FAILED | AQ_REC_SKIP;
+    for (uint32_t i = begin; i < end; i++)
+        if ((batch->records[i].flags & flags) != AQ_REC_DROPPED) return false;
+    return true;
+}
+
 void br_outflow_settle_errors(struct br_worker *worker, struct aq_batch *batch)
 {
     struct br_partition *p = batch->owner;
     uint64_t dropped = 0;
-    for (uint32_t i = 0; i < batch->n; i++) {
+    for (uint32_t end, i = 0; i < batch->n; i = end) {
         struct aq_record *rec = &batch->records[i];
+        end = aq_batch_group_end(batch, i);
         bool first = rec->offset >= p->settled_next;
-        if (p->poison_count > 0 && mark_poison(p, rec)) first = true;
+        if (p->poison_count > 0 && mark_poison(p, batch, i, end)) first = true;
+        if (end > i + 1) take_failure(batch, i, end);
         if (rec->flags & AQ_REC_FAILED && !settle_record(worker, rec, first)) return;
-        dropped += first && (rec->flags & (AQ_REC_DROPPED | AQ_REC_FAILED | AQ_REC_SKIP)) == AQ_REC_DROPPED;
+        dropped += first && is_dropped(batch, i, end);
     }
     int64_t next = batch->records[batch->n - 1].offset + 1;
     if (next > p->settled_next) p->settled_next = next;
@@ -185,6 +235,10 @@ void br_outflow_settle_errors(struct br_worker *worker, struct aq_batch *batch)
 
 void br_outflow_enqueue(struct br_worker *worker, struct aq_batch *batch)
 {
+    /* What the chain added stays in memory as long as what was read. */
+    batch->bytes += batch->added;
+    worker->in_flight += batch->added;
+    batch->added = 0;
     push(&worker->queue, batch);
 }
 
@@ -269,47 +323,89 @@ static void blocked(struct br_worker *worker, int64_t now, const struct aq_err *
     kc_ownership_fail(&worker->own, &failure);
 }
 
-/* A record the client itself refused. True when the batch may be tried again now. */
-static bool refused(struct br_worker *worker, struct aq_batch *batch, int code, struct aq_err *err,
+static void remember_poison(struct br_worker *worker, struct br_partition *p, int64_t offset, int code,
+                            const char *reason)
+{
+    br_partition_poison(p, offset, code);
+    aq_log(AQ_WARN, "the sink refuses a record", aq_fs("route", worker->route->name),
+           aq_fs("topic", p->topic->text), aq_fi("partition", p->partition), aq_fi("offset", offset),
+           aq_fs("reason", reason));
+}
+
+/* A record whose content the client does not take. Alone it is settled now. Others of its group may be in the transaction
+ * already, so a group is given up with the cycle, and settled as a whole when it comes by again. */
+static void refused_input(struct br_worker *worker, struct aq_batch *batch, int code, struct aq_err *err,
+                          int64_t now)
+{
+    struct aq_record *rec = &batch->records[batch->produced];
+    uint32_t begin = aq_batch_group_begin(batch, batch->produced);
+    if (aq_batch_group_end(batch, begin) > begin + 1) {
+        remember_poison(worker, batch->owner, rec->offset, code, err->text);
+        kc_ownership_give_up(&worker->own, err, now);
+        return;
+    }
+    if (code == AQ_E_TOO_LARGE) rec->flags |= AQ_REC_TOO_LARGE;
+    aq_record_fail(rec, "sink", "%s", err->text);
+    settle_record(worker, rec, true);
+}
+
+/* A record the client itself refused. The batch may be tried again in the next round. */
+static void refused(struct br_worker *worker, struct aq_batch *batch, int code, struct aq_err *err,
                     int64_t now)
 {
     AQ_ASSERT(batch->produced < batch->n);
-    struct aq_record *rec = &batch->records[batch->produced];
+    const struct aq_record *rec = &batch->records[batch->produced];
     switch (aq_code_class(code)) {
-    case AQ_CLASS_RETRY: blocked(worker, now, err); return false;
+    case AQ_CLASS_RETRY: blocked(worker, now, err); return;
     case AQ_CLASS_INPUT:
-        if (code == AQ_E_TOO_LARGE) rec->flags |= AQ_REC_TOO_LARGE;
         if (rec->flags & AQ_REC_DEAD_LETTER) break; /* refused twice: nothing is left to do with it */
-        aq_record_fail(rec, "sink", "%s", err->text);
-        return settle_record(worker, rec, true) &&
-               ((rec->flags & AQ_REC_DROPPED) || route_record(worker, rec, err) == 0);
+        refused_input(worker, batch, code, err, now);
+        return;
     case AQ_CLASS_ABORT:
     case AQ_CLASS_FENCED:
         /* The transaction failed under records sent before; which, and why, their reports tell. */
         kc_ownership_give_up(&worker->own, err, now);
-        return false;
+        return;
     default: break;
     }
     if (code == AQ_E_UNKNOWN_TOPIC || code == AQ_E_CONFIG) {
         /* Created or grown a moment ago and not in the client's metadata yet, or refused by a controller that has no broker
          * to put it on at the moment; the catalog has logged the reason and tries again. */
         blocked(worker, now, err);
-        return false;
+        return;
     }
     aq_err_in(err, "%s[%d]@%" PRId64, batch->topic->text, batch->partition, rec->offset);
     kc_ownership_fail(&worker->own, err);
-    return false;
 }
 
-/* One record of a careful batch; the rest follows when it is acknowledged. */
-static uint32_t narrow(struct br_worker *worker, struct aq_batch *batch)
+/* One source record of a careful batch; the rest follows when it is acknowledged. */
+static void narrow(struct br_worker *worker, struct aq_batch *batch)
 {
-    uint32_t n = batch->n;
-    if (!is_careful(batch->owner, batch)) return n;
+    if (worker->careful == batch || !is_careful(batch->owner, batch)) return;
     worker->careful = batch;
-    worker->careful_n = n;
-    batch->n = batch->produced + 1;
-    return n;
+    worker->careful_n = batch->n;
+    batch->n = aq_batch_group_end(batch, batch->produced);
+}
+
+/* The careful batch is whole again, wherever it stands. */
+static void widen(struct br_worker *worker)
+{
+    if (!worker->careful) return;
+    AQ_ASSERT(worker->careful->n <= worker->careful_n);
+    worker->careful->n = worker->careful_n;
+    worker->careful = NULL;
+}
+
+static uint32_t whole_length(const struct br_worker *worker, const struct aq_batch *batch)
+{
+    return batch == worker->careful ? worker->careful_n : batch->n;
+}
+
+/* Whether the batch was handed over up to the middle of a group. */
+static bool is_split(const struct aq_batch *batch)
+{
+    if (!batch->grouped || batch->produced == 0 || batch->produced >= batch->n) return false;
+    return aq_batch_group_begin(batch, batch->produced) < batch->produced;
 }
 
 /* Sends a batch of the queue (`before` is the one in front of it); true when it went through as a whole. */
@@ -317,20 +413,17 @@ static bool send_batch(struct br_worker *worker, struct aq_batch *before, struct
 {
     struct br_partition *p = batch->owner;
     struct aq_err err = {0};
-    if (worker->careful) return false;
-    if (is_careful(p, batch) &&
+    if (worker->careful && worker->careful != batch) return false;
+    if (!worker->careful && is_careful(p, batch) &&
         worker->ops->producer_in_flight(kc_ownership_producer(&worker->own), NULL) > 0)
         return false;
     int rc = route_batch(worker, batch, &err);
     /* A batch with nothing to deliver is among the finished ones before the call returns, and linked there. */
     struct aq_batch *next = batch->next;
     if (rc == 0) {
-        uint32_t n = narrow(worker, batch);
+        narrow(worker, batch);
         rc = worker->ops->producer_send(kc_ownership_producer(&worker->own), batch, &err);
-        if (rc != 0) {
-            batch->n = n;
-            worker->careful = NULL;
-        }
+        if (rc != 0 && !is_split(batch)) widen(worker); /* nothing of it is under way */
         AQ_CRASH_POINT(FIRST_PRODUCE);
     }
     if (rc == AQ_E_FULL) return false;
@@ -338,7 +431,10 @@ static bool send_batch(struct br_worker *worker, struct aq_batch *before, struct
         blocked(worker, now, &err);
         return false;
     }
-    if (rc != 0) return refused(worker, batch, rc, &err, now);
+    if (rc != 0) {
+        refused(worker, batch, rc, &err, now);
+        return false;
+    }
     worker->blocked_us = 0;
     take_out(&worker->queue, before, batch, next);
     if (worker->careful && batch->produced < worker->careful_n) return true; /* note_part() moves the mark */
@@ -353,11 +449,12 @@ static bool send_batch(struct br_worker *worker, struct aq_batch *before, struct
 
 /* A batch of which only the beginning was handed over, because the producer is full or it goes record by record: that
  * part is in the transaction, so the position must cover it, or a crash behind the commit would repeat it. */
-static void note_part(struct br_worker *worker, struct aq_batch *batch, uint32_t whole)
+static void note_part(struct br_worker *worker, struct aq_batch *batch)
 {
-    if (!batch || batch->produced == 0 || batch->produced == whole) return;
+    if (!batch || batch->produced == 0) return;
     struct br_partition *p = batch->owner;
-    uint32_t part = batch->n;
+    uint32_t part = batch->n, whole = whole_length(worker, batch);
+    if (batch->produced == whole) return;
     batch->n = whole;
     bool moved = br_partition_sent_part(p, batch);
     batch->n = part;
@@ -376,6 +473,15 @@ static bool is_busy(const struct br_worker *worker, const struct br_partition *p
     return full || (!worker->quick && p->pass != worker->pass);
 }
 
+/* A batch that could not go. One that is split goes first from now on, before a second one is. */
+static void note_stop(struct br_worker *worker, struct aq_batch *before, struct aq_batch *batch)
+{
+    note_part(worker, batch);
+    if (!before || !is_split(batch)) return;
+    take_out(&worker->queue, before, batch, batch->next);
+    push_front(&worker->queue, batch);
+}
+
 /* The oldest batches of every partition that may have more under way. What cannot go ends the round, so that the order
  * within a partition holds. */
 static void send_queue(struct br_worker *worker, int64_t now)
@@ -392,27 +498,43 @@ static void send_queue(struct br_worker *worker, int64_t now)
         }
         if (!kc_ownership_accepts(&worker->own, now)) return;
         if (!send_batch(worker, before, batch, now)) {
-            note_part(worker, batch, batch->n);
+            note_stop(worker, before, batch);
             return;
         }
-        note_part(worker, worker->careful, worker->careful_n);
+        note_part(worker, worker->careful);
     }
+}
+
+/* Records of half a group are in the transaction: it can be committed with the other half only. */
+static bool must_hold(const struct br_worker *worker)
+{
+    return worker->route->flow.exactly_once && worker->queue.head && is_split(worker->queue.head);
+}
+
+/* A revocation waits for the commit, and the commit for the rest of this batch. */
+static void send_rest(struct br_worker *worker, int64_t now)
+{
+    struct aq_batch *batch = worker->queue.head;
+    if (!kc_ownership_accepts(&worker->own, now)) return;
+    if (!send_batch(worker, NULL, batch, now)) note_stop(worker, NULL, batch);
 }
 
 void br_outflow_send(struct br_worker *worker, int64_t now)
 {
-    if (!kc_ownership_may_send(&worker->own)) return;
-    send_queue(worker, now);
+    if (kc_ownership_may_send(&worker->own))
+        send_queue(worker, now);
+    else if (must_hold(worker) && kc_ownership_may_finish(&worker->own))
+        send_rest(worker, now);
+    kc_ownership_hold(&worker->own, must_hold(worker));
 }
 
 /* ---- delivery reports --------------------------------------------------------------------------------------------- */
 
-/* A careful batch is back with one more record through; true when that was the last. */
+/* A careful batch is back with one more source record through; true when that was the last. */
 static bool careful_is_through(struct br_worker *worker, struct aq_batch *batch)
 {
     AQ_ASSERT(worker->careful == batch);
-    worker->careful = NULL;
-    batch->n = worker->careful_n;
+    widen(worker);
     if (batch->produced < batch->n) {
         push_front(&worker->queue, batch);
         return false;
@@ -442,10 +564,7 @@ void br_outflow_failure(void *ctx, const struct kc_failure *failure)
         return;
     }
     if (worker->careful == rec->batch) {
-        br_partition_poison(p, rec->offset, failure->code);
-        aq_log(AQ_WARN, "the sink refuses a record", aq_fs("route", worker->route->name),
-               aq_fs("topic", p->topic->text), aq_fi("partition", p->partition), aq_fi("offset", rec->offset),
-               aq_fs("reason", failure->text));
+        remember_poison(worker, p, rec->offset, failure->code, failure->text);
         return;
     }
     p->careful_until = p->read.next;
@@ -486,10 +605,7 @@ static void drain_lane(struct br_worker *worker, struct kc_lane *lane, int64_t n
         /* The cycle will abort; what came back is neither acknowledged nor lost: it will be read again. */
         for (struct aq_batch *next, *batch = drained.done; batch; batch = next) {
             next = batch->next;
-            if (batch == worker->careful) {
-                batch->n = worker->careful_n;
-                worker->careful = NULL;
-            }
+            if (batch == worker->careful) widen(worker);
             give_back(worker, batch);
         }
         return;
@@ -519,10 +635,7 @@ void br_outflow_take_back(void *ctx, struct aq_batch *list)
     struct br_worker *worker = ctx;
     for (struct aq_batch *next, *batch = list; batch; batch = next) {
         next = batch->next;
-        if (batch == worker->careful) {
-            batch->n = worker->careful_n;
-            worker->careful = NULL;
-        }
+        if (batch == worker->careful) widen(worker);
         give_back(worker, batch);
     }
 }
@@ -533,9 +646,10 @@ void br_outflow_forget_task(struct br_worker *worker, int32_t task)
     while (worker->queue.head) {
         struct aq_batch *batch = pop(&worker->queue);
         struct br_partition *p = batch->owner;
-        if (p->task == task)
+        if (p->task == task) {
+            if (batch == worker->careful) widen(worker);
             give_back(worker, batch);
-        else
+        } else
             push(&rest, batch);
     }
     worker->queue = rest;
@@ -558,7 +672,7 @@ void br_outflow_rewind(void *ctx, int64_t now)
 {
     struct br_worker *worker = ctx;
     (void)now;
-    worker->careful = NULL;
+    widen(worker);
     worker->known_count = 0; /* a sink topic may be gone: the catalog knows */
     worker->last_sink = (struct br_known_sink){0};
     worker->sample_count = worker->samples_committing = 0;

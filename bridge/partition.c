@@ -8,7 +8,9 @@
  *
  * A batch that is handed over in pieces (the client's queue was full, a record was refused, records go one by one) moves
  * sent up to the piece: its records are in the open transaction, and a position that did not cover them would have them
- * sent twice after a crash.
+ * sent twice after a crash. A position stands between source records, so a piece that ends inside a group (records a step
+ * made of one source record) moves sent to before the group, and the worker lets nothing be committed before the rest of
+ * the group is handed over (bridge/outflow.c).
  *
  * A failing pass: an abort. The worker takes every batch back, and br_partition_rewind() puts read, sent and acked back
  * to committed; the consumer is told to read from there.
@@ -114,11 +116,12 @@ void br_partition_sent(struct br_partition *p, const struct aq_batch *batch)
 bool br_partition_sent_part(struct br_partition *p, const struct aq_batch *batch)
 {
     AQ_ASSERT(find_flight(p, batch) != NULL && batch->produced < batch->n);
-    int64_t next = batch->records[batch->produced].offset;
-    if (batch->produced == 0 || next <= p->sent.next) return false;
+    uint32_t begin = aq_batch_group_begin(batch, batch->produced);
+    int64_t next = batch->records[begin].offset;
+    if (begin == 0 || next <= p->sent.next) return false;
     /* No fingerprint: the chain has been over the record before, and only the batch's last one was hashed as read. */
     p->sent = (struct br_mark){
-        .next = next, .last_offset = -1, .leader_epoch = batch->records[batch->produced - 1].leader_epoch};
+        .next = next, .last_offset = -1, .leader_epoch = batch->records[begin - 1].leader_epoch};
     return true;
 }
 

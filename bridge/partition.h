@@ -91,8 +91,8 @@ struct br_mark br_mark_after(const struct aq_batch *batch);
 void br_partition_took(struct br_partition *p, struct aq_batch *batch, const struct br_mark *after);
 /* It was handed to the producer. Batches are sent in the order they were taken. */
 void br_partition_sent(struct br_partition *p, const struct aq_batch *batch);
-/* Records [0, batch->produced) of it were handed over, the rest will follow: sent stands before the rest. True when it
- * moved. Exactly_once must touch the task then, so that no commit leaves these records without a position. */
+/* Records [0, batch->produced) of it were handed over, the rest will follow: sent stands before the rest, and before the
+ * whole group when the rest begins inside one. True when it moved. Exactly_once must touch the task then, so that no commit leaves these records without a position. */
 bool br_partition_sent_part(struct br_partition *p, const struct aq_batch *batch);
 /* All its records are acknowledged or needed no delivery; advances p->acked over the finished prefix. True when that was
  * the last one in flight and the marks stepped on to an end heard of before: worth a position of its own. */

@@ -84,7 +84,7 @@ struct br_worker {
 
     struct br_queue queue; /* transformed, to be sent */
     struct aq_batch
-        *careful;       /* the batch that is sent record by record; 0 or 1 of its records is in flight */
+        *careful; /* the batch that is sent by source records; no or one group of its records is in flight */
     uint32_t careful_n; /* its true length */
     uint64_t in_flight; /* bytes read and not yet released: queue and producer */
     struct br_throttle throttle;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * transform: records pass a chain of the `transforms` section, as those of a route do. Where a record goes is for sinks to say, so
- * steps that choose a topic are refused; a Lua step, which may do so or not, is caught when it does (streams/op_transform.c).
+ * steps that choose a topic are refused; a Lua step, which may do so or not, is caught when it does (streams/op_transform.c). One
+ * record goes in and at most one comes out, so a step that takes whole batches and makes several of one is refused, too.
  */
 #include "base/assert.h"
 #include "streams/form_parts.h"
@@ -23,17 +24,26 @@ static const struct opt_row rows[] = {
     {.name = NULL},
 };
 
-/* Complains about steps that only choose a topic. */
-static bool check_routers(const struct st_forming *forming, const struct transform_conf *c)
+/* Why the step cannot stand here, NULL when it can. */
+static const char *unfit(const struct xf_entry *entry)
+{
+    if (xf_entry_is_batchwise(entry))
+        return "makes any number of records of each; here a node of type flat_map does";
+    bool only_routes = entry->kind->flags & XF_ROUTES && !entry->kind->routes;
+    return only_routes ? "chooses a topic; here a sink does: topic_by" : NULL;
+}
+
+/* Complains about steps that have no place in a topology. */
+static bool check_steps(const struct st_forming *forming, const struct transform_conf *c)
 {
     bool good = true;
     for (size_t i = 0; i < c->chain_names.count; i++) {
         const struct xf_entry *entry =
             xf_entries_find(&forming->library->transforms, c->chain_names.items[i]);
-        if (!entry || !entry->kind || !(entry->kind->flags & XF_ROUTES) || entry->kind->routes) continue;
-        conf_diag(forming->diags, CONF_ERROR, c->chain_names.places[i],
-                  "%s: chain: '%s' (%s) chooses a topic; here a sink does: topic_by", forming->what,
-                  entry->name, entry->kind->name);
+        const char *why = entry && entry->kind ? unfit(entry) : NULL;
+        if (!why) continue;
+        conf_diag(forming->diags, CONF_ERROR, c->chain_names.places[i], "%s: chain: '%s' (%s) %s",
+                  forming->what, entry->name, entry->kind->name, why);
         good = false;
     }
     return good;
@@ -58,7 +68,7 @@ static void add(const struct st_forming *forming, void *conf)
     /* Formats are not known before all nodes are there: check() comes back to them. */
     int rc = xf_chain_build(forming->library, &c->chain_names, XF_JSON, XF_JSON, false, forming->diags,
                             &c->op.chain);
-    if (!check_routers(forming, c) || rc != 0) return;
+    if (!check_steps(forming, c) || rc != 0) return;
     st_form_processor(forming, may_change_key(forming, c) ? &st_chain_changing_kind : &st_chain_kind, &c->op,
                       NULL, NULL);
 }

@@ -121,6 +121,13 @@ bool xf_entry_routes(const struct xf_entry *entry)
     return kind->flags & XF_ROUTES && (!kind->routes || kind->routes(entry->conf));
 }
 
+bool xf_entry_is_batchwise(const struct xf_entry *entry)
+{
+    const struct xf_kind *kind = entry->kind;
+    AQ_ASSERT(kind->each || kind->apply);
+    return kind->apply && (!kind->batchwise || kind->batchwise(entry->conf));
+}
+
 /* "; did you mean 'x'?" or nothing, in a buffer of the caller. */
 static const char *suggest(char *buf, size_t size, const char *word, const char *const *names, size_t count)
 {

@@ -33,6 +33,8 @@ struct xf_library {
 
 /* Whether the step may change a record's topic. */
 bool xf_entry_routes(const struct xf_entry *entry);
+/* Whether the step takes whole batches. */
+bool xf_entry_is_batchwise(const struct xf_entry *entry);
 
 const struct xf_entry *xf_entries_find(const struct xf_entries *entries, const char *name);
 

@@ -126,19 +126,54 @@ static void read_headers(lua_State *L, struct lua_engine *e, struct lua_output *
         luaL_error(L, "headers must be a table, not %s", lua_what(L, table));
 }
 
+/* Fields come in any order, so neither of the two can be the one that counts. */
+static void say_once(lua_State *L, const struct lua_engine *e, const char *what, struct aq_slice said)
+{
+    if (e->shape == LUA_CHAIN_RECORDS && !aq_slice_is_null(said))
+        luaL_error(L, "a record has %s or %s_bytes, not both", what, what);
+}
+
+/* Bytes as they are, for a key or a value that is not JSON. */
+static void read_bytes(lua_State *L, const char *what, struct aq_slice *ret)
+{
+    say_once(L, lua_engine_of(L), what, *ret);
+    if (lua_islightuserdata(L, -1)) return;
+    if (lua_type(L, -1) != LUA_TSTRING)
+        luaL_error(L, "%s_bytes must be a string, not %s", what, lua_what(L, -1));
+    *ret = copy_string(L, -1);
+}
+
+static void read_chain_field(lua_State *L, struct aq_slice name, struct lua_output *out)
+{
+    if (aq_slice_equal(name, AQ_LIT("key_bytes"))) {
+        read_bytes(L, "key", &out->key);
+    } else if (aq_slice_equal(name, AQ_LIT("value_bytes"))) {
+        read_bytes(L, "value", &out->value);
+    } else {
+        lua_pushlstring(L, name.ptr, name.len);
+        luaL_error(
+            L, "a record has no '%s'; it has key or key_bytes, value or value_bytes, timestamp and headers",
+            lua_tostring(L, -1));
+    }
+}
+
 /* One field of a record; its value is on top of the stack, and `text` where it stands in a document. */
 static void read_field(lua_State *L, struct lua_engine *e, struct aq_slice name, struct aq_slice text,
                        struct lua_output *out)
 {
     if (aq_slice_equal(name, AQ_LIT("key"))) {
+        say_once(L, e, "key", out->key);
         out->key = lua_encode_from(L, -1, text, e->outgoing[XF_PART_KEY], "key");
     } else if (aq_slice_equal(name, AQ_LIT("value"))) {
+        say_once(L, e, "value", out->value);
         out->value = lua_encode_from(L, -1, text, e->outgoing[XF_PART_VALUE], "value");
     } else if (aq_slice_equal(name, AQ_LIT("timestamp"))) {
         out->timestamp = lua_timestamp(L, -1);
         out->has_timestamp = true;
     } else if (aq_slice_equal(name, AQ_LIT("headers"))) {
         read_headers(L, e, out);
+    } else if (e->shape == LUA_CHAIN_RECORDS) {
+        read_chain_field(L, name, out);
     } else if (aq_slice_equal(name, AQ_LIT("to"))) {
         if (lua_type(L, -1) != LUA_TSTRING)
             luaL_error(L, "to must be the name of a child, not %s", lua_what(L, -1));
@@ -190,7 +225,7 @@ static void read_record(lua_State *L, int index, struct lua_output *out)
 }
 
 /* The value on top of the stack as one more output. */
-static void add(lua_State *L, struct lua_engine *e, enum lua_shape shape, struct aq_slice text)
+static void add(lua_State *L, struct lua_engine *e, struct aq_slice text)
 {
     unsigned nested = e->next_nested;
     lua_charge(L, sizeof(struct lua_output));
@@ -199,7 +234,7 @@ static void add(lua_State *L, struct lua_engine *e, enum lua_shape shape, struct
         e->outputs = aq_realloc(e->outputs, e->cap_outputs * sizeof(*e->outputs));
     }
     struct lua_output out = {0};
-    if (shape == LUA_RECORDS) {
+    if (e->shape != LUA_VALUES) {
         read_record(L, -1, &out);
     } else {
         out.has_value = true;
@@ -210,7 +245,7 @@ static void add(lua_State *L, struct lua_engine *e, enum lua_shape shape, struct
     e->next_nested = nested;
 }
 
-static void collect_table(lua_State *L, struct lua_engine *e, int table, enum lua_shape shape)
+static void collect_table(lua_State *L, struct lua_engine *e, int table)
 {
     lua_Integer n = (lua_Integer)lua_rawlen(L, table), names = 0;
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
@@ -219,12 +254,12 @@ static void collect_table(lua_State *L, struct lua_engine *e, int table, enum lu
     if (names > 0) luaL_error(L, "the result must be an array, and this table has other keys than 1 to n");
     for (e->element = 1; e->element <= n; e->element++) {
         if (lua_rawgeti(L, table, e->element) == LUA_TNIL) luaL_error(L, "is nil; an array has no holes");
-        add(L, e, shape, AQ_NULL_SLICE);
+        add(L, e, AQ_NULL_SLICE);
         lua_pop(L, 1);
     }
 }
 
-static void collect_view(lua_State *L, struct lua_engine *e, int index, enum lua_shape shape)
+static void collect_view(lua_State *L, struct lua_engine *e, int index)
 {
     const struct lua_view *view = lua_to_view(L, index);
     uint32_t n = lua_view_scan(L, view)->doc.fields.n;
@@ -233,12 +268,12 @@ static void collect_view(lua_State *L, struct lua_engine *e, int index, enum lua
         struct aq_slice text = {view->text.ptr + f->value_at, f->value_len};
         e->element = (lua_Integer)i + 1;
         lua_push_json(L, index, view->part, f->type, text);
-        add(L, e, shape, text);
+        add(L, e, text);
         lua_pop(L, 1);
     }
 }
 
-void lua_collect(lua_State *L, enum lua_shape shape)
+void lua_collect(lua_State *L)
 {
     struct lua_engine *e = lua_engine_of(L);
     int index = lua_gettop(L);
@@ -247,9 +282,9 @@ void lua_collect(lua_State *L, enum lua_shape shape)
     luaL_checkstack(L, 8, "an array");
     if (lua_isnil(L, index) || lua_islightuserdata(L, index)) return;
     if (lua_istable(L, index))
-        collect_table(L, e, index, shape);
+        collect_table(L, e, index);
     else if (view && view->type == JS_ARRAY)
-        collect_view(L, e, index, shape);
+        collect_view(L, e, index);
     else
         luaL_error(L, "the result must be an array or nil, not %s", lua_what(L, index));
 }

@@ -329,19 +329,11 @@ static int evaluate(lua_State *L)
     return 0;
 }
 
-static int evaluate_values(lua_State *L)
+static int evaluate_array(lua_State *L)
 {
     lua_call(L, 0, 1);
     lua_engine_of(L)->encoding = true;
-    lua_collect(L, LUA_VALUES);
-    return 0;
-}
-
-static int evaluate_records(lua_State *L)
-{
-    lua_call(L, 0, 1);
-    lua_engine_of(L)->encoding = true;
-    lua_collect(L, LUA_RECORDS);
+    lua_collect(L);
     return 0;
 }
 
@@ -375,8 +367,8 @@ int lua_engine_each(struct lua_engine *e, struct xf_step *step, struct aq_record
                     const struct lua_emit *emit, struct aq_err *err)
 {
     AQ_ASSERT(emit->call && emit->arena);
-    int rc = run_expression(e, step, rec, emit->arena,
-                            emit->shape == LUA_RECORDS ? evaluate_records : evaluate_values, err);
+    e->shape = emit->shape;
+    int rc = run_expression(e, step, rec, emit->arena, evaluate_array, err);
     if (rc < 0) return rc;
     xf_views_write(step->views);
     for (size_t i = 0; i < e->n_outputs; i++) {
@@ -403,6 +395,7 @@ bool lua_engine_has(const struct lua_engine *e, const char *function)
 static int call_processor(struct lua_engine *e, int args, const struct lua_emit *emit, struct aq_err *err)
 {
     e->emit = emit;
+    e->shape = LUA_RECORDS;
     e->emit_err = err;
     e->emit_rc = 0;
     int rc = lua_pcall(e->L, args, 0, 0);

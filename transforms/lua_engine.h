@@ -3,8 +3,8 @@
  * Lua in a chain or in a node of the streams engine: one sandboxed state that runs one piece of text for record after
  * record. Nothing of Lua's own headers is needed to use it.
  *
- * A chain uses lua_engine_run(): the record is edited in place. Nodes of the streams engine also ask for a result as bytes
- * (lua_engine_eval), for any number of results (lua_engine_each), or call the functions of a processor's file. What key
+ * A chain uses lua_engine_run(), which edits the record in place, and lua_engine_each() for any number of results. Nodes of
+ * the streams engine also ask for a result as bytes (lua_engine_eval), or call the functions of a processor's file. What key
  * and value are, and how results are encoded, says step->formats.
  *
  * Ownership: a program and its strings must outlive every engine started from it. An engine belongs to one step of one
@@ -76,6 +76,7 @@ struct lua_output {
 enum lua_shape {
     LUA_VALUES,  /* every element is a value */
     LUA_RECORDS, /* every element is a table with key, value, timestamp, headers, to */
+    LUA_CHAIN_RECORDS, /* the same for a chain, which has no children: key or key_bytes, value or value_bytes, no to */
 };
 
 /* Where made records go. call() returns 0 or a negative code with err filled, which ends the call and becomes its result.

@@ -62,6 +62,7 @@ struct lua_engine {
     lua_Integer element; /* which one of it; 0: the whole */
     enum xf_format result_format;
     struct aq_slice result;
+    enum lua_shape shape;        /* of the elements of the result; LUA_RECORDS of what forward() is given */
     const struct lua_emit *emit; /* NULL: forward() is an error */
     struct aq_err *emit_err;
     int emit_rc;                /* what emit->call() failed with */
@@ -148,7 +149,7 @@ struct aq_slice lua_encode_from(lua_State *L, int index, struct aq_slice text, e
 
 /* lua_emit.c: forward(); the array on top of the stack, into engine->outputs. */
 void lua_emit_open(lua_State *L);
-void lua_collect(lua_State *L, enum lua_shape shape);
+void lua_collect(lua_State *L);
 /* The value at an index as a time of a record. */
 int64_t lua_timestamp(lua_State *L, int index);
 

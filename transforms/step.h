@@ -26,6 +26,7 @@ struct xf_step {
     enum xf_part part;
     enum xf_compat compat;
     bool negate;
+    bool batchwise;            /* apply(), not each() */
     struct xf_step *predicate; /* NULL: runs for every record */
     struct aq_names *names;
     struct xf_views *views;

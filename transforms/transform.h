@@ -11,7 +11,10 @@
  * consecutive steps with each() run record by record, so that a record is still in the cache when the next step comes
  * (transforms/run.c). apply() is handed a whole batch and must look only at records for which xf_wants(step, rec) is
  * true (not dropped, not failed, predicate met); it suits steps that gain from seeing many records.
- * Both edit records in place; bytes they make live in rec->batch->arena. They drop by setting AQ_REC_DROPPED and fail
+ * A kind may have both, and then batchwise() says which one a configuration takes.
+ *
+ * Both edit records in place; bytes they make live in rec->batch->arena. apply() may also make several records of one
+ * (transforms/flatten.c): they stand side by side, have its offset, and only the first has its origin (base/record.h). They drop by setting AQ_REC_DROPPED and fail
  * a record by aq_record_fail(); they never block and never log.
  *
  * Built-ins are listed in transforms/builtin.def, one line each.
@@ -70,9 +73,10 @@ struct xf_kind {
     void *(*start)(const void *conf);
     void (*stop)(void *run);
 
-    /* Transforms: exactly one of each() and apply(). */
+    /* Transforms: one of each() and apply(), or both and batchwise(): whether this configuration takes apply(). */
     void (*each)(struct xf_step *step, struct aq_record *rec);
     void (*apply)(struct xf_step *step, struct aq_batch *batch);
+    bool (*batchwise)(const void *conf);
     /* Where a record of this topic goes, as far as the name alone decides it: false when it depends on the record.
      * `topic` is changed in place in a buffer of `size` bytes. */
     bool (*map_topic)(const void *conf, char *topic, size_t size);

@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Lua: a step written in Lua (transforms/lua_engine.h). One of four options says what it does:
- *   where   an expression; keeps the records for which it is true and drops the others
- *   map     statements that edit the record in place
- *   route   an expression; its result is the sink topic
- *   script  a file with a function that is given the record: may edit, route and drop
+ * Lua: a step written in Lua (transforms/lua_engine.h). One of five options says what it does:
+ *   where     an expression; keeps the records for which it is true and drops the others
+ *   map       statements that edit the record in place
+ *   route     an expression; its result is the sink topic
+ *   flat_map  an expression; its result is an array of records that go on in the record's place (transforms/flatten.h), so
+ *             this one takes whole batches
+ *   script    a file with a function that is given the record: may edit, route and drop
  *
  * An ordinary pass: the text is compiled when the configuration is read, which finds its mistakes, and again by each
  * worker when it starts; per record it runs and its result is looked at.
  * A failing pass: Lua's message fails the record, and the record is what it was before the step. So does a result that
  * makes no sense: a route that is no topic name, a map that returns something.
  */
+#include <stdlib.h>
+
 #include "base/assert.h"
+#include "base/mem.h"
+#include "transforms/flatten.h"
 #include "transforms/lua_engine.h"
 #include "transforms/script.h"
 #include "transforms/topic_name.h"
 
-enum work { WORK_WHERE, WORK_MAP, WORK_ROUTE, WORK_SCRIPT, WORK_COUNT };
+enum work { WORK_WHERE, WORK_MAP, WORK_ROUTE, WORK_FLAT_MAP, WORK_SCRIPT, WORK_COUNT };
 
-static const char *const work_names[WORK_COUNT] = {"where", "map", "route", "script"};
+static const char *const work_names[WORK_COUNT] = {"where", "map", "route", "flat_map", "script"};
 
 struct lua_conf {
     const char *texts[WORK_COUNT]; /* at most one is not NULL once the configuration is found good */
@@ -47,6 +53,15 @@ static const struct opt_row rows[] = {
      .offset = offsetof(struct lua_conf, texts[WORK_ROUTE]),
      .reload = OPT_RELOAD_ROUTE,
      .help = "Lua expression whose result is the name of the sink topic."},
+    {.name = "flat_map",
+     .kind = OPT_STRING,
+     .offset = offsetof(struct lua_conf, texts[WORK_FLAT_MAP]),
+     .reload = OPT_RELOAD_ROUTE,
+     .help =
+         "Lua expression whose result is an array of records that go on in the record's place, each a table with "
+         "key and value (null where there is none) and, when they are not to be those that came in, timestamp "
+         "and headers. key_bytes and value_bytes give bytes that are not JSON: {key_bytes=key_bytes, "
+         "value=value.a}. nil or an empty array drops the record."},
     {.name = "script",
      .kind = OPT_STRING,
      .offset = offsetof(struct lua_conf, texts[WORK_SCRIPT]),
@@ -78,7 +93,7 @@ static const struct opt_row rows[] = {
     {.name = NULL},
 };
 
-/* Which of the four was given; WORK_COUNT after a complaint. */
+/* Which of them was given; WORK_COUNT after a complaint. */
 static enum work find_work(const struct lua_conf *c, const struct xf_setup *setup)
 {
     enum work found = WORK_COUNT;
@@ -91,13 +106,15 @@ static enum work find_work(const struct lua_conf *c, const struct xf_setup *setu
         }
         found = w;
     }
-    if (found == WORK_COUNT) xf_setup_error(setup, NULL, "one of where, map, route and script is needed");
+    if (found == WORK_COUNT)
+        xf_setup_error(setup, NULL, "one of where, map, route, flat_map and script is needed");
     return found;
 }
 
 static void configure(void *conf, const struct xf_setup *setup)
 {
-    static const enum lua_form forms[] = {LUA_EXPRESSION, LUA_STATEMENTS, LUA_EXPRESSION, LUA_FUNCTION};
+    static const enum lua_form forms[] = {LUA_EXPRESSION, LUA_STATEMENTS, LUA_EXPRESSION, LUA_EXPRESSION,
+                                          LUA_FUNCTION};
     struct lua_conf *c = conf;
     struct aq_err err = {0};
     c->work = find_work(c, setup);
@@ -123,14 +140,24 @@ static void configure(void *conf, const struct xf_setup *setup)
     if (lua_program_check(&c->program, &err) < 0) xf_setup_error(setup, option, "%s", err.text);
 }
 
+struct lua_run {
+    struct lua_engine *engine;
+    struct flatten flatten;
+};
+
 static void *start(const void *conf)
 {
-    return lua_engine_start(&((const struct lua_conf *)conf)->program);
+    struct lua_run *r = aq_calloc(1, sizeof(*r));
+    r->engine = lua_engine_start(&((const struct lua_conf *)conf)->program);
+    return r;
 }
 
 static void stop(void *run)
 {
-    lua_engine_stop(run);
+    struct lua_run *r = run;
+    lua_engine_stop(r->engine);
+    flatten_finish(&r->flatten);
+    free(r);
 }
 
 static void route(struct xf_step *step, struct aq_record *rec, const struct lua_result *result)
@@ -149,9 +176,10 @@ static void route(struct xf_step *step, struct aq_record *rec, const struct lua_
 static void each(struct xf_step *step, struct aq_record *rec)
 {
     const struct lua_conf *c = step->conf;
+    const struct lua_run *r = step->run;
     struct lua_result result;
     struct aq_err err;
-    if (lua_engine_run(step->run, step, rec, &result, &err) < 0) {
+    if (lua_engine_run(r->engine, step, rec, &result, &err) < 0) {
         aq_record_fail(rec, step->name, "%s", err.text);
         return;
     }
@@ -171,8 +199,21 @@ static void each(struct xf_step *step, struct aq_record *rec)
             aq_record_fail(rec, step->name, "%s: %s returns a %s, neither nothing nor true nor false",
                            c->program.name, c->program.call, result.type);
         break;
-    case WORK_COUNT: AQ_ASSERT(!"no work");
+    case WORK_FLAT_MAP:
+    case WORK_COUNT: AQ_ASSERT(!"no work for single records");
     }
+}
+
+static void apply(struct xf_step *step, struct aq_batch *batch)
+{
+    struct lua_run *r = step->run;
+    AQ_ASSERT(((const struct lua_conf *)step->conf)->work == WORK_FLAT_MAP);
+    flatten_batch(&r->flatten, r->engine, step, batch);
+}
+
+static bool batchwise(const void *conf)
+{
+    return ((const struct lua_conf *)conf)->work == WORK_FLAT_MAP;
 }
 
 static bool routes(const void *conf)
@@ -185,7 +226,7 @@ const struct xf_kind xf_lua = {
     .abi = XF_ABI,
     .sort = XF_TRANSFORM,
     .name = "Lua",
-    .summary = "Keeps, edits or routes records by Lua 5.4.",
+    .summary = "Keeps, edits, routes or multiplies records by Lua 5.4.",
     .example = "total = { type = \"Lua\"; map = \"value.total = value.price * value.count\"; };",
     .rows = rows,
     .conf_size = sizeof(struct lua_conf),
@@ -194,5 +235,7 @@ const struct xf_kind xf_lua = {
     .start = start,
     .stop = stop,
     .each = each,
+    .apply = apply,
+    .batchwise = batchwise,
     .routes = routes,
 };

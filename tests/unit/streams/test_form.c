@@ -11,7 +11,7 @@
 /* What stands in front of the lines of a topology; they begin in line 4. */
 #define HEAD                                                                                                            \
     "transforms = { mask = { type = \"MaskField\"; fields = [\"a\"]; }; to = { type = \"RegexRouter\"; regex = \"a\"; " \
-    "replacement = \"b\"; }; };\n"                                                                                      \
+    "replacement = \"b\"; }; many = { type = \"Lua\"; flat_map = \"value.a\"; }; };\n"                                  \
     "streams = { application_id = \"app\"; bootstrap_servers = \"127.0.0.1:1\";\n"                                      \
     "default_key_serde = \"string\"; default_value_serde = \"json\"; topology = {\n"
 #define TAIL "}; };\n"
@@ -188,6 +188,10 @@ static void scripts_and_chains(void **state)
     expect(
         IN "x = { type = \"transform\"; from = \"in\"; chain = [\"to\"]; };\n" OUT,
         "t.conf:5:49: error: streams.topology.x: chain: 'to' (RegexRouter) chooses a topic; here a sink does: topic_by\n");
+    expect(
+        IN "x = { type = \"transform\"; from = \"in\"; chain = [\"mask\", \"many\"]; };\n" OUT,
+        "t.conf:5:57: error: streams.topology.x: chain: 'many' (Lua) makes any number of records of each; here a node of type "
+        "flat_map does\n");
     expect(IN "x = { type = \"process\"; from = \"in\"; script = \"nowhere.lua\"; };\n" OUT,
            "t.conf:5:47: error: streams.topology.x: nowhere.lua: No such file or directory\n");
     expect(

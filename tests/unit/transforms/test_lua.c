@@ -215,12 +215,13 @@ static void mistakes_of_a_script_are_found_when_the_configuration_is_read(void *
                    "attempt to call a nil value (global 'print')");
 }
 
-static void one_of_the_four_is_given(void **state)
+static void one_of_the_five_is_given(void **state)
 {
     (void)state;
-    xt_refused("type = \"Lua\";", XF_SAFE, "one of where, map, route and script is needed");
+    xt_refused("type = \"Lua\";", XF_SAFE, "one of where, map, route, flat_map and script is needed");
     xt_refused("type = \"Lua\"; map = \"\"; where = \"true\";", XF_SAFE,
                "'where' and 'map' cannot be had in one step; make two of them");
+    xt_refused("type = \"Lua\"; flat_map = \"{\";", XF_SAFE, "transforms.x: flat_map:1: unexpected symbol");
     xt_refused("type = \"Lua\"; where = \"true\"; call = \"f\";", XF_SAFE,
                "'call' names a function of a 'script'");
     xt_refused("type = \"Lua\"; where = \"value.\";", XF_SAFE,
@@ -239,6 +240,7 @@ static void the_topic_is_known_unless_lua_decides_it(void **state)
     } cases[] = {{"where = \"true\"", true},
                  {"map = \"value.x = 1\"", true},
                  {"map = \"value.x = 1\"; predicate = \"p\"", true},
+                 {"flat_map = \"{{value=1}}\"", true},
                  {"route = \"'x'\"", false},
                  {"route = \"'x'\"; predicate = \"p\"", false}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -264,7 +266,7 @@ int main(void)
         cmocka_unit_test(route_gives_the_topic),
         cmocka_unit_test(a_script_edits_routes_and_drops),
         cmocka_unit_test(mistakes_of_a_script_are_found_when_the_configuration_is_read),
-        cmocka_unit_test(one_of_the_four_is_given),
+        cmocka_unit_test(one_of_the_five_is_given),
         cmocka_unit_test(the_topic_is_known_unless_lua_decides_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
