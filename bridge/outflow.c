@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From the chain to the sink: error policy, sink topic and partition, hand-over, delivery reports, and the way back after
- * an abort.
+ * From the settled batch to the sink: sink topic and partition, hand-over, delivery reports, and the way back after an
+ * abort.
  *
  * An ordinary pass: a transformed batch is queued; at its turn every record gets its sink partition, the batch is handed
  * to the producer as a whole, and comes back when its last record is acknowledged, which moves the partition's acked
@@ -17,11 +17,10 @@
  * A failing pass: the sink refuses a record (too large, a timestamp it does not take). The broker refuses the whole
  * message set it travelled in and the report does not say which record it was, so the cycle is aborted, the partition is
  * read again "carefully" (one record in flight at a time), the one that fails then is known, and the next time it comes
- * by it is treated as the error policy says. Poison found by the chain needs none of that: it is settled before sending.
+ * by it is treated as the error policy says. Poison found by the chain needs none of that: it is settled before sending (bridge/settle.c).
  *
  * Several records of one: a step may make a group of one source record (base/record.h). Errors and positions are about source
- * records, so a group goes or stays as a whole. One bad record of it and the policy deals with the source record, once; the
- * careful way sends a group at a time. A full producer may take half of a group. Then the batch goes to the queue's front,
+ * records, so a group goes or stays as a whole. The careful way sends a group at a time. A full producer may take half of a group. Then the batch goes to the queue's front,
  * positions stay before the group, and exactly_once starts no commit before the rest is handed over: a crash behind that
  * commit would have the first half sent twice. The wait ends by itself, for the producer needs no commit to make room; a
  * revocation waits with it, and only this batch is sent then.
@@ -89,148 +88,6 @@ static void give_back(struct br_worker *worker, struct aq_batch *batch)
     AQ_ASSERT(worker->in_flight >= batch->bytes);
     worker->in_flight -= batch->bytes;
     aq_batch_release(batch);
-}
-
-/* ---- error policy ------------------------------------------------------------------------------------------------- */
-
-static void add_text_header(struct aq_record *rec, struct aq_slice name, const char *text)
-{
-    aq_record_add_header(rec, name, aq_arena_copy(&rec->batch->arena, aq_slice_str(text)));
-}
-
-/* The record as it was read, with headers that say why and where from. */
-static void to_dead_letter(struct br_worker *worker, struct aq_record *rec)
-{
-    struct aq_arena *arena = &rec->batch->arena;
-    const char *stage = rec->fail_step, *reason = rec->fail_reason;
-    const struct br_poison *poison = br_partition_find_poison(rec->batch->owner, rec->offset);
-    int code = poison ? poison->code : 0;
-    bool too_large = (rec->flags & AQ_REC_TOO_LARGE) != 0 || code == AQ_E_TOO_LARGE;
-    aq_record_restore(rec);
-    rec->flags = (uint16_t)((rec->flags & ~(unsigned)AQ_REC_FAILED) | AQ_REC_DEAD_LETTER);
-    rec->topic = aq_names_intern(&worker->names, aq_slice_str(worker->route->dead_letter_topic));
-    rec->partition = -1;
-    add_text_header(rec, AQ_LIT("aqueduct.error.stage"), stage);
-    add_text_header(rec, AQ_LIT("aqueduct.error.reason"), reason);
-    add_text_header(rec, AQ_LIT("aqueduct.error.route"), worker->route->name);
-    add_text_header(rec, AQ_LIT("aqueduct.source.topic"), rec->batch->topic->text);
-    add_text_header(rec, AQ_LIT("aqueduct.source.partition"),
-                    aq_arena_printf(arena, "%d", rec->batch->partition));
-    add_text_header(rec, AQ_LIT("aqueduct.source.offset"), aq_arena_printf(arena, "%" PRId64, rec->offset));
-    if (code == AQ_E_BAD_TIMESTAMP) {
-        /* It would be refused there as well: the time goes into a header. */
-        add_text_header(rec, AQ_LIT("aqueduct.source.timestamp"),
-                        aq_arena_printf(arena, "%" PRId64, rec->timestamp));
-        rec->time_type = AQ_TIME_NONE;
-    }
-    if (!too_large) return;
-    /* It would not fit there either. Its place on the source is what can be kept. */
-    add_text_header(rec, AQ_LIT("aqueduct.error.omitted_bytes"),
-                    aq_arena_printf(arena, "%zu", rec->value.len));
-    rec->value = AQ_NULL_SLICE;
-}
-
-static void fail_route(struct br_worker *worker, const struct aq_record *rec)
-{
-    struct aq_err err;
-    aq_fail(&err, AQ_E_BAD_RECORD,
-            "%s[%d]@%" PRId64
-            ": %s: %s; nothing behind it was mirrored. Set errors.tolerance = \"skip\" or \"dead_letter\" "
-            "to go on, or mend the chain",
-            rec->batch->topic->text, rec->batch->partition, rec->offset, rec->fail_step, rec->fail_reason);
-    kc_ownership_fail(&worker->own, &err);
-}
-
-/* What the policy makes of one failed record; false when the route must stop. Said and counted the first time only: after
- * an abort the record comes by again. */
-static bool settle_record(struct br_worker *worker, struct aq_record *rec, bool first)
-{
-    switch (worker->route->tolerance) {
-    case BR_ERRORS_SKIP:
-        rec->flags |= AQ_REC_DROPPED;
-        if (!first) return true;
-        aq_log(AQ_WARN, "bad record skipped", aq_fs("route", worker->route->name),
-               aq_fs("topic", rec->batch->topic->text), aq_fi("partition", rec->batch->partition),
-               aq_fi("offset", rec->offset), aq_fs("stage", rec->fail_step),
-               aq_fs("reason", rec->fail_reason));
-        aq_counter_add(&worker->counters.skipped, 1);
-        return true;
-    case BR_ERRORS_DEAD_LETTER:
-        to_dead_letter(worker, rec);
-        if (first) aq_counter_add(&worker->counters.dead, 1);
-        return true;
-    default: fail_route(worker, rec); return false;
-    }
-}
-
-/* The first record of [begin, end) that is (or is not, for want == 0) flagged so; `end` when there is none. */
-static uint32_t find_flagged(const struct aq_batch *batch, uint32_t begin, uint32_t end, unsigned flags,
-                             unsigned want)
-{
-    uint32_t i = begin;
-    while (i < end && (batch->records[i].flags & flags) != want) i++;
-    return i;
-}
-
-/* A source record the sink has refused before fails here, with the first record that would be sent of it. True unless it
- * was counted already. */
-static bool mark_poison(const struct br_partition *p, struct aq_batch *batch, uint32_t begin, uint32_t end)
-{
-    struct br_poison *poison = br_partition_find_poison(p, batch->records[begin].offset);
-    if (!poison || find_flagged(batch, begin, end, AQ_REC_FAILED, AQ_REC_FAILED) < end) return false;
-    uint32_t live = find_flagged(batch, begin, end, AQ_REC_DROPPED | AQ_REC_SKIP, 0);
-    if (live == end) return false;
-    struct aq_record *rec = &batch->records[live];
-    if (poison->code == AQ_E_TOO_LARGE) rec->flags |= AQ_REC_TOO_LARGE;
-    aq_record_fail(rec, "sink", "%s", aq_code_text(poison->code));
-    bool first = !poison->counted;
-    poison->counted = true;
-    return first;
-}
-
-/* All of a group or nothing: a failure of any of its records becomes that of the first, which has the bytes the source
- * record came with, and the others go no further. */
-static void take_failure(struct aq_batch *batch, uint32_t begin, uint32_t end)
-{
-    uint32_t bad = find_flagged(batch, begin, end, AQ_REC_FAILED, AQ_REC_FAILED);
-    if (bad == end) return;
-    const unsigned kept = AQ_REC_FAILED | AQ_REC_TOO_LARGE | AQ_REC_DROPPED;
-    const struct aq_record failed = batch->records[bad];
-    for (uint32_t i = begin; i < end; i++) {
-        struct aq_record *rec = &batch->records[i];
-        rec->flags = (uint16_t)((rec->flags & ~kept) | AQ_REC_DROPPED);
-    }
-    struct aq_record *first = &batch->records[begin];
-    first->flags = (uint16_t)((first->flags & ~kept) | (failed.flags & (AQ_REC_FAILED | AQ_REC_TOO_LARGE)));
-    first->fail_step = failed.fail_step;
-    first->fail_reason = failed.fail_reason;
-}
-
-/* Whether the chain let nothing of the source record through. */
-static bool is_dropped(const struct aq_batch *batch, uint32_t begin, uint32_t end)
-{
-    const unsigned flags = AQ_REC_DROPPED | AQ_REC_FAILED | AQ_REC_SKIP;
-    for (uint32_t i = begin; i < end; i++)
-        if ((batch->records[i].flags & flags) != AQ_REC_DROPPED) return false;
-    return true;
-}
-
-void br_outflow_settle_errors(struct br_worker *worker, struct aq_batch *batch)
-{
-    struct br_partition *p = batch->owner;
-    uint64_t dropped = 0;
-    for (uint32_t end, i = 0; i < batch->n; i = end) {
-        struct aq_record *rec = &batch->records[i];
-        end = aq_batch_group_end(batch, i);
-        bool first = rec->offset >= p->settled_next;
-        if (p->poison_count > 0 && mark_poison(p, batch, i, end)) first = true;
-        if (end > i + 1) take_failure(batch, i, end);
-        if (rec->flags & AQ_REC_FAILED && !settle_record(worker, rec, first)) return;
-        dropped += first && is_dropped(batch, i, end);
-    }
-    int64_t next = batch->records[batch->n - 1].offset + 1;
-    if (next > p->settled_next) p->settled_next = next;
-    aq_counter_add(&worker->counters.dropped, dropped);
 }
 
 void br_outflow_enqueue(struct br_worker *worker, struct aq_batch *batch)
@@ -346,7 +203,7 @@ static void refused_input(struct br_worker *worker, struct aq_batch *batch, int 
     }
     if (code == AQ_E_TOO_LARGE) rec->flags |= AQ_REC_TOO_LARGE;
     aq_record_fail(rec, "sink", "%s", err->text);
-    settle_record(worker, rec, true);
+    br_settle_record(worker, rec, true);
 }
 
 /* A record the client itself refused. The batch may be tried again in the next round. */

@@ -186,7 +186,7 @@ bool br_worker_turn(struct br_worker *worker, int64_t now)
     struct aq_batch *batch = br_intake_poll(worker, now);
     if (batch) {
         xf_run_batch(worker->run, batch);
-        br_outflow_settle_errors(worker, batch);
+        br_settle_batch(worker, batch);
         br_outflow_enqueue(worker, batch);
     }
 

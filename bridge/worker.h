@@ -158,8 +158,13 @@ void br_anomaly_short_log(struct br_worker *worker, struct br_partition *p);
 void br_anomaly_apply_resets(struct br_worker *worker);
 void br_anomaly_topic_id(struct br_worker *worker, struct br_partition *p, const char *new_id);
 
+/* bridge/settle.c: what the chain could not process, and what the sink is known to refuse. */
+void br_settle_batch(struct br_worker *worker, struct aq_batch *batch);
+/* What the policy makes of one failed record; false when the route must stop. Said and counted the first time only: after
+ * an abort the record comes by again. */
+bool br_settle_record(struct br_worker *worker, struct aq_record *rec, bool first);
+
 /* bridge/outflow.c: from the chain to the sink. */
-void br_outflow_settle_errors(struct br_worker *worker, struct aq_batch *batch);
 void br_outflow_enqueue(struct br_worker *worker, struct aq_batch *batch);
 void br_outflow_send(struct br_worker *worker, int64_t now);
 void br_outflow_drain(struct br_worker *worker, int64_t now);

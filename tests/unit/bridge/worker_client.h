@@ -79,6 +79,10 @@ struct world {
     int watermarks_rc;
     int64_t not_older; /* what offset_for_time answers */
     int64_t next_own;  /* where the next position record will stand */
+    uint32_t takes;    /* records a producer takes in one call; 0: all */
+    int64_t refused;   /* offset of a record that producers refuse, */
+    int refuse_rc;     /* and with what; 0: none */
+    uint32_t refuse_from; /* those of its batch before this one they take */
     int64_t now;       /* of a test that calls the parts itself */
     char log[4096];    /* calls in order: "assign(0@9) a:begin a:send(10-14) a:own(15) …" */
 };
@@ -336,16 +340,25 @@ static inline bool has_unreported(const struct kc_producer *p)
 
 static inline int fake_send(struct kc_producer *p, struct aq_batch *batch, struct aq_err *err)
 {
-    (void)err;
-    uint32_t first = 0;
+    uint32_t first = batch->produced;
     while (batch->records[first].flags & AQ_REC_SKIP) first++;
+    uint32_t end = world->takes && first + world->takes < batch->n ? first + world->takes : batch->n;
+    int rc = end < batch->n ? AQ_E_FULL : 0;
+    for (uint32_t i = end; i-- > first && world->refuse_rc;) {
+        if (batch->records[i].offset != world->refused || i < world->refuse_from) continue;
+        if (batch->records[i].flags & (AQ_REC_DROPPED | AQ_REC_DEAD_LETTER)) continue;
+        end = i;
+        rc = world->refuse_rc;
+    }
+    if (end == first) return aq_fail(err, rc, "scripted");
     note("%c:send(%lld-%lld)", p->name, (long long)batch->records[first].offset,
-         (long long)batch->records[batch->n - 1].offset);
+         (long long)batch->records[end - 1].offset);
     assert_true(p->state == KC_TXN_OPEN || p->state == KC_TXN_NONE);
     for (int i = 0; i < world->n_producers; i++)
         T_CHECK(&world->producers[i] == p || !has_unreported(&world->producers[i]),
                 "records overtake those of another producer: %s", world->log);
-    batch->produced = batch->n;
+    batch->produced = end;
+    if (rc != 0) return aq_fail(err, rc, "scripted");
     assert_true(p->n_sent < MOST);
     p->sent[p->n_sent++] = batch;
     return 0;
