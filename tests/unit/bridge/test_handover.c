@@ -13,35 +13,21 @@ static struct br_partition *start_reading(struct world *w, const char *options)
     return w->worker->tasks[0].partitions[0];
 }
 
-/* Records of which some have the same offset, as a step leaves them that makes several of one. */
-static struct aq_batch *arrive_grouped(struct world *w, struct br_partition *p, int n, const int64_t *offsets)
+/* Reads a batch, and makes of it what a step leaves that makes several records of one: records of the same offsets side by
+ * side. (The scripted worker's chain is empty.) */
+static void take_groups(struct world *w, struct br_partition *p, int n, const int64_t *offsets)
 {
-    struct aq_batch *batch = arrive(w, p, 0, n);
-    for (int i = 0; i < n; i++) batch->records[i].offset = offsets[i];
-    return batch;
-}
-
-/* What intake asserts holds for what was read, so the chain's work is done behind it. */
-static void turn_grouped(struct world *w, struct aq_batch *batch, int n, const int64_t *offsets)
-{
-    for (int i = 0; i < n; i++) batch->records[i].offset = offsets[0] + i; /* as if it had been read so */
+    struct aq_batch *batch = arrive(w, p, offsets[0], n);
     forget_time(w);
-    struct aq_batch *polled = br_intake_poll(w->worker, aq_mono_us());
-    assert_ptr_equal(polled, batch);
+    assert_ptr_equal(br_intake_poll(w->worker, aq_mono_us()), batch);
     for (int i = 0; i < n; i++) batch->records[i].offset = offsets[i];
     batch->grouped = true;
-    struct br_partition *p = batch->owner;
-    p->flights[(p->head + p->count - 1) % p->cap].after.next = offsets[n - 1] + 1;
-    p->read.next = offsets[n - 1] + 1;
     br_settle_batch(w->worker, batch);
     br_outflow_enqueue(w->worker, batch);
-    assert_true(turn(w));
 }
 
-#define GROUPED(w, p, ...)                                                                         \
-    turn_grouped(w, arrive_grouped(w, p, COUNT(__VA_ARGS__), (const int64_t[]){__VA_ARGS__}), COUNT(__VA_ARGS__), \
-                 (const int64_t[]){__VA_ARGS__})
-#define COUNT(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+#define COUNT(...)      (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+#define TAKE(w, p, ...) take_groups(w, p, COUNT(__VA_ARGS__), (const int64_t[]){__VA_ARGS__})
 
 /* ---- half a group ----------------------------------------------------------------------------------------------------- */
 
@@ -51,13 +37,17 @@ static void half_a_group_holds_the_commit_and_the_position(void **state)
     struct world w;
     struct br_partition *p = start_reading(&w, "");
     w.takes = 3;
-    GROUPED(&w, p, 10, 11, 12, 12, 12, 12, 13);
+    TAKE(&w, p, 10, 11, 12, 12, 12, 12, 12, 13);
+    assert_true(turn(&w));
     check_log(&w, "a:begin a:send(10-12)"); /* a commit is due at every turn, and none starts */
     assert_int_equal(p->sent.next, 12);
     assert_true(w.worker->own.lanes.held);
     assert_true(turn(&w));
-    check_log(&w, "a:send(12-12)"); /* the group is through */
-    assert_int_equal(p->sent.next, 14);
+    check_log(&w, "a:send(12-12)");
+    assert_int_equal(p->sent.next, 12);
+    assert_true(turn(&w)); /* the group is through */
+    check_log(&w, "a:send(12-13) a:own(18)");
+    assert_false(w.worker->own.lanes.held);
     stop(&w);
 }
 
@@ -67,7 +57,8 @@ static void between_groups_nothing_is_held(void **state)
     struct world w;
     struct br_partition *p = start_reading(&w, "");
     w.takes = 2;
-    GROUPED(&w, p, 10, 10, 12, 13);
+    TAKE(&w, p, 10, 10, 12, 13);
+    assert_true(turn(&w));
     check_log(&w, "a:begin a:send(10-10) a:own(12)");
     assert_int_equal(p->sent.next, 12);
     assert_false(w.worker->own.lanes.held);
@@ -80,9 +71,85 @@ static void at_least_once_holds_nothing(void **state)
     struct world w;
     struct br_partition *p = start_reading(&w, "delivery = \"at_least_once\";");
     w.takes = 1;
-    GROUPED(&w, p, 10, 10, 10);
+    TAKE(&w, p, 10, 10, 10);
+    assert_true(turn(&w));
+    check_log(&w, "p:send(10-10)");
     assert_false(w.worker->own.lanes.held);
     assert_int_equal(p->acked.next, BR_NEXT_EARLIEST);
+    stop(&w);
+}
+
+/* A revocation waits for the open cycle, which waits for the rest of the group: that is sent, and nothing else. */
+static void a_revocation_lets_the_rest_of_a_group_go(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_reading(&w, "");
+    w.takes = 2;
+    TAKE(&w, p, 10, 10, 10);
+    TAKE(&w, p, 13, 14);
+    assert_true(turn(&w));
+    check_log(&w, "a:begin a:send(10-10)");
+    w.member.event = (struct kc_member_event){.kind = KC_MEMBER_REVOKED};
+    w.member.has_event = true;
+    assert_true(turn(&w));
+    check_log(&w, "a:send(10-10) a:own(13)");
+    deliver(&w);
+    assert_true(turn(&w));
+    check_log(&w, "a:commit(1)");
+    end_call(w.worker->own.lanes.list[0].producer, KC_TXN_READY, 0);
+    assert_true(turn(&w));
+    assert_true(turn(&w));
+    check_log(&w, "answer");
+    stop(&w);
+}
+
+/* ---- what the client refuses ------------------------------------------------------------------------------------------ */
+
+static void a_group_the_client_refuses_is_settled_as_one(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_reading(&w, "errors = { tolerance = \"skip\"; };");
+    w.refused = 11;
+    w.refuse_from = 2;
+    w.refuse_rc = AQ_E_TOO_LARGE;
+    for (int i = 0; i < 2; i++) {
+        TAKE(&w, p, 10, 11, 11, 11, 12);
+        assert_true(turn(&w));
+        if (i > 0) break;
+        /* One of it was taken already: the cycle goes with it. */
+        check_log(&w, "a:begin a:send(10-11) a:abort");
+        assert_int_equal(aq_counter_get(&w.worker->counters.skipped), 0);
+        end_call(w.worker->own.lanes.list[0].producer, KC_TXN_READY, 0);
+        assert_true(turn(&w));
+        check_log(&w, "assign(0@-2)");
+    }
+    check_log(&w, "a:begin a:send(10-12) a:own(15)");
+    const struct aq_batch *sent = w.worker->own.lanes.list[0].producer->sent[0];
+    for (uint32_t i = 0; i < sent->n; i++)
+        assert_int_equal((sent->records[i].flags & AQ_REC_DROPPED) != 0, sent->records[i].offset == 11);
+    assert_int_equal(aq_counter_get(&w.worker->counters.skipped), 1);
+    assert_int_equal(aq_counter_get(&w.worker->counters.dropped), 0);
+    stop(&w);
+}
+
+static void a_record_the_client_refuses_keeps_its_place_in_the_order(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_reading(&w, "errors = { tolerance = \"skip\"; };");
+    w.refused = 11;
+    w.refuse_rc = AQ_E_TOO_LARGE;
+    TAKE(&w, p, 10, 11, 12);
+    TAKE(&w, p, 13, 14);
+    assert_true(turn(&w));
+    check_log(&w, "a:begin a:send(10-10) a:own(11)");
+    deliver(&w);
+    assert_true(turn(&w));
+    assert_true(turn(&w));
+    check_log(&w, "a:commit(1) b:begin b:send(11-12) b:send(13-14)");
+    assert_int_equal(aq_counter_get(&w.worker->counters.skipped), 1);
     stop(&w);
 }
 
@@ -92,6 +159,9 @@ int main(void)
         cmocka_unit_test(half_a_group_holds_the_commit_and_the_position),
         cmocka_unit_test(between_groups_nothing_is_held),
         cmocka_unit_test(at_least_once_holds_nothing),
+        cmocka_unit_test(a_revocation_lets_the_rest_of_a_group_go),
+        cmocka_unit_test(a_group_the_client_refuses_is_settled_as_one),
+        cmocka_unit_test(a_record_the_client_refuses_keeps_its_place_in_the_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,14 +77,14 @@ struct world {
     int32_t partitions; /* of the topic, on both sides */
     int64_t low, high;  /* of every source partition */
     int watermarks_rc;
-    int64_t not_older; /* what offset_for_time answers */
-    int64_t next_own;  /* where the next position record will stand */
-    uint32_t takes;    /* records a producer takes in one call; 0: all */
-    int64_t refused;   /* offset of a record that producers refuse, */
-    int refuse_rc;     /* and with what; 0: none */
+    int64_t not_older;    /* what offset_for_time answers */
+    int64_t next_own;     /* where the next position record will stand */
+    uint32_t takes;       /* records a producer takes in one call; 0: all */
+    int64_t refused;      /* offset of a record that producers refuse, */
+    int refuse_rc;        /* and with what; 0: none */
     uint32_t refuse_from; /* those of its batch before this one they take */
-    int64_t now;       /* of a test that calls the parts itself */
-    char log[4096];    /* calls in order: "assign(0@9) a:begin a:send(10-14) a:own(15) …" */
+    int64_t now;          /* of a test that calls the parts itself */
+    char log[4096];       /* calls in order: "assign(0@9) a:begin a:send(10-14) a:own(15) …" */
 };
 
 static struct world *world; /* of the running test: the ops are handed only handles */
