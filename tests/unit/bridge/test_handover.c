@@ -104,6 +104,36 @@ static void a_revocation_lets_the_rest_of_a_group_go(void **state)
     stop(&w);
 }
 
+/* Half a group stands behind a batch whose partition is busy: it goes to the front, where it is looked for and goes on first. */
+static void half_a_group_goes_to_the_front(void **state)
+{
+    (void)state;
+    struct world w;
+    struct br_partition *p = start_reading(&w, "");
+    struct aq_err err;
+    w.partitions = 2;
+    assert_int_equal(br_catalog_refresh(w.catalog, &err), 0);
+    assert_true(turn(&w));
+    check_log(&w, "assign(1@-2)");
+    struct br_partition *q = w.worker->tasks[0].partitions[1];
+    for (int i = 0; i < KC_LANES; i++) w.worker->own.lanes.list[i].cycle.conf.interval_us = INT64_MAX / 2;
+    TAKE(&w, q, 100);
+    assert_true(turn(&w));
+    TAKE(&w, q, 101);
+    TAKE(&w, p, 10, 10, 10);
+    w.takes = 2;
+    w.worker->answer_us = AQ_SEC; /* a slow sink: one batch of a partition at a time */
+    br_outflow_send(w.worker, aq_mono_us());
+    check_log(&w, "a:begin a:send(100-100) a:send(10-10)");
+    assert_int_equal(w.worker->queue.head->records[0].offset, 10);
+    assert_int_equal(w.worker->queue.tail->records[0].offset, 101);
+    assert_true(w.worker->own.lanes.held);
+    br_outflow_send(w.worker, aq_mono_us());
+    check_log(&w, "a:send(10-10)");
+    assert_false(w.worker->own.lanes.held);
+    stop(&w);
+}
+
 /* ---- what the client refuses ------------------------------------------------------------------------------------------ */
 
 static void a_group_the_client_refuses_is_settled_as_one(void **state)
@@ -160,6 +190,7 @@ int main(void)
         cmocka_unit_test(between_groups_nothing_is_held),
         cmocka_unit_test(at_least_once_holds_nothing),
         cmocka_unit_test(a_revocation_lets_the_rest_of_a_group_go),
+        cmocka_unit_test(half_a_group_goes_to_the_front),
         cmocka_unit_test(a_group_the_client_refuses_is_settled_as_one),
         cmocka_unit_test(a_record_the_client_refuses_keeps_its_place_in_the_order),
     };
