@@ -46,7 +46,8 @@ static void show_committed(struct br_worker *worker, int64_t now, int64_t cycle_
         aq_histogram_add_us(&worker->counters.latency, young > 0 ? young : 0, sample->records - half);
     }
     worker->sample_count -= n;
-    memmove(worker->samples, worker->samples + n, worker->sample_count * sizeof(*worker->samples));
+    if (worker->sample_count > 0)
+        memmove(worker->samples, worker->samples + n, worker->sample_count * sizeof(*worker->samples));
     worker->samples_committing = 0;
     aq_histogram_add_us(&worker->counters.cycle, cycle_us > 0 ? cycle_us : 0, 1);
     aq_counter_add(&worker->counters.committed, 1);

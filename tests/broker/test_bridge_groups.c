@@ -18,6 +18,7 @@
 #define FEW        7
 
 static struct t_pair pair;
+static int64_t first_ms; /* time of the first order */
 
 static int lines_of(int order)
 {
@@ -32,7 +33,7 @@ static int all_lines(void)
     return n;
 }
 
-/* The record says how many lines the program is to make of it. */
+/* The record says how many lines the program is to make of it; they all share its headers. */
 static void produce(const char *topic)
 {
     struct t_producer *producer = t_producer_open(pair.source, NULL, NULL);
@@ -40,7 +41,14 @@ static void produce(const char *topic)
     for (int i = 0; i < ORDERS; i++) {
         snprintf(key, sizeof(key), "o%d", i);
         snprintf(value, sizeof(value), "{\"order\":%d,\"lines\":%d}", i, lines_of(i));
-        t_send_text(producer, topic, i % PARTITIONS, key, value);
+        const struct t_header headers[] = {{"trace", aq_slice_str(key)}, {"none", AQ_NULL_SLICE}};
+        const struct t_record record = {.key = aq_slice_str(key),
+                                        .value = aq_slice_str(value),
+                                        .headers = headers,
+                                        .n_headers = 2,
+                                        .timestamp = first_ms + i,
+                                        .partition = i % PARTITIONS};
+        t_send(producer, topic, &record);
     }
     t_flush(producer);
     t_producer_close(producer);
@@ -69,6 +77,18 @@ static int number_of(const struct t_record *record, const char *field)
     return atoi(at + strlen(field));
 }
 
+/* What the program says nothing of is that of the order. */
+static void expect_kin(const struct t_record *line, int order)
+{
+    const struct t_header *trace = t_header_of(line, "trace"), *none = t_header_of(line, "none");
+    T_CHECK(line->n_headers == 2 && trace && none, "%zu headers", line->n_headers);
+    T_CHECK(aq_slice_equal(trace->value, line->key) && aq_slice_is_null(none->value),
+            "order %d: other headers", order);
+    assert_int_equal(line->timestamp, first_ms + order);
+    assert_int_equal(line->partition, order % PARTITIONS);
+    assert_int_equal(atoi(line->key.ptr + 1), order);
+}
+
 static void expect_each_line_once(const char *topic)
 {
     int next[ORDERS] = {0};
@@ -77,6 +97,7 @@ static void expect_each_line_once(const char *topic)
         int order = number_of(&sink->records[i], "\"order\":"),
             line = number_of(&sink->records[i], "\"line\":");
         assert_in_range(order, 0, ORDERS - 1);
+        expect_kin(&sink->records[i], order);
         T_CHECK(line == next[order], "order %d: line %d stands where %d should", order, line, next[order]);
         next[order]++;
     }
@@ -103,6 +124,7 @@ static void every_line_comes_once_though_it_is_killed_and_stopped(void **state)
     struct t_name topic = t_unique("lines"), route = t_unique("lines-route");
     t_topic_create(pair.src, topic.text, PARTITIONS, NULL);
     t_topic_create(pair.dst, topic.text, PARTITIONS, NULL);
+    first_ms = t_wall_ms() - ORDERS;
     produce(topic.text);
     char *slow = config_of(topic.text, route.text, "records_per_second = 60;");
     run_until(slow, topic.text, 100, SIGKILL);
