@@ -199,8 +199,9 @@ static const struct opt_row route_rows[] = {
      .min = 1LL << 20,
      .max = 4LL << 30,
      .reload = OPT_RELOAD_ROUTE,
-     .help = "Bytes per worker that were read and not yet acknowledged by the sink; at this bound reading "
-             "stops."},
+     .help =
+         "Bytes per worker that were read, and what flat_map made of them, not yet acknowledged by the sink; at "
+         "this bound reading stops."},
     {.name = "queue",
      .kind = OPT_SIZE,
      .offset = offsetof(struct br_route, queue_bytes),
