@@ -153,6 +153,7 @@ void kc_lanes_switch(struct kc_lanes *lanes)
     if (!other || lanes->sending->cycle.state != KC_CYCLE_COMMITTING) return;
     if (other->cycle.state != KC_CYCLE_IDLE || !other->producer) return;
     if (lanes->host.committing) lanes->host.committing(lanes->host.ctx);
+    other->cycle.last_start_us = lanes->sending->cycle.last_start_us; /* the interval is one for both */
     lanes->sending = other;
 }
 

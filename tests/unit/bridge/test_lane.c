@@ -128,6 +128,31 @@ static void lanes_switch_only_while_one_commits_and_the_other_is_idle(void **sta
     stop(&w);
 }
 
+/* At a lull a commit need not wait for the interval of its own cycle, but begins no sooner than an interval behind the last one,
+ * whichever lane that was on. */
+static void a_lull_brings_no_more_commits_than_the_interval_allows(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, "");
+    struct kc_lanes *lanes = &w.worker->own.lanes;
+    struct kc_cycle *second = &lanes->list[1].cycle;
+    const int64_t began = aq_mono_us(), interval = 100 * AQ_MS;
+    second->conf.interval_us = interval;
+    set_states(&w, KC_CYCLE_COMMITTING, KC_CYCLE_IDLE);
+    lanes->list[0].cycle.last_start_us = began;
+    second->last_start_us = began - interval;
+    kc_lanes_switch(lanes);
+    set_states(&w, KC_CYCLE_COMMITTING, KC_CYCLE_OPEN);
+    kc_ownership_idle(&w.worker->own, began + interval - 1);
+    assert_false(second->requested);
+    kc_ownership_idle(&w.worker->own, began + interval);
+    assert_true(second->requested);
+    second->requested = false;
+    set_states(&w, KC_CYCLE_IDLE, KC_CYCLE_IDLE);
+    stop(&w);
+}
+
 static void a_lane_without_a_producer_is_not_switched_to(void **state)
 {
     (void)state;
@@ -565,6 +590,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_ordinary_pass),
         cmocka_unit_test(lanes_switch_only_while_one_commits_and_the_other_is_idle),
+        cmocka_unit_test(a_lull_brings_no_more_commits_than_the_interval_allows),
         cmocka_unit_test(a_lane_without_a_producer_is_not_switched_to),
         cmocka_unit_test(the_lane_behind_waits_with_its_positions),
         cmocka_unit_test(only_the_sending_lane_is_held_and_only_by_one_under_way),
