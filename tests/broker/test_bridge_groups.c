@@ -17,7 +17,6 @@
 #define MANY       9000 /* lines of every fiftieth order; in_flight = 1 MiB lets 4096 records be under way */
 #define FEW        7
 
-static struct t_pair pair;
 static int64_t first_ms; /* time of the first order */
 
 static int lines_of(int order)
@@ -36,7 +35,7 @@ static int all_lines(void)
 /* The record says how many lines the program is to make of it; they all share its headers. */
 static void produce(const char *topic)
 {
-    struct t_producer *producer = t_producer_open(pair.source, NULL, NULL);
+    struct t_producer *producer = t_producer_open(t_pair.source, NULL, NULL);
     char key[16], value[64];
     for (int i = 0; i < ORDERS; i++) {
         snprintf(key, sizeof(key), "o%d", i);
@@ -62,7 +61,7 @@ static void produce(const char *topic)
 static char *config_of(const char *topic, const char *route, const char *more)
 {
     return t_config(
-        pair.source, pair.sink, CHAIN,
+        t_pair.source, t_pair.sink, CHAIN,
         "name = \"%s\"; topics = [\"%s\"]; chain = [\"lines\"]; in_flight = \"1MiB\";\n"
         "    commit_interval = \"20ms\"; session_timeout = \"6s\"; transaction_timeout = \"3s\"; %s",
         route, topic, more);
@@ -94,7 +93,7 @@ static void expect_kin(const struct t_record *line, int order)
 static int64_t expect_whole_orders(const char *topic)
 {
     int next[ORDERS] = {0};
-    struct t_log *sink = t_read(pair.sink, topic, -1, true);
+    struct t_log *sink = t_read(t_pair.sink, topic, -1, true);
     for (size_t i = 0; i < sink->count; i++) {
         int order = number_of(&sink->records[i], "\"order\":"),
             line = number_of(&sink->records[i], "\"line\":");
@@ -126,10 +125,9 @@ static void run_until(const char *config, const char *topic, int64_t lines, int 
 static void every_line_comes_once_though_it_is_killed_and_stopped(void **state)
 {
     (void)state;
-    t_pair_open(&pair);
     struct t_name topic = t_unique("lines"), route = t_unique("lines-route");
-    t_topic_create(pair.src, topic.text, PARTITIONS, NULL);
-    t_topic_create(pair.dst, topic.text, PARTITIONS, NULL);
+    t_topic_create(t_pair.src, topic.text, PARTITIONS, NULL);
+    t_topic_create(t_pair.dst, topic.text, PARTITIONS, NULL);
     first_ms = t_wall_ms() - ORDERS;
     produce(topic.text);
     char *slow = config_of(topic.text, route.text, "records_per_second = 60;");
@@ -141,12 +139,10 @@ static void every_line_comes_once_though_it_is_killed_and_stopped(void **state)
     assert_int_equal(expect_whole_orders(topic.text), all_lines());
     free(slow);
     free(config);
-    t_pair_close(&pair);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_line_comes_once_though_it_is_killed_and_stopped)};
+    const struct CMUnitTest tests[] = {T_WITH_PAIR(every_line_comes_once_though_it_is_killed_and_stopped)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
