@@ -450,9 +450,10 @@ static void drain_lane(struct br_worker *worker, struct kc_lane *lane, int64_t n
     if (!lane->producer || kc_cycle_owns_producer(&lane->cycle)) return;
     bool must_wait = lane->cycle.state == KC_CYCLE_DRAINING ||
                      worker->in_flight >= (uint64_t)worker->route->in_flight_bytes;
+    /* While records come in there is better to do than to wait. */
+    bool idle = lane == worker->own.lanes.sending && !worker->fed;
     struct kc_drained drained = {0};
-    worker->ops->producer_drain(lane->producer, must_wait && lane == worker->own.lanes.sending ? 1 : 0,
-                                &drained);
+    worker->ops->producer_drain(lane->producer, must_wait && idle ? 1 : 0, &drained);
     kc_lane_tell_failure(&worker->own.lanes, lane, false);
     if (drained.records > 0 && aq_counter_get(&worker->counters.first_record_us) == 0)
         aq_counter_set(&worker->counters.first_record_us, (uint64_t)now);

@@ -184,6 +184,7 @@ bool br_worker_turn(struct br_worker *worker, int64_t now)
     br_intake_events(worker, now);
 
     struct aq_batch *batch = br_intake_poll(worker, now);
+    worker->fed = batch != NULL;
     if (batch) {
         xf_run_batch(worker->run, batch);
         br_settle_batch(worker, batch);

@@ -87,6 +87,7 @@ struct br_worker {
         *careful; /* the batch that is sent by source records; no or one group of its records is in flight */
     uint32_t careful_n; /* its true length */
     uint64_t in_flight; /* bytes read and not yet released: queue and producer */
+    bool fed;           /* in this turn: a batch came in, so there may be another */
     struct br_throttle throttle;
     uint32_t round_robin;
     uint64_t pass;      /* counts rounds of sending */

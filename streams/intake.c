@@ -110,6 +110,7 @@ static void take(struct st_worker *worker, struct st_feed *feed, struct aq_batch
 
 void st_intake_poll(struct st_worker *worker, int64_t now, int wait_ms)
 {
+    worker->fed = false;
     if (!may_read(worker, now) || !make_room(worker)) {
         if (wait_ms > 0 && !worker->more) aq_sleep_ms(1);
         return;
@@ -118,6 +119,7 @@ void st_intake_poll(struct st_worker *worker, int64_t now, int wait_ms)
     if (!batch) return;
     struct st_feed *feed = batch->owner;
     AQ_ASSERT(feed != NULL && batch->n > 0);
+    worker->fed = true;
     worker->in_flight += batch->bytes;
     if (feed->task && feed->reading)
         take(worker, feed, batch);

@@ -256,7 +256,9 @@ static void drain_lane(struct st_worker *worker, struct kc_lane *lane, int64_t n
     bool must_wait = sending && (lane->cycle.state == KC_CYCLE_DRAINING ||
                                  worker->in_flight >= (uint64_t)worker->own.flow->in_flight_bytes);
     struct kc_drained drained = {0};
-    worker->ops->producer_drain(lane->producer, must_wait && worker->may_wait ? 1 : 0, &drained);
+    /* While records come in there is better to do than to wait, unless no more may be made of them. */
+    bool idle = worker->may_wait && (!worker->fed || worker->more);
+    worker->ops->producer_drain(lane->producer, must_wait && idle ? 1 : 0, &drained);
     kc_lane_tell_failure(&worker->own.lanes, lane, false);
     if (drained.records > 0 && aq_counter_get(&worker->counters.first_record_us) == 0)
         aq_counter_set(&worker->counters.first_record_us, (uint64_t)now);

@@ -104,6 +104,7 @@ struct st_worker {
     bool holding;            /* some feed is held */
     bool more;               /* something came in, or the last round left records unprocessed */
     bool may_wait;           /* in this turn: calls may wait a moment */
+    bool fed;                /* in this turn: a batch came in, so there may be another */
     const struct st_flight
         *letter;        /* holds a refused record's dead letter and is not sent yet: no commit before; NULL */
     int64_t blocked_us; /* since when the oldest flight cannot be sent; 0 */
