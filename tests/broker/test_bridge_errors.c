@@ -340,6 +340,8 @@ static void test_dead_letters_come_once_though_it_is_killed(void **state)
     t_process_free(bridge);
     char *config = config_of(&s, "dead_letter", "stop_at_end = true; session_timeout = \"6s\";");
     t_bridge_to_end(config, 0, END_MS);
+    T_CHECK(t_wait_ended(t_pair.sink, s.dead.text, END_MS) && t_wait_ended(t_pair.sink, s.topic.text, END_MS),
+            "a transaction is still open");
     struct t_log *dead = t_read(t_pair.sink, s.dead.text, -1, true);
     T_CHECK(dead->count == MANY / 10, "%zu dead letters, not %d", dead->count, MANY / 10);
     for (size_t i = 0; i < dead->count; i++) expect_origin(&s, &dead->records[i], (int64_t)i * 10 + 3);

@@ -293,6 +293,32 @@ const struct t_header *t_header_of(const struct t_record *record, const char *na
     return NULL;
 }
 
+static int64_t sum_of_ends(struct t_stream *stream, const char *topic, int partitions)
+{
+    int64_t sum = 0, low, end;
+    for (int p = 0; p < partitions; p++) {
+        T_CHECK(t_stream_bounds(stream, topic, p, &low, &end), "%s[%d]: no answer", topic, p);
+        sum += end;
+    }
+    return sum;
+}
+
+bool t_wait_ended(const char *brokers, const char *topic, int64_t timeout_ms)
+{
+    struct t_cluster *cluster = t_cluster_open(brokers);
+    int partitions = 0;
+    T_CHECK(T_WAIT(STALL_MS, (partitions = t_partitions(cluster, topic)) > 0), "%s is not there", topic);
+    t_cluster_close(cluster);
+    struct t_stream *committed = t_stream_open(brokers, true), *all = t_stream_open(brokers, false);
+    /* Something that is being written can make this wait longer, never end too early. */
+    int64_t written, stable;
+    bool ended = T_WAIT(timeout_ms, (stable = sum_of_ends(committed, topic, partitions),
+                                     written = sum_of_ends(all, topic, partitions), stable == written));
+    t_stream_close(all);
+    t_stream_close(committed);
+    return ended;
+}
+
 int64_t t_count(const char *brokers, const char *topic)
 {
     struct t_log *log = t_read(brokers, topic, -1, true);

@@ -40,6 +40,9 @@ void t_log_free(struct t_log *log);
 /* First header of that name; NULL when there is none. */
 const struct t_header *t_header_of(const struct t_record *record, const char *name);
 
+/* Waits until no transaction is open in the topic: that of a killed program goes on until its time-out, and the end of one that was
+ * committed comes to the partitions a moment after the commit was answered. False when one still is. */
+bool t_wait_ended(const char *brokers, const char *topic, int64_t timeout_ms);
 /* Number of read_committed records up to the end as it is now. */
 int64_t t_count(const char *brokers, const char *topic);
 /* Waits until t_count is at least n; the last count. */
