@@ -63,6 +63,7 @@ static int start_workers(struct br_bridge *bridge, struct br_run *run, struct aq
     for (int i = 0; i < (int)run->route->workers; i++) {
         struct br_worker *worker = br_worker_create(bridge->ops, run->route, run->catalog, &run->finish, i);
         run->workers[run->n_workers++] = worker;
+        worker->own.join_delay_us = i > 0 ? KC_JOIN_DELAY : 0;
         int rc = br_worker_open(worker, err);
         if (rc != 0) return rc;
     }

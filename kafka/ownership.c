@@ -151,19 +151,21 @@ static int open_member(struct kc_ownership *own, struct aq_err *err)
                                         .instance_id = flow->instance_id ? id : NULL,
                                         .session_timeout_ms = flow->session_timeout_ms,
                                         .max_poll_interval_ms = MAX_POLL_MS};
-    return own->ops->member_open(flow->sink, &conf, &own->member, err);
+    int rc = own->ops->member_open(flow->sink, &conf, &own->member, err);
+    if (rc == 0) kc_lanes_set_member(&own->lanes, own->member);
+    return rc;
 }
 
 int kc_ownership_open(struct kc_ownership *own, struct aq_err *err)
 {
     const struct kc_flow *flow = own->flow;
-    int rc = open_member(own, err);
+    own->join_us = aq_mono_us() + own->join_delay_us;
+    int rc = own->join_delay_us > 0 ? 0 : open_member(own, err);
     if (rc == 0) rc = own->ops->reader_open(flow->sink, own->instance, flow->group, &own->reader, err);
     if (rc != 0) return rc;
     own->lookup = kc_lookup_create(own->ops, flow, own->facts, own->sink_admin, own->reader);
     if (!own->inline_lookup) rc = kc_lookup_start(own->lookup, err);
     if (rc != 0) return rc;
-    kc_lanes_set_member(&own->lanes, own->member);
     kc_lanes_open(&own->lanes, aq_mono_us());
     if (own->err.code == 0) return 0;
     *err = own->err;
@@ -380,10 +382,21 @@ static void step_cycles(struct kc_ownership *own, int64_t now)
 
 /* ---- the turn ----------------------------------------------------------------------------------------------------- */
 
+/* True when we are in the group, or on the way. */
+static bool has_joined(struct kc_ownership *own, int64_t now)
+{
+    struct aq_err err;
+    if (own->member) return true;
+    if (own->err.code != 0 || now < own->join_us) return false;
+    if (open_member(own, &err) == 0) return true;
+    kc_ownership_fail(own, &err);
+    return false;
+}
+
 void kc_ownership_hear(struct kc_ownership *own, int64_t now)
 {
     kc_lanes_open(&own->lanes, now);
-    kc_group_turn(own, now);
+    if (has_joined(own, now)) kc_group_turn(own, now);
     kc_selftest_turn(own, now);
     kc_takeover_turn(own, now);
 }

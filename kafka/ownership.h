@@ -19,6 +19,7 @@
 
 #include "kafka/cycle.h"
 #include "kafka/flow.h"
+#include "base/clock.h"
 #include "kafka/lane.h"
 #include "kafka/lookup.h"
 #include "kafka/selftest.h"
@@ -77,7 +78,9 @@ struct kc_ownership {
     const struct kc_route_facts *facts; /* as kept in the state topic */
     int index;                          /* of the worker in this process */
     char instance[64];                  /* client id */
-    struct kc_member *member;
+    struct kc_member *member;           /* NULL before join_us */
+    int64_t join_delay_us;              /* set before open, see KC_JOIN_DELAY */
+    int64_t join_us;
     struct kc_reader *reader; /* the lookup's */
     struct kc_lookup *lookup;
     bool inline_lookup;
@@ -106,6 +109,12 @@ struct kc_ownership {
     struct kc_producer *selftest_producer;
     int64_t selftest_since_us;
 };
+
+/* How long all workers of a process but the first wait before they join the group. Two that begin at the same time often meet in
+ * the moment between the answer to the first one's join and its sync; the client then waits one to two seconds before it joins again
+ * (rkcg_join_intvl), and the other with it. Where a group is there already its members need longer than this to hear of
+ * the first newcomer, so they rebalance once. */
+#define KC_JOIN_DELAY (100 * AQ_MS)
 
 struct kc_ownership_setup {
     const struct kc_ops *ops;

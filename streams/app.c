@@ -96,6 +96,7 @@ static int start_worker(struct st_app *app, size_t i, struct aq_err *err)
                                           .catalog = app->catalog,
                                           .index = (int)i};
     struct st_worker *worker = st_worker_create(&setup);
+    worker->own.join_delay_us = i > 0 ? KC_JOIN_DELAY : 0;
     atomic_store(&worker->pause, atomic_load(&app->paused));
     int rc = st_worker_open(worker, err);
     if (rc == 0 && pthread_create(&worker->thread, NULL, worker_thread, worker) != 0)

@@ -324,7 +324,8 @@ static inline void prepare(struct owner *w, bool exactly_once)
     for (int i = 0; i < TASKS; i++) w->pointer[i] = -1;
 }
 
-static inline void open_with(struct owner *w, const struct kc_ownership_host *host, int index)
+static inline void open_delayed(struct owner *w, const struct kc_ownership_host *host, int index,
+                                int64_t delay_us)
 {
     struct aq_err err = {0};
     const struct kc_ownership_setup setup = {.ops = &w->ops,
@@ -334,8 +335,14 @@ static inline void open_with(struct owner *w, const struct kc_ownership_host *ho
                                              .host = *host,
                                              .inline_lookup = true};
     kc_ownership_init(&w->own, &setup);
+    w->own.join_delay_us = delay_us;
     assert_int_equal(kc_ownership_open(&w->own, &err), 0);
     w->base.log[0] = '\0';
+}
+
+static inline void open_with(struct owner *w, const struct kc_ownership_host *host, int index)
+{
+    open_delayed(w, host, index, 0);
 }
 
 static inline void begin(struct owner *w, bool exactly_once)

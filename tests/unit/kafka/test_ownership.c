@@ -304,6 +304,28 @@ static void what_the_operator_must_change_ends_the_worker(void **state)
     end(&w);
 }
 
+static void a_worker_may_join_later_and_leave_before(void **state)
+{
+    (void)state;
+    struct owner w;
+    prepare(&w, true);
+    struct kc_ownership_host host = taking_notes(&w);
+    open_delayed(&w, &host, 1, KC_JOIN_DELAY);
+    kc_ownership_hear(&w.own, w.own.join_us - 1);
+    assert_null(w.own.member);
+    assert_true(kc_ownership_is_idle(&w.own));
+    kc_ownership_hear(&w.own, w.own.join_us);
+    assert_non_null(w.own.member);
+    take_two(&w);
+    assert_int_equal(w.own.tasks[1].state, KC_TASK_OWNED);
+    end(&w);
+
+    prepare(&w, true);
+    host = taking_notes(&w);
+    open_delayed(&w, &host, 1, KC_JOIN_DELAY);
+    end(&w);
+}
+
 static void an_instance_id_is_the_workers_own(void **state)
 {
     (void)state;
@@ -367,6 +389,7 @@ int main(void)
         cmocka_unit_test(a_failure_that_may_be_anothers_is_told_at_the_end),
         cmocka_unit_test(a_cycle_that_is_given_up_says_why),
         cmocka_unit_test(what_the_operator_must_change_ends_the_worker),
+        cmocka_unit_test(a_worker_may_join_later_and_leave_before),
         cmocka_unit_test(an_instance_id_is_the_workers_own),
         cmocka_unit_test(aborts_in_a_row_make_pauses_that_grow),
     };
