@@ -43,7 +43,6 @@
 #include "bridge/worker.h"
 
 #define BLOCKED_LIMIT (60 * AQ_SEC)
-#define QUICK_ANSWER  (6 * AQ_MS)
 
 /* ---- the queue ---------------------------------------------------------------------------------------------------- */
 
@@ -345,7 +344,7 @@ static void send_queue(struct br_worker *worker, int64_t now)
 {
     struct aq_batch *before = NULL;
     worker->pass++;
-    worker->quick = worker->answer_us <= QUICK_ANSWER + worker->route->linger_ms * AQ_MS;
+    worker->quick = kc_flow_is_quick(&worker->route->flow, worker->answer_us);
     for (struct aq_batch *next, *batch = worker->queue.head; batch && worker->own.err.code == 0;
          batch = next) {
         next = batch->next;
@@ -435,7 +434,8 @@ static void finish_batch(struct br_worker *worker, struct aq_batch *batch)
     struct br_partition *p = batch->owner;
     bool placed = p->sink_offset >= 0;
     /* How long the sink takes for one request, averaged over the last ones. */
-    if (batch->alone_us) worker->answer_us += (aq_mono_us() - batch->alone_us - worker->answer_us) / 16;
+    if (batch->alone_us)
+        worker->answer_us = kc_average_answer(worker->answer_us, aq_mono_us() - batch->alone_us);
     /* The first record known to stand on the sink is worth a position of its own: the one just written was made before
      * its report came, and a sink topic deleted before the next would be a hole that nobody hears of. */
     if (br_partition_acked(p, batch) || (!placed && p->sink_offset >= 0))

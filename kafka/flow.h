@@ -10,6 +10,7 @@
 #ifndef AQ_KAFKA_FLOW_H
 #define AQ_KAFKA_FLOW_H
 
+#include "base/clock.h"
 #include "kafka/cluster.h"
 
 struct kc_flow {
@@ -39,5 +40,21 @@ struct kc_flow {
     const char *reset_command; /* takes "--topic NAME": "aqueduct positions --reset earliest"; NULL: none */
     const char *at_least_once_hint; /* "delivery = \"at_least_once\"" */
 };
+
+/* What one produce request takes when the sink answers quickly: it is worth having a second one ready behind it. When it
+ * does not, the client's broker thread spins while more is ready than it may send (bridge/outflow.c has the measurement); on a busy
+ * machine that slows the answers further. */
+#define KC_QUICK_ANSWER (6 * AQ_MS)
+
+static inline bool kc_flow_is_quick(const struct kc_flow *flow, int64_t answer_us)
+{
+    return answer_us <= KC_QUICK_ANSWER + flow->linger_ms * AQ_MS;
+}
+
+/* The average over the last answers, with one more. */
+static inline int64_t kc_average_answer(int64_t average_us, int64_t answer_us)
+{
+    return average_us + (answer_us - average_us) / 16;
+}
 
 #endif

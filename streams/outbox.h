@@ -31,6 +31,7 @@ struct st_flight {
     size_t n_marks, cap_marks;
     uint64_t bytes;         /* of its records */
     struct aq_batch *pins;  /* input batches nobody reads any more, linked by next */
+    int64_t sent_us;        /* monotonic time it was handed over */
     struct st_flight *hold; /* a younger one, before which this one is not through; NULL: none */
     struct st_flight *next;
 };

@@ -219,10 +219,18 @@ static bool hand_over(struct st_worker *worker, struct st_flight *flight, int64_
     if (rc != 0) return refused(worker, batch, rc, &err, now);
     worker->blocked_us = 0;
     if (worker->letter == flight) worker->letter = NULL;
+    flight->sent_us = now;
     st_outbox_sent(&worker->outbox, flight);
     if (worker->own.flow->exactly_once) touch_feeds(worker, flight);
     if (nothing) st_outbox_through(&worker->outbox, flight, acked, worker);
     return true;
+}
+
+/* An idempotent client has one request of a partition under way whatever is queued. One flight on its way and one to follow keep it
+ * busy; when the cluster answers slowly the second one gains little, and the next ones grow meanwhile. */
+bool st_outflow_is_busy(const struct st_worker *worker)
+{
+    return worker->outbox.under_way >= (kc_flow_is_quick(worker->own.flow, worker->answer_us) ? 2 : 1);
 }
 
 void st_outflow_send(struct st_worker *worker, int64_t now)
@@ -232,7 +240,7 @@ void st_outflow_send(struct st_worker *worker, int64_t now)
     while ((flight = st_outbox_next(&worker->outbox)) != NULL && worker->own.err.code == 0) {
         /* One at a time; one that is held for this one's dead letter is through. */
         if (worker->careful && worker->outbox.under_way > 0) return;
-        if (worker->outbox.under_way >= ST_FLIGHTS_UNDER_WAY) return;
+        if (st_outflow_is_busy(worker)) return;
         if (!is_ready(worker, flight, now)) return;
         if (!kc_ownership_accepts(&worker->own, now) || !kc_ownership_producer(&worker->own)) return;
         bool again = hand_over(worker, flight, now);
@@ -242,10 +250,20 @@ void st_outflow_send(struct st_worker *worker, int64_t now)
 
 /* ---- delivery reports --------------------------------------------------------------------------------------------- */
 
+/* One that was sent behind another had to wait for that one's answer first. */
+static void note_answer(struct st_worker *worker, const struct st_flight *flight)
+{
+    int64_t now = aq_mono_us();
+    int64_t began = flight->sent_us > worker->answered_us ? flight->sent_us : worker->answered_us;
+    worker->answer_us = kc_average_answer(worker->answer_us, now - began);
+    worker->answered_us = now;
+}
+
 static void finish(struct st_worker *worker, struct aq_batch *batch)
 {
     struct st_flight *flight = st_outbox_flight_of(batch);
     st_show_sample(worker, batch);
+    note_answer(worker, flight);
     st_outbox_through(&worker->outbox, flight, acked, worker);
 }
 

@@ -191,7 +191,7 @@ static void process(struct st_worker *worker, int64_t now)
     }
     worker->more = without < worker->n_tasks;
     /* One by one nothing is processed before a dead letter that waits in the open flight has gone. */
-    bool is_over = !worker->more && worker->outbox.under_way < ST_FLIGHTS_UNDER_WAY;
+    bool is_over = !worker->more && !st_outflow_is_busy(worker);
     if (is_over || worker->careful) st_outbox_close(&worker->outbox, st_task_position);
 }
 

@@ -17,11 +17,6 @@
 #include "streams/catalog.h"
 #include "streams/task.h"
 
-/* Flights with the producer at a time. An idempotent client has one request of a partition under way whatever is queued, and its
- * broker thread spins while more is ready; one flight on its way and one to follow keep it busy, and the next ones grow
- * meanwhile. */
-#define ST_FLIGHTS_UNDER_WAY 2
-
 enum st_worker_state { ST_WORKER_RUNNING, ST_WORKER_DRAINING, ST_WORKER_ENDED, ST_WORKER_FAILED };
 
 struct st_counters {
@@ -108,6 +103,8 @@ struct st_worker {
     const struct st_flight
         *letter;        /* holds a refused record's dead letter and is not sent yet: no commit before; NULL */
     int64_t blocked_us; /* since when the oldest flight cannot be sent; 0 */
+    int64_t answer_us;  /* what the cluster takes for one flight, averaged */
+    int64_t answered_us; /* when the last one was through */
 
     struct st_known_topic *known; /* topics written to, by interned name */
     size_t n_known, cap_known;
@@ -183,6 +180,8 @@ void st_intake_release(void *worker, struct aq_batch *batch);
 
 /* streams/outflow.c: from the outbox to the cluster. */
 void st_outflow_send(struct st_worker *worker, int64_t now);
+/* As many flights are with the producer as are good for it. */
+bool st_outflow_is_busy(const struct st_worker *worker);
 void st_outflow_drain(struct st_worker *worker, int64_t now);
 void st_outflow_take_back(struct st_worker *worker, struct aq_batch *list);
 /* The feed is committed: what was refused of it need not be remembered. */

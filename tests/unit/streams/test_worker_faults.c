@@ -257,6 +257,32 @@ static void a_repartition_topic_that_was_just_made_is_waited_for(void **state)
     herd_close(&herd);
 }
 
+/* The most flights that were with the producer at a time over so many turns under load. */
+static uint32_t most_under_way(int ms)
+{
+    uint32_t most = 0;
+    for (; ms > 0; ms--) {
+        herd_produce(&herd, 8);
+        herd_turn(&herd);
+        uint32_t n = herd.list[0].worker->outbox.under_way;
+        if (n > most) most = n;
+    }
+    return most;
+}
+
+static void a_slow_cluster_has_one_flight_at_a_time(void **state)
+{
+    (void)state;
+    herd_open(&herd, ST_AT_LEAST_ONCE, 1);
+    herd_start(&herd);
+    herd_turns(&herd, 2000);
+    assert_int_equal(most_under_way(500), 2);
+    kc_sim_set_latency(herd.sim, 40000);
+    most_under_way(2000); /* it takes some answers to notice */
+    assert_int_equal(most_under_way(500), 1);
+    herd_close(&herd);
+}
+
 int main(void)
 {
     aq_log_setup(getenv("AQUEDUCT_TEST_VERBOSE") ? AQ_DEBUG : AQ_ERROR, AQ_LOG_LOGFMT);
@@ -266,6 +292,7 @@ int main(void)
         cmocka_unit_test(a_log_that_lost_its_tail_is_read_from_its_start),
         cmocka_unit_test(what_the_sink_refuses_does_not_hold_up_the_commits),
         cmocka_unit_test(a_revocation_under_load_is_answered_at_once),
+        cmocka_unit_test(a_slow_cluster_has_one_flight_at_a_time),
         cmocka_unit_test(exactly_once_holds_while_instances_come_and_go),
         cmocka_unit_test(at_least_once_loses_nothing_while_instances_come_and_go),
     };
