@@ -45,6 +45,8 @@ struct kc_flow {
  * does not, the client's broker thread spins while more is ready than it may send (bridge/outflow.c has the measurement); on a busy
  * machine that slows the answers further. */
 #define KC_QUICK_ANSWER (6 * AQ_MS)
+/* Where the average begins: a sink has to prove that it is quick. */
+#define KC_FIRST_ANSWER (2 * KC_QUICK_ANSWER)
 
 static inline bool kc_flow_is_quick(const struct kc_flow *flow, int64_t answer_us)
 {

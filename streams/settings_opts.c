@@ -287,11 +287,12 @@ static const struct opt_row rows[] = {
     {.name = "linger_ms",
      .kind = OPT_DURATION,
      AT(linger_ms),
-     .def = "1ms",
+     .def = "5ms",
      .min = 0,
      .max = 60000,
      .help =
-         "How long a batch for the brokers waits to fill. Records are handed over many at a time, so it needs little."},
+         "How long a batch for the brokers waits to fill. Records are handed over many at a time, so it needs little; with "
+         "less than a handing over takes, the client sends the first of them alone and spins until the rest may follow."},
     {.name = "batch_size",
      .kind = OPT_SIZE,
      AT(batch_bytes),

@@ -46,6 +46,7 @@ struct st_worker *st_worker_create(const struct st_worker_setup *setup)
     worker->plan = setup->plan;
     worker->catalog = setup->catalog;
     worker->index = setup->index;
+    worker->answer_us = KC_FIRST_ANSWER + settings->flow.linger_ms * AQ_MS;
     pthread_mutex_init(&worker->shown_lock, NULL);
     aq_names_init(&worker->names);
     st_outbox_init(&worker->outbox, st_intake_release, worker);
