@@ -6,7 +6,7 @@ set -euo pipefail
 
 BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config git ca-certificates
     librdkafka-dev libconfig-dev libcmocka-dev libjansson-dev libpcre2-dev libmicrohttpd-dev libssl-dev
-    libxxhash-dev liblua5.4-dev)
+    libxxhash-dev liblua5.4-dev librocksdb-dev)
 TEST_PACKAGES=(procps curl)
 
 missing=()

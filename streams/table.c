@@ -220,7 +220,8 @@ static void make_room(struct st_table *table, struct st_bucket *bucket)
     bucket->entries = aq_realloc(was_single ? NULL : bucket->entries, cap * sizeof(*bucket->entries));
     if (was_single) bucket->entries[0] = bucket->single[0];
     cost(table, bucket,
-         (int64_t)((cap - (was_single ? 0 : bucket->cap)) * sizeof(*bucket->entries)) + (was_single ? BLOCK_COST : 0));
+         (int64_t)((cap - (was_single ? 0 : bucket->cap)) * sizeof(*bucket->entries)) +
+             (was_single ? BLOCK_COST : 0));
     bucket->cap = cap;
 }
 
@@ -242,7 +243,8 @@ static struct st_entry *make_entry(struct st_table *table, struct st_bucket *buc
         memcpy(entry->bytes, rest.ptr, rest.len);
         cost(table, bucket, (int64_t)(rest.len + BLOCK_COST));
     }
-    memmove(&bucket->entries[place + 1], &bucket->entries[place], (bucket->n - place) * sizeof(*bucket->entries));
+    memmove(&bucket->entries[place + 1], &bucket->entries[place],
+            (bucket->n - place) * sizeof(*bucket->entries));
     bucket->entries[place] = entry;
     bucket->n++;
     return entry;
@@ -256,7 +258,8 @@ static void drop_entry(struct st_table *table, struct st_entry *entry)
     uint32_t place = place_of(bucket, st_entry_rest(entry), &found);
     AQ_ASSERT(found && bucket->entries[place] == entry);
     bucket->n--;
-    memmove(&bucket->entries[place], &bucket->entries[place + 1], (bucket->n - place) * sizeof(*bucket->entries));
+    memmove(&bucket->entries[place], &bucket->entries[place + 1],
+            (bucket->n - place) * sizeof(*bucket->entries));
     if (entry->bytes) cost(table, bucket, -(int64_t)(entry->rest_len + entry->room + BLOCK_COST));
     free(entry->bytes);
     if (entry == &bucket->first) {
@@ -312,7 +315,8 @@ void st_table_finish(struct st_table *table)
 
 /* ---- looking ------------------------------------------------------------------------------------------------------ */
 
-bool st_table_get(struct st_table *table, struct aq_slice key, struct aq_slice rest, struct aq_slice *ret_value)
+bool st_table_get(struct st_table *table, struct aq_slice key, struct aq_slice rest,
+                  struct aq_slice *ret_value)
 {
     *ret_value = AQ_NULL_SLICE;
     struct st_bucket *bucket = find_bucket(table, key);
@@ -324,7 +328,8 @@ bool st_table_get(struct st_table *table, struct aq_slice key, struct aq_slice r
     return true;
 }
 
-struct st_entry **st_table_bucket(struct st_table *table, struct aq_slice key, uint32_t *ret_n, bool *ret_whole)
+struct st_entry **st_table_bucket(struct st_table *table, struct aq_slice key, uint32_t *ret_n,
+                                  bool *ret_whole)
 {
     struct st_bucket *bucket = find_bucket(table, key);
     *ret_n = bucket ? bucket->n : 0;

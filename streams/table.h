@@ -49,7 +49,7 @@ struct st_table {
     uint32_t n_buckets;
     struct st_bucket *newest, *oldest; /* by last use */
     uint64_t bytes;                    /* what the table costs */
-    uint64_t pinned_bytes;             /* of it, buckets that cannot be forgotten before their cycles are over */
+    uint64_t pinned_bytes; /* of it, buckets that cannot be forgotten before their cycles are over */
     struct st_changes cycles[2];
     uint8_t open; /* which of them takes changes */
     bool sealed;  /* the other one is being committed */
@@ -61,10 +61,12 @@ void st_table_finish(struct st_table *table);
 /* ---- looking ------------------------------------------------------------------------------------------------------ */
 
 /* True when the key's value is known, null when the store does not hold it; false: the store has to be asked. */
-bool st_table_get(struct st_table *table, struct aq_slice bucket, struct aq_slice rest, struct aq_slice *ret_value);
+bool st_table_get(struct st_table *table, struct aq_slice bucket, struct aq_slice rest,
+                  struct aq_slice *ret_value);
 /* The entries of a bucket in the order of their rests, those that are not present included; NULL with *ret_n 0 when nothing is known.
  * *ret_whole: there are no others in the store. */
-struct st_entry **st_table_bucket(struct st_table *table, struct aq_slice bucket, uint32_t *ret_n, bool *ret_whole);
+struct st_entry **st_table_bucket(struct st_table *table, struct aq_slice bucket, uint32_t *ret_n,
+                                  bool *ret_whole);
 
 struct aq_slice st_entry_key(const struct st_entry *entry);  /* the bucket */
 struct aq_slice st_entry_rest(const struct st_entry *entry); /* null when it is empty */
@@ -74,12 +76,14 @@ struct aq_slice st_entry_value(const struct st_entry *entry);
 /* ---- changing ----------------------------------------------------------------------------------------------------- */
 
 /* What the store answered: known from now on, no change. value null: it holds nothing. Not for a key that is known. */
-void st_table_learn(struct st_table *table, struct aq_slice bucket, struct aq_slice rest, struct aq_slice value);
+void st_table_learn(struct st_table *table, struct aq_slice bucket, struct aq_slice rest,
+                    struct aq_slice value);
 /* All of the bucket that is in the store has been learnt. */
 void st_table_learnt_all(struct st_table *table, struct aq_slice bucket);
 
 /* A change in the open cycle. value null: deleted; it must not lie in the table. Nothing need be known of the key before. */
-void st_table_put(struct st_table *table, struct aq_slice bucket, struct aq_slice rest, struct aq_slice value);
+void st_table_put(struct st_table *table, struct aq_slice bucket, struct aq_slice rest,
+                  struct aq_slice value);
 
 /* Forgets what was not used for longest and does not belong to a cycle until the table costs no more than `bytes`, if it can. */
 void st_table_trim(struct st_table *table, uint64_t bytes);

@@ -209,7 +209,9 @@ static void change(struct model *m, uint32_t cell)
     char buf[16];
     char *value = m->open.value[cell];
     value[0] = 0;
-    if (draw(m, 4) > 0) snprintf(value, sizeof(m->open.value[cell]), "%.*s%u", (int)draw(m, 12), "xxxxxxxxxxxx", draw(m, 1000));
+    if (draw(m, 4) > 0)
+        snprintf(value, sizeof(m->open.value[cell]), "%.*s%u", (int)draw(m, 12), "xxxxxxxxxxxx",
+                 draw(m, 1000));
     st_table_put(&m->table, key_of(cell, buf), rest_of(cell), value_of(&m->open, cell));
 }
 
