@@ -271,7 +271,8 @@ static void drain_lane(struct st_worker *worker, struct kc_lane *lane, int64_t n
 {
     if (!lane->producer || kc_cycle_owns_producer(&lane->cycle)) return;
     bool sending = lane->producer == kc_ownership_producer(&worker->own);
-    bool must_wait = sending && (lane->cycle.state == KC_CYCLE_DRAINING ||
+    /* With `more` behind it, processing stopped because as much as may wait to be handed over does. */
+    bool must_wait = sending && (lane->cycle.state == KC_CYCLE_DRAINING || worker->more ||
                                  worker->in_flight >= (uint64_t)worker->own.flow->in_flight_bytes);
     struct kc_drained drained = {0};
     /* While records come in there is better to do than to wait, unless no more may be made of them. */
