@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "streams/db.h"
+#include "streams/serde.h"
 
 #define LEVELS 16 /* enough for 4^16 keys */
 
@@ -75,20 +76,13 @@ static struct aq_slice value_of(const struct node *node)
     return node->value_len ? aq_slice_of(node->value, node->value_len) : AQ_LIT("");
 }
 
-static int compare(struct aq_slice a, struct aq_slice b)
-{
-    size_t shared = a.len < b.len ? a.len : b.len;
-    int order = shared ? memcmp(a.ptr, b.ptr, shared) : 0;
-    if (order != 0) return order;
-    return a.len < b.len ? -1 : a.len > b.len;
-}
-
 /* The last node below the key on every level, from which to link or unlink; returns the first one that is not below. */
 static struct node *find(const struct st_family *family, struct aq_slice key, struct node *before[LEVELS])
 {
     struct node *node = family->head;
     for (int level = LEVELS - 1; level >= 0; level--) {
-        while (node->next[level] && compare(key_of(node->next[level]), key) < 0) node = node->next[level];
+        while (node->next[level] && st_key_compare(key_of(node->next[level]), key) < 0)
+            node = node->next[level];
         before[level] = node;
     }
     return node->next[0];
@@ -137,7 +131,7 @@ static void put(struct st_family *family, struct aq_slice key, struct aq_slice v
 {
     struct node *before[LEVELS];
     struct node *node = find(family, key, before);
-    if (node && compare(key_of(node), key) == 0) {
+    if (node && st_key_compare(key_of(node), key) == 0) {
         family->bytes -= cost_of(node);
         set_value(node, value);
         family->bytes += cost_of(node);
@@ -175,14 +169,14 @@ static void delete_key(struct st_family *family, struct aq_slice key)
 {
     struct node *before[LEVELS];
     struct node *node = find(family, key, before);
-    if (node && compare(key_of(node), key) == 0) unlink_node(family, node, before);
+    if (node && st_key_compare(key_of(node), key) == 0) unlink_node(family, node, before);
 }
 
 static void delete_range(struct st_family *family, struct aq_slice from, struct aq_slice to)
 {
     struct node *before[LEVELS];
     struct node *node = find(family, from, before);
-    while (node && compare(key_of(node), to) < 0) {
+    while (node && st_key_compare(key_of(node), to) < 0) {
         struct node *next = node->next[0];
         unlink_node(family, node, before);
         node = next;
@@ -293,7 +287,7 @@ static int memory_get(struct st_family *family, struct aq_slice key, struct aq_s
     (void)err;
     struct node *before[LEVELS];
     const struct node *node = find(family, key, before);
-    *ret = node && compare(key_of(node), key) == 0 ? value_of(node) : AQ_NULL_SLICE;
+    *ret = node && st_key_compare(key_of(node), key) == 0 ? value_of(node) : AQ_NULL_SLICE;
     return 0;
 }
 

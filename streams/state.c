@@ -21,6 +21,7 @@
 #include "base/assert.h"
 #include "base/big_endian.h"
 #include "base/mem.h"
+#include "streams/serde.h"
 
 #define LEARN_MOST 64 /* entries of a bucket that is learnt as a whole */
 
@@ -81,22 +82,14 @@ static bool split_key(const struct st_state *state, struct aq_slice key, struct 
     if (bucket_len > key.len - front) return false;
     *ret_bucket = bucket_len ? aq_slice_of(key.ptr + front, bucket_len) : AQ_LIT("");
     size_t rest_len = key.len - front - bucket_len;
-    *ret_rest = rest_len ? aq_slice_of(key.ptr + front + bucket_len, rest_len) : AQ_NULL_SLICE;
+    *ret_rest = rest_len ? aq_slice_of(key.ptr + front + bucket_len, rest_len) : AQ_LIT("");
     return true;
-}
-
-static int compare(struct aq_slice a, struct aq_slice b)
-{
-    size_t shared = a.len < b.len ? a.len : b.len;
-    int order = shared ? memcmp(a.ptr, b.ptr, shared) : 0;
-    if (order != 0) return order;
-    return a.len < b.len ? -1 : a.len > b.len;
 }
 
 static bool is_inside(const struct st_state_range *range, struct aq_slice key)
 {
-    if (!aq_slice_is_null(range->from) && compare(key, range->from) < 0) return false;
-    return aq_slice_is_null(range->to) || compare(key, range->to) <= 0;
+    if (!aq_slice_is_null(range->from) && st_key_compare(key, range->from) < 0) return false;
+    return aq_slice_is_null(range->to) || st_key_compare(key, range->to) <= 0;
 }
 
 /* ---- one key ------------------------------------------------------------------------------------------------------ */
@@ -179,7 +172,7 @@ static void overlay_changes(struct scan *scan)
 static int by_key(const void *a, const void *b, void *ctx)
 {
     const struct overlay *o = ctx;
-    return compare(o->keys[*(const uint32_t *)a], o->keys[*(const uint32_t *)b]);
+    return st_key_compare(o->keys[*(const uint32_t *)a], o->keys[*(const uint32_t *)b]);
 }
 
 static uint32_t *sort_overlay(struct overlay *o)
@@ -240,7 +233,7 @@ static int merge(struct scan *scan, struct st_cursor *cursor, struct aq_err *err
         bool changed = next < o->n;
         if (!stored && !changed) break;
         uint32_t at = changed ? order[backwards ? o->n - 1 - next : next] : 0;
-        int sign = !changed ? -1 : !stored ? 1 : compare(key, o->keys[at]);
+        int sign = !changed ? -1 : !stored ? 1 : st_key_compare(key, o->keys[at]);
         if (backwards && stored && changed) sign = -sign;
         if (sign >= 0) {
             rc = give_entry(scan, o->list[at], err);

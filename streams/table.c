@@ -26,6 +26,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "streams/serde.h"
 
 #define FIRST_SLOTS 64
 #define UNCHANGED   (-1)
@@ -167,7 +168,7 @@ struct aq_slice st_entry_key(const struct st_entry *entry)
 
 struct aq_slice st_entry_rest(const struct st_entry *entry)
 {
-    return entry->rest_len ? aq_slice_of(entry->bytes, entry->rest_len) : AQ_NULL_SLICE;
+    return entry->rest_len ? aq_slice_of(entry->bytes, entry->rest_len) : AQ_LIT("");
 }
 
 struct aq_slice st_entry_value(const struct st_entry *entry)
@@ -177,21 +178,14 @@ struct aq_slice st_entry_value(const struct st_entry *entry)
     return aq_slice_of(entry->bytes + entry->rest_len, entry->value_len);
 }
 
-static int compare_rest(const struct st_entry *entry, struct aq_slice rest)
-{
-    size_t shared = entry->rest_len < rest.len ? entry->rest_len : rest.len;
-    int order = shared ? memcmp(entry->bytes, rest.ptr, shared) : 0;
-    if (order != 0) return order;
-    return entry->rest_len < rest.len ? -1 : entry->rest_len > rest.len;
-}
-
 /* Where the rest is among the bucket's entries, or would be. */
 static uint32_t place_of(const struct st_bucket *bucket, struct aq_slice rest, bool *ret_found)
 {
     uint32_t low = 0, high = bucket->n;
+    if (aq_slice_is_null(rest)) rest = AQ_LIT("");
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        int order = compare_rest(bucket->entries[middle], rest);
+        int order = st_key_compare(st_entry_rest(bucket->entries[middle]), rest);
         if (order == 0) {
             *ret_found = true;
             return middle;

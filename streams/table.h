@@ -68,8 +68,8 @@ bool st_table_get(struct st_table *table, struct aq_slice bucket, struct aq_slic
 struct st_entry **st_table_bucket(struct st_table *table, struct aq_slice bucket, uint32_t *ret_n,
                                   bool *ret_whole);
 
-struct aq_slice st_entry_key(const struct st_entry *entry);  /* the bucket */
-struct aq_slice st_entry_rest(const struct st_entry *entry); /* null when it is empty */
+struct aq_slice st_entry_key(const struct st_entry *entry); /* the bucket */
+struct aq_slice st_entry_rest(const struct st_entry *entry);
 /* null when it is not present. */
 struct aq_slice st_entry_value(const struct st_entry *entry);
 

@@ -6,6 +6,7 @@
 #include "streams/state.h"
 
 #include "base/mem.h"
+#include "streams/serde.h"
 #include "tests/lib/check.h"
 
 #define KEYS  5
@@ -116,17 +117,10 @@ static int expect(void *ctx, struct aq_slice bucket, struct aq_slice rest, struc
     return 0;
 }
 
-static int order_of(struct aq_slice a, struct aq_slice b)
-{
-    size_t shared = a.len < b.len ? a.len : b.len;
-    int order = shared ? memcmp(a.ptr, b.ptr, shared) : 0;
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static bool inside(const struct st_state_range *range, struct aq_slice key)
 {
-    return (aq_slice_is_null(range->from) || order_of(key, range->from) >= 0) &&
-           (aq_slice_is_null(range->to) || order_of(key, range->to) <= 0);
+    return (aq_slice_is_null(range->from) || st_key_compare(key, range->from) >= 0) &&
+           (aq_slice_is_null(range->to) || st_key_compare(key, range->to) <= 0);
 }
 
 static void turn_round(struct expected *e)
@@ -166,7 +160,7 @@ static void add_sorted(struct expected *e, uint32_t cell)
     char mine[32], other[32];
     struct aq_slice key = whole_key(e->m, cell, mine);
     size_t at = e->n++;
-    while (at > 0 && order_of(whole_key(e->m, e->cells[at - 1], other), key) > 0) {
+    while (at > 0 && st_key_compare(whole_key(e->m, e->cells[at - 1], other), key) > 0) {
         e->cells[at] = e->cells[at - 1];
         at--;
     }
