@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The worker's lanes against scripted producers: when records go on in the other lane, what the lane behind must not do
- * before the one in front is through, and what becomes of it when that one fails. Every test
- * fails when the guard it is named after is taken out of kafka/lane.c, kafka/ownership.c or kafka/cycle.c; that no record
- * overtakes another and no two commits run at once is watched by the scripted client in all of them.
+ * before the one in front is through, and what becomes of it when that one fails. Every test fails when the guard it is
+ * named after is taken out of kafka/lane.c, kafka/ownership.c or kafka/cycle.c; that no record overtakes another and no
+ * two commits run at once is watched by the scripted client in all of them.
  */
 #include "tests/unit/bridge/lane_world.h"
 
