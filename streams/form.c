@@ -96,7 +96,8 @@ struct reading {
     struct aq_arena *arena;
     struct conf_diags *diags;
     struct st_formed *formed;
-    bool *broken; /* by node of the file: something about it was complained about */
+    bool *
+        broken; /* by node of the file: something about it, or about a transform it uses, was complained about */
     const char **what;
 };
 
@@ -181,7 +182,7 @@ static void read_node(struct reading *r, size_t i, struct conf_node *group)
     char what[300];
     *node = (struct st_formed_node){.name = group->name, .group = group};
     r->what[i] = aq_arena_strdup(r->arena, conf_node_path(group, what, sizeof(what)));
-    size_t before = r->diags->errors;
+    size_t before = r->diags->errors, nodes = r->formed->topology->n_nodes;
     const struct st_form *form = group->faulty ? NULL : find_form(r, r->what[i], group);
     if (form) {
         char *memory = aq_arena_zalloc(r->arena, CONF_OFFSET + form->conf_size);
@@ -193,7 +194,7 @@ static void read_node(struct reading *r, size_t i, struct conf_node *group)
         const struct st_forming forming = forming_of(r, i);
         if (r->diags->errors == before) form->add(&forming, node->conf);
     }
-    r->broken[i] = r->diags->errors > before || !form;
+    r->broken[i] = r->diags->errors > before || r->formed->topology->n_nodes == nodes;
 }
 
 /* A node that was not made and is not there in another's name. One of an illegal name stays away. */

@@ -28,11 +28,11 @@ static char *printed(const struct conf_diags *diags)
     return text;
 }
 
-/* Loads the lines and returns all complaints as text; the caller frees it. */
-static char *complaints(const char *lines)
+/* Loads the lines behind the head and returns all complaints as text; the caller frees it. */
+static char *complaints_behind(const char *head, const char *lines)
 {
     struct cli_config config;
-    char *text = t_printf(HEAD "%s" TAIL, lines);
+    char *text = t_printf("%s%s" TAIL, head, lines);
     cli_config_load(&config, "t.conf", text, NULL, 0);
     free(text);
     char *said = printed(&config.diags);
@@ -40,10 +40,16 @@ static char *complaints(const char *lines)
     return said;
 }
 
-/* Exactly this is said, place and all, but for the source lines. */
-static void expect(const char *lines, const char *expected)
+static char *complaints(const char *lines)
 {
-    char *said = complaints(lines), *short_of_lines = t_printf("%s", said), *end = short_of_lines;
+    return complaints_behind(HEAD, lines);
+}
+
+/* Exactly this is said, place and all, but for the source lines. */
+static void expect_behind(const char *head, const char *lines, const char *expected)
+{
+    char *said = complaints_behind(head, lines), *short_of_lines = t_printf("%s", said),
+         *end = short_of_lines;
     for (char *line = said; *line;) {
         size_t len = strcspn(line, "\n") + 1;
         if (*line != ' ') {
@@ -56,6 +62,11 @@ static void expect(const char *lines, const char *expected)
     T_CHECK(strcmp(short_of_lines, expected) == 0, "%s\nis not\n%s", short_of_lines, expected);
     free(said);
     free(short_of_lines);
+}
+
+static void expect(const char *lines, const char *expected)
+{
+    expect_behind(HEAD, lines, expected);
 }
 
 static void every_error_has_its_line_and_caret(void **state)
@@ -246,6 +257,17 @@ static void nodes_that_send_nothing_on(void **state)
            "t.conf:5:75: error: streams.topology.x: branches.c: must be a Lua expression in quotes\n");
 }
 
+/* What is wrong with a transform is said once, where it is; the node that uses it is there for those behind it. */
+static void a_chain_with_a_broken_transform(void **state)
+{
+    (void)state;
+    expect_behind("transforms = { wrong = { type = \"Lua\"; where = \"value >\"; }; };\n"
+                  "streams = { application_id = \"app\"; bootstrap_servers = \"127.0.0.1:1\";\n"
+                  "default_key_serde = \"string\"; default_value_serde = \"json\"; topology = {\n",
+                  IN "x = { type = \"transform\"; from = \"in\"; chain = [\"wrong\"]; };\n" OUT,
+                  "t.conf:1:48: error: transforms.wrong: where:1: unexpected symbol near ')'\n");
+}
+
 static void one_run_shows_them_all(void **state)
 {
     (void)state;
@@ -370,6 +392,7 @@ int main(void)
         cmocka_unit_test(scripts_and_chains),
         cmocka_unit_test(sinks_and_sources),
         cmocka_unit_test(nodes_that_send_nothing_on),
+        cmocka_unit_test(a_chain_with_a_broken_transform),
         cmocka_unit_test(one_run_shows_them_all),
         cmocka_unit_test(nodes_may_name_later_ones),
         cmocka_unit_test(a_file_needs_something_to_run),
