@@ -17,6 +17,7 @@
 
 #include "base/assert.h"
 #include "streams/error_policy.h"
+#include "streams/state.h"
 #include "transforms/topic_name.h"
 
 /* ---- views -------------------------------------------------------------------------------------------------------- */
@@ -122,6 +123,7 @@ static int run_child(struct st_context *child, struct aq_record *rec, struct aq_
 
 int st_forward(struct st_context *context, struct aq_record *rec, struct aq_err *err)
 {
+    context->task->has_row = false;
     if (__builtin_expect(context->n_children == 1, 1)) return run_child(context->children[0], rec, err);
     st_settle(context, rec);
     for (size_t i = 0; i < context->n_children; i++) {
@@ -135,15 +137,39 @@ int st_forward(struct st_context *context, struct aq_record *rec, struct aq_err 
 int st_forward_child(struct st_context *context, size_t child, struct aq_record *rec, struct aq_err *err)
 {
     AQ_ASSERT(child < context->n_children);
+    context->task->has_row = false;
     return run_child(context->children[child], rec, err);
 }
 
 int st_forward_to(struct st_context *context, const char *child, struct aq_record *rec, struct aq_err *err)
 {
+    context->task->has_row = false;
     for (size_t i = 0; i < context->n_children; i++)
         if (strcmp(context->children[i]->node->name, child) == 0)
             return run_child(context->children[i], rec, err);
     return aq_fail(err, AQ_E_INVALID, "'%s' has no child '%s' to forward to", context->node->name, child);
+}
+
+int st_forward_row(struct st_context *context, struct aq_record *rec, const struct st_row *row,
+                   struct aq_err *err)
+{
+    struct st_task *task = context->task;
+    st_settle(context, rec);
+    for (size_t i = 0; i < context->n_children; i++) {
+        struct aq_record copy = *rec;
+        task->row = *row;
+        task->has_row = true;
+        int rc = run_child(context->children[i], &copy, err);
+        task->has_row = false;
+        if (rc != 0) return rc;
+    }
+    return 0;
+}
+
+struct st_row st_row(const struct st_context *context)
+{
+    const struct st_task *task = context->task;
+    return task->has_row ? task->row : (struct st_row){.old = AQ_NULL_SLICE, .is_latest = true};
 }
 
 struct aq_record st_new_record(struct st_context *context)
@@ -246,6 +272,37 @@ int64_t st_stream_ms(const struct st_context *context)
 int64_t st_wall_ms(const struct st_context *context)
 {
     return context->task->shop->wall_ms;
+}
+
+/* ---- stores -------------------------------------------------------------------------------------------------------- */
+
+struct st_state *st_store(const struct st_context *context, size_t i)
+{
+    AQ_ASSERT(i < context->node->node->n_stores);
+    return context->stores[i];
+}
+
+bool st_store_is_cached(const struct st_context *context, size_t i)
+{
+    return st_store(context, i)->conf.cache_bytes > 0;
+}
+
+/* Forwarding may change other stores, never this one: its user is the one who forwards. */
+int st_each_change(struct st_context *context, size_t i, void *state, st_change_each *each,
+                   struct aq_err *err)
+{
+    const struct st_state *store = st_store(context, i);
+    const struct st_changes *changes = st_table_changes(&store->table);
+    for (uint32_t k = 0; k < changes->n; k++) {
+        const struct st_table_change *change = &changes->list[k];
+        const struct st_entry *entry = change->entry;
+        if (change->known && !entry->present && aq_slice_is_null(change->old)) continue;
+        int rc = each(context, state, st_entry_key(entry), st_entry_rest(entry), st_entry_value(entry),
+                      change->old, change->known, err);
+        if (rc != 0) return rc;
+    }
+    AQ_ASSERT(changes == st_table_changes(&store->table));
+    return 0;
 }
 
 /* ---- who and where ------------------------------------------------------------------------------------------------ */

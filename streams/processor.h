@@ -25,6 +25,7 @@
 #include "transforms/views.h"
 
 struct st_task;
+struct st_state;
 
 /* One node of one task. */
 struct st_context {
@@ -37,7 +38,8 @@ struct st_context {
     size_t n_children;
     const struct st_serde *key_serde; /* of what comes in */
     const struct st_serde *value_serde;
-    uint64_t records; /* that came in */
+    struct st_state **stores; /* in the order of connecting */
+    uint64_t records;         /* that came in */
     uint64_t dropped;
 };
 
@@ -51,6 +53,39 @@ int st_forward_child(struct st_context *context, size_t child, struct aq_record 
 /* A fresh record for st_forward(): null key and value, the timestamp of what is being processed (in a punctuation the time it
  * was called with), no headers, the place of the record at hand. */
 struct aq_record st_new_record(struct st_context *context);
+
+/* ---- tables ------------------------------------------------------------------------------------------------------ */
+
+/* A record that stands for a change of a table's row: key and new value (null: the row is gone), and what the row was. */
+struct st_row {
+    struct aq_slice old; /* null: there was none, or nobody knows */
+    bool known;          /* somebody knows */
+    bool is_latest;      /* no newer change of the row was seen before this one (versioned tables) */
+};
+
+/* st_forward() of a change: every child finds `row` by st_row() when it gets the record, and st_forward() in such a child hands on a
+ * record that stands for no change. */
+int st_forward_row(struct st_context *context, struct aq_record *rec, const struct st_row *row,
+                   struct aq_err *err);
+/* What came with the record at hand, to be asked before anything is forwarded; {null, false, true} when it stands for no change. */
+struct st_row st_row(const struct st_context *context);
+
+/* ---- stores ------------------------------------------------------------------------------------------------------ */
+
+/* The store that was connected to the node as its i-th. Valid as long as the processor runs. */
+struct st_state *st_store(const struct st_context *context, size_t i);
+/* Results wait for flush(). */
+bool st_store_is_cached(const struct st_context *context, size_t i);
+/* For flush(): every entry of the store that was changed since the last commit, in the order of the first change. What was not there and is
+ * not there is passed over. null: not there. `known` false: nobody looked what it was before, and `old` is null. Slices are valid until
+ * the store changes. Ends with the first code that is not 0. */
+typedef int st_change_each(struct st_context *context, void *state, struct aq_slice bucket,
+                           struct aq_slice rest, struct aq_slice value, struct aq_slice old, bool known,
+                           struct aq_err *err);
+int st_each_change(struct st_context *context, size_t i, void *state, st_change_each *each,
+                   struct aq_err *err);
+
+/* ---- more -------------------------------------------------------------------------------------------------------- */
 
 /* Key and value as the edits so far left them: writes open views back to `rec`. */
 void st_settle(struct st_context *context, struct aq_record *rec);

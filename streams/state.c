@@ -369,7 +369,7 @@ void st_state_write(struct st_state *state, struct st_db_batch *batch)
 {
     const struct st_changes *sealed = st_table_sealed(&state->table);
     for (uint32_t i = 0; i < sealed->n; i++) {
-        const struct st_change *change = &sealed->list[i];
+        const struct st_table_change *change = &sealed->list[i];
         struct aq_slice key = st_state_key(state, st_entry_key(change->entry), st_entry_rest(change->entry));
         state->conf.kind->batch_put(batch, state->family, key, st_table_sealed_value(&state->table, change));
     }

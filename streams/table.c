@@ -378,7 +378,7 @@ static void note_change(struct st_table *table, struct st_entry *entry, bool kno
     }
     AQ_ASSERT(cycle->n < INT32_MAX);
     entry->change = (int32_t)cycle->n;
-    cycle->list[cycle->n++] = (struct st_change){
+    cycle->list[cycle->n++] = (struct st_table_change){
         .entry = entry, .old = aq_arena_copy(&cycle->arena, st_entry_value(entry)), .known = known};
     pin(table, entry);
 }
@@ -428,7 +428,7 @@ void st_table_seal(struct st_table *table)
     AQ_ASSERT(table->cycles[table->open].n == 0);
 }
 
-struct aq_slice st_table_sealed_value(const struct st_table *table, const struct st_change *change)
+struct aq_slice st_table_sealed_value(const struct st_table *table, const struct st_table_change *change)
 {
     const struct st_entry *entry = change->entry;
     if (entry->change == UNCHANGED) return st_entry_value(entry);
@@ -459,7 +459,7 @@ void st_table_committed(struct st_table *table)
 static void take_back(struct st_table *table, struct st_changes *cycle)
 {
     for (uint32_t i = cycle->n; i-- > 0;) {
-        struct st_change *change = &cycle->list[i];
+        struct st_table_change *change = &cycle->list[i];
         struct st_entry *entry = change->entry;
         set_value(table, entry, change->old);
         entry->change = UNCHANGED;

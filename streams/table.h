@@ -30,7 +30,7 @@ struct st_entry {
 };
 
 /* What a cycle did to one entry. */
-struct st_change {
+struct st_table_change {
     struct st_entry *entry;
     struct aq_slice old; /* its value before the cycle; null: there was none */
     bool known;          /* false: nothing was known of it before, so `old` says nothing */
@@ -38,7 +38,7 @@ struct st_change {
 
 /* The changes of one cycle, one for each entry, in the order of the first one. */
 struct st_changes {
-    struct st_change *list;
+    struct st_table_change *list;
     uint32_t n, cap;
     struct aq_arena arena; /* old values */
 };
@@ -97,7 +97,7 @@ void st_table_seal(struct st_table *table);
 /* What the sealed cycle changed. */
 const struct st_changes *st_table_sealed(const struct st_table *table);
 /* The value at the end of the sealed cycle, whatever the open one has done to it since; null: deleted. */
-struct aq_slice st_table_sealed_value(const struct st_table *table, const struct st_change *change);
+struct aq_slice st_table_sealed_value(const struct st_table *table, const struct st_table_change *change);
 /* The sealed cycle is durable. */
 void st_table_committed(struct st_table *table);
 /* Takes back what the open cycle changed; and what the sealed one did, if it is not durable. */

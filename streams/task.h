@@ -57,6 +57,8 @@ struct st_task {
     struct st_feed *feed; /* NULL: a punctuation */
     const struct aq_record *source;
     int64_t now_ms;    /* its timestamp; of a punctuation its time */
+    struct st_row row; /* what the record being handed on stands for, while has_row */
+    bool has_row;
     bool policy_asked; /* the error on its way up has been decided on */
     /* the record it failed on: the feed's position stays in front of it; NULL: none */
     const struct st_feed *failed_feed;

@@ -328,7 +328,8 @@ int st_add_store(struct st_topology *topology, const char *name, const struct st
     if (!changelog) return st_refused(err, "store", name, AQ_E_CONFIG);
     struct st_store *store = aq_arena_zalloc(&topology->arena, sizeof(*store));
     store->name = aq_arena_strdup(&topology->arena, name);
-    store->changelog = conf && conf->without_changelog ? NULL : changelog;
+    if (conf) store->conf = *conf;
+    store->changelog = store->conf.without_changelog ? NULL : changelog;
     store->index = topology->n_stores;
     append_store(&topology->arena, &topology->stores, &topology->n_stores, store);
     return 0;

@@ -45,6 +45,9 @@ struct st_processor_kind {
     /* One record, which the processor may change in place and hand on by st_forward(), any number of times. 0, or a negative
      * code with a reason, on which the processing error handler decides. */
     int (*process)(struct st_context *context, void *state, struct aq_record *rec, struct aq_err *err);
+    /* The cycle is about to be committed: what its cached stores hold back goes on now (st_each_change()). Parents are flushed
+     * before their children. May be NULL. */
+    int (*flush)(struct st_context *context, void *state, struct aq_err *err);
     void (*stop)(struct st_context *context, void *state);
 };
 
@@ -71,8 +74,17 @@ struct st_topic_chooser {
     void (*stop)(struct st_context *context, void *state); /* may be NULL */
 };
 
+/* How a store keeps its entries. All zero: a key-value store, cached, in RocksDB, with a changelog. */
 struct st_store_conf {
+    int32_t rest_len; /* of the second part of its keys (streams/state.h): 0 in a key-value store */
+    bool
+        timestamped; /* values begin with a time (streams/stamped.h), which the changelog has as the record's timestamp */
+    bool in_memory;
+    bool uncached;          /* results go on with every record, not when the cycle is flushed */
     bool without_changelog; /* kept nowhere but in the instance: lost when the task moves */
+    /* Where the rest begins with a time (8 bytes, big-endian: start of a window, end of a session): entries so much older than the
+     * newest one are forgotten. 0: never. */
+    int64_t retention_ms;
 };
 
 /* The application's positions are in the topic "<application_id>-aqueduct-state". */
@@ -90,6 +102,7 @@ struct st_parents {
 
 struct st_store {
     const char *name;
+    struct st_store_conf conf;
     const char *changelog;  /* its internal topic; NULL without one */
     struct st_node **users; /* the processors connected to it, in the order of connecting */
     size_t n_users;
@@ -163,7 +176,7 @@ int st_set_chooser(struct st_topology *topology, const char *sink, const struct 
                    void *user, struct aq_err *err);
 int st_add_edge(struct st_topology *topology, const char *from, const char *to, struct aq_err *err);
 
-/* conf NULL: a changelog. */
+/* conf NULL: all zero. */
 int st_add_store(struct st_topology *topology, const char *name, const struct st_store_conf *conf,
                  struct aq_err *err);
 int st_connect_store(struct st_topology *topology, const char *processor, const char *store,
