@@ -238,21 +238,26 @@ verdict() {
 }
 
 # Each variant is PROGRAM DELIVERY THREADS. `transforms` is our engine with ready-made steps in place of Lua; they cannot
-# compute, so it adds a constant field: a line to read, not a target.
+# compute, so it adds a constant field: a line to read, not a target. What is compared most closely, the two deliveries of
+# one program, runs side by side.
 variants=()
 for t in $threads; do
-    for d in $deliveries; do
-        [[ $only == peer ]] || variants+=("aqueduct $d $t")
-        [[ $only == aqueduct ]] || variants+=("kstreams $d $t")
+    for program in aqueduct kstreams; do
+        case $program-$only in aqueduct-peer | kstreams-aqueduct) continue ;; esac
+        for d in $deliveries; do variants+=("$program $d $t"); done
     done
 done
 [[ $only == peer ]] || variants+=("transforms ${deliveries%% *} ${threads%% *}")
 
+# Every other round goes backwards: whoever comes behind a program that works the machine hard finds it slower for a while, and
+# that must not always be the same one.
 run_all() {
-    local variant
-    for variant in "${variants[@]}"; do
+    local i n=${#variants[@]} at
+    for ((i = 0; i < n; i++)); do
+        at=$i
+        [[ $round == warm ]] || ((round % 2)) || at=$((n - 1 - i))
         # shellcheck disable=SC2086  # three words
-        run_variant $variant
+        run_variant ${variants[at]}
     done
 }
 
