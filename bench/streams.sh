@@ -202,6 +202,16 @@ medians() {
     done
 }
 
+rates() { # DELIVERY THREADS: of our engine, one line a round
+    grep "^aqueduct $1 $2 " "$work/results" | while IFS= read -r line; do field in_rate "$line"; done
+}
+
+# The two deliveries run side by side in every round, and the machine is not as fast in one round as in the next: so they are
+# compared within each round, and the median is taken of that.
+exactly_once_ratio() { # THREADS
+    paste <(rates exactly_once "$1") <(rates at_least_once "$1") | awk '$2 > 0 { printf "%.3f\n", $1 / $2 }' | median
+}
+
 against() { # DELIVERY THREADS FIELD
     ratio "$(value aqueduct "$1" "$2" "$3")" "$(value kstreams "$1" "$2" "$3")"
 }
@@ -221,8 +231,7 @@ targets() {
     done
     [[ " $deliveries " == *' at_least_once '* && " $deliveries " == *' exactly_once '* ]] || return 0
     for t in $threads; do
-        target "exactly_once against at_least_once, records/s $t" \
-            "$(ratio "$(value aqueduct exactly_once "$t" in_rate)" "$(value aqueduct at_least_once "$t" in_rate)")" '>=' 0.9
+        target "exactly_once against at_least_once, records/s $t" "$(exactly_once_ratio "$t")" '>=' 0.9
     done
 }
 
