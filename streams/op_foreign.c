@@ -6,9 +6,12 @@
  * partition of the foreign key. There it is remembered, and answered with the right row. The answer comes back to the left row, which
  * still has the hash the answer carries: both are joined. When the right row changes, all subscriptions of its key are answered.
  *
- * A left row that refers to nothing needs no answer: a left join works its result out at once (`unmatched`), in a node of its own
- * because its records have other serdes than subscriptions. Answers to what that row said before are on their way at most, and then
- * their hash is an old one.
+ * A left row that refers to nothing needs no answer: what its result is, or that there is none any more, goes on at once (`unmatched`),
+ * in a node of its own because its records have other serdes than subscriptions. Answers to what that row said before are on their way
+ * at most, and then their hash is an old one.
+ *
+ * Answers come late, and one whose hash is an old one is dropped. So a result that is no more must not depend on an answer that may be
+ * dropped: the last subscription of a row that may have had a result is always answered, with null if need be.
  *
  * A failing pass: the function that finds the foreign key fails: nothing was sent, and the processing error handler decides.
  *
@@ -79,18 +82,18 @@ static int send(struct st_context *context, const struct aq_record *rec, struct 
     return st_forward(context, &made, err);
 }
 
-/* The row refers to `is` now. In an inner join a row that did not refer to anything, or to the same before, has no result that would have to be
- * deleted for want of a right row. */
+/* The row refers to `is` now. In an inner join one that did not refer to anything before has no result that would have to be deleted
+ * for want of a right row. */
 static int subscribe(struct subscribing *s, struct st_context *context, const struct aq_record *rec,
                      const struct keys *keys, struct aq_err *err)
 {
     bool referred = !aq_slice_is_null(keys->was), moved = referred && !aq_slice_equal(keys->was, keys->is);
     int rc = moved ? send(context, rec, keys->was, ST_DELETE_KEY_NO_PROPAGATE, err) : 0;
     if (rc != 0) return rc;
-    return send(context, rec, keys->is,
-                s->conf->left || moved ? ST_PROPAGATE_NULL_IF_NO_FK_VAL_AVAILABLE
-                                       : ST_PROPAGATE_ONLY_IF_FK_VAL_AVAILABLE,
-                err);
+    bool may_have_had = s->conf->left || (s->conf->compat ? moved : referred);
+    return send(
+        context, rec, keys->is,
+        may_have_had ? ST_PROPAGATE_NULL_IF_NO_FK_VAL_AVAILABLE : ST_PROPAGATE_ONLY_IF_FK_VAL_AVAILABLE, err);
 }
 
 static int process_left(struct st_context *context, void *state, struct aq_record *rec, struct aq_err *err)
@@ -113,7 +116,8 @@ static int process_left(struct st_context *context, void *state, struct aq_recor
     if (!s->conf->left && !aq_slice_is_null(rec->value)) st_drop(context);
     if (aq_slice_is_null(keys.was)) return 0;
     return send(context, rec, keys.was,
-                s->conf->left ? ST_DELETE_KEY_NO_PROPAGATE : ST_DELETE_KEY_AND_PROPAGATE, err);
+                s->conf->left || !s->conf->compat ? ST_DELETE_KEY_NO_PROPAGATE : ST_DELETE_KEY_AND_PROPAGATE,
+                err);
 }
 
 const struct st_processor_kind st_foreign_subscribe_kind = {.name = "foreign_key_subscribe",
@@ -132,7 +136,7 @@ struct unmatched {
 static int start_unmatched(struct st_context *context, void *user, void **ret_state, struct aq_err *err)
 {
     const struct st_foreign_key_join *conf = user;
-    AQ_ASSERT(conf->left);
+    AQ_ASSERT(conf->left || !conf->compat);
     struct unmatched *u = aq_calloc(1, sizeof(*u));
     u->keys.conf = conf;
     int rc = st_joiner_start(&conf->joiner, context, &u->joiner, err);
@@ -158,15 +162,21 @@ static int process_unmatched(struct st_context *context, void *state, struct aq_
                              struct aq_err *err)
 {
     struct unmatched *u = state;
+    const struct st_foreign_key_join *conf = u->keys.conf;
     const struct st_row row = st_row(context);
-    struct aq_slice key;
+    struct keys keys;
     bool gone = aq_slice_is_null(rec->value);
-    if (!row.is_latest || (gone && row.known && aq_slice_is_null(row.old))) return 0;
-    int rc = find_key(&u->keys, rec, rec->value, &key, err);
-    if (rc != 0 || !aq_slice_is_null(key)) return rc;
-    if (!gone)
-        rc = u->keys.conf->joiner.kind->join(context, u->joiner, rec->key, rec->value, AQ_NULL_SLICE,
-                                             &rec->value, err);
+    if (!row.is_latest || !row.known || (gone && aq_slice_is_null(row.old))) return 0;
+    int rc = find_key(&u->keys, rec, rec->value, &keys.is, err);
+    if (rc != 0 || !aq_slice_is_null(keys.is)) return rc;
+    if (!conf->left) {
+        rc = find_key(&u->keys, rec, row.old, &keys.was, err);
+        if (rc != 0 || aq_slice_is_null(keys.was)) return rc;
+        rec->value = AQ_NULL_SLICE;
+    } else if (!gone) {
+        rc = conf->joiner.kind->join(context, u->joiner, rec->key, rec->value, AQ_NULL_SLICE, &rec->value,
+                                     err);
+    }
     return rc == 0 ? st_forward(context, rec, err) : rc;
 }
 

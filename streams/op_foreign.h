@@ -18,6 +18,9 @@
  * A hash that is not there is 16 bytes of 0. In the store and its changelog the key is the length of the foreign key in 4 bytes,
  * big-endian, the foreign key, the primary key: as Kafka Streams' CombinedKey. The other formats are our own; neither topic is for others.
  *
+ * What is known where the left row is needs no answer (`unmatched`): a left join works out there the results of rows that refer to
+ * nothing, an inner join deletes those of rows that refer to nothing any more.
+ *
  * Times: an answer to a subscription has the later of both rows' times, one to a change of the right row that row's own.
  */
 #ifndef AQ_STREAMS_OP_FOREIGN_H
@@ -34,6 +37,10 @@ struct st_foreign_key_join {
     bool left;               /* left rows without a right one give results */
     int64_t left_history_ms; /* of versioned stores; 0: they are none */
     int64_t right_history_ms;
+    /* As Kafka Streams 4.3: the result of a row that is deleted, or refers to nothing any more, is deleted by an answer, and a row that
+     * refers to what it did before gets an answer only if the right row is there. Both answers are dropped when the left row changed
+     * meanwhile, and then an inner join keeps a result that is none. */
+    bool compat;
 };
 
 /* All have the join as their user. Stores: none; subscriptions, right table; subscriptions; left table; none. */

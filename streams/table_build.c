@@ -137,7 +137,7 @@ int st_add_foreign_key_join(struct st_topology *topology, const char *name, stru
                             struct st_table_ref right, const struct st_foreign_key_join *user,
                             const struct st_foreign_key_serdes *of, const char *store, struct aq_err *err)
 {
-    AQ_ASSERT(topology && name && user && of && user->joiner.kind);
+    AQ_ASSERT(topology && name && user && user->joiner.kind && of && of->value);
     struct adding a = {.topology = topology, .name = name, .err = err};
     char first[NAME_ROOM], second[NAME_ROOM];
     snprintf(first, sizeof(first), "%s", part_name(&a, "subscribe"));
@@ -155,7 +155,7 @@ int st_add_foreign_key_join(struct st_topology *topology, const char *name, stru
     serdes(&a, first, NULL, of->value);
     processor(&a, name, &st_table_source_kind, NULL, first);
     if (store) connect_store(&a, name, store);
-    if (!user->left) return a.rc;
+    if (!user->left && user->compat) return a.rc;
     const char *unmatched = part_name(&a, "unmatched");
     processor(&a, unmatched, &st_foreign_unmatched_kind, user, left.node);
     serdes(&a, unmatched, NULL, of->value);

@@ -6,7 +6,7 @@
  *   group_by           NAME-select, NAME (a repartition)
  *   join of tables     NAME-left, NAME-right, NAME
  *   foreign key join   NAME-subscribe, NAME-subscription-registration (a repartition), NAME-subscriptions, NAME-foreign,
- *                      NAME-subscription-response (a repartition), NAME-respond, NAME; and NAME-unmatched in a left join
+ *                      NAME-subscription-response (a repartition), NAME-respond, NAME, NAME-unmatched (not in an inner join of compat)
  *
  * Ownership: what `user` points to belongs to the caller and outlives the topology; texts are copied. Threads and errors: as in
  * streams/topology.h, but a call that fails may have added some of its nodes: the topology is then good for nothing but
@@ -39,7 +39,7 @@ int st_add_table_join(struct st_topology *topology, const char *name, struct st_
 struct st_foreign_key_serdes {
     const struct st_serde *key;         /* of the left table; NULL: that of the right one */
     const struct st_serde *foreign_key; /* of the right table; NULL: that of the left one */
-    const struct st_serde *value; /* of the results; NULL: that of the left table; bytes in an inner join */
+    const struct st_serde *value;       /* of the results; not NULL */
 };
 
 /* store: where results are kept, one that has been added; NULL: nowhere, and nobody below can know what they were. */
