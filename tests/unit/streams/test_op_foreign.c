@@ -2,6 +2,7 @@
  *
  * Foreign key joins: the left row's value begins with the key of the right row. The rows are what Kafka Streams 4.3 gives.
  */
+#include "streams/tasks.h"
 #include "tests/unit/streams/table_world.h"
 
 /* The first character; none: it refers to nothing. */
@@ -302,6 +303,38 @@ static void results_are_right_behind_every_record(void **state)
     }
 }
 
+/* ---- partitions --------------------------------------------------------------------------------------------------- */
+
+/* Subscriptions go to the right table's partitions, answers to the left one's, whatever the counts are. */
+static void each_way_has_the_partitions_of_the_table_it_leads_to(void **state)
+{
+    (void)state;
+    static const int32_t counts[][2] = {{2, 5}, {5, 2}, {3, 3}};
+    for (size_t i = 0; i < 3; i++) {
+        const struct st_topic_count topics[] = {{"L", counts[i][0]}, {"R", counts[i][1]}};
+        struct st_findings findings;
+        struct engine e;
+        table_init(&e);
+        struct st_table_ref l = table(&e, "L", UNCACHED), r = table(&e, "R", UNCACHED);
+        const struct st_foreign_key_serdes serdes = {.value = e.settings.value_serde};
+        engine_good(&e, st_add_foreign_key_join(e.topology, "joined", l, r, &left, &serdes, NULL, &e.err));
+        struct st_plan *plan = st_plan_create(e.topology, &e.err);
+        engine_good(&e, plan ? 0 : e.err.code);
+        st_findings_init(&findings);
+        struct st_tasks *tasks = st_tasks_create(plan, topics, 2, &findings);
+        assert_non_null(tasks);
+        const struct st_node *there = st_find_node(e.topology, "joined-subscription-registration");
+        const struct st_node *back = st_find_node(e.topology, "joined-subscription-response");
+        assert_int_equal(st_repartition_count(tasks, there), counts[i][1]);
+        assert_int_equal(st_repartition_count(tasks, back), counts[i][0]);
+        assert_int_equal(plan->n_subtopologies, 2);
+        st_tasks_destroy(tasks);
+        st_findings_finish(&findings);
+        st_plan_destroy(plan);
+        st_topology_destroy(e.topology);
+    }
+}
+
 /* ---- bytes -------------------------------------------------------------------------------------------------------- */
 
 static void what_is_sent_can_be_read(void **state)
@@ -346,6 +379,7 @@ int main(void)
         cmocka_unit_test(an_answer_to_what_a_row_said_before_is_no_result),
         cmocka_unit_test(rows_that_change_without_a_right_row),
         cmocka_unit_test(results_are_right_behind_every_record),
+        cmocka_unit_test(each_way_has_the_partitions_of_the_table_it_leads_to),
         cmocka_unit_test(what_is_sent_can_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
