@@ -49,7 +49,7 @@ static void up_to_512_values_are_counted_exactly(void **state)
     (void)state;
     struct aq_arena arena;
     struct set set = {AQ_NULL_SLICE};
-    aq_arena_init(&arena, 4096);
+    aq_arena_init(&arena, 8192);
     for (uint64_t i = 0; i < ST_DISTINCT_EXACT; i++) {
         add(&set, i, i + 1, &arena);
         add(&set, i / 2, i / 2 + 1, &arena);
@@ -72,7 +72,7 @@ static void measure(uint64_t n, uint64_t sets, double *ret_error, double *ret_bi
 {
     struct aq_arena arena;
     double squares = 0, sum = 0, worst = 0;
-    aq_arena_init(&arena, 1 << 16);
+    aq_arena_init(&arena, 8192);
     for (uint64_t k = 0; k < sets; k++) {
         struct set set = {AQ_NULL_SLICE};
         add(&set, k << 32, (k << 32) + n, &arena);
@@ -112,7 +112,7 @@ static void a_union_counts_what_is_in_both_once(void **state)
                                        {0, 400, 300, 700},   {0, 5, 0, 3000},  {0, 3000, 2000, 2005},
                                        {0, 5000, 2500, 7500}};
     struct aq_arena arena;
-    aq_arena_init(&arena, 1 << 16);
+    aq_arena_init(&arena, 8192);
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
         const uint64_t *e = ends[i];
         struct set a = {AQ_NULL_SLICE}, b = {AQ_NULL_SLICE}, all = {AQ_NULL_SLICE}, one = {AQ_NULL_SLICE};
