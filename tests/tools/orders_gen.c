@@ -87,8 +87,8 @@ static void usage(FILE *out)
           out);
 }
 
-/* A broker that has just come back may name fewer partitions than there are, and the client then gives up what it has for the others. Such
- * records are kept, to be sent again in their order. */
+/* A broker that has just come back may name fewer partitions or brokers than there are, and the client then gives up what it has for the
+ * others. What was certainly not written is kept, to be sent again in its order. */
 static void keep(struct run *run, const rd_kafka_message_t *message)
 {
     struct again *again = t_alloc(sizeof *again);
@@ -113,8 +113,8 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
     struct run *run = opaque;
     run->reported++;
     if (!message->err) return;
-    if (message->err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && run->options->rate > 0 &&
-        !run->options->txn) {
+    bool untouched = rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
+    if (untouched && run->options->rate > 0 && !run->options->txn) {
         keep(run, message);
         return;
     }
