@@ -24,8 +24,9 @@ struct joining {
     bool started; /* the joiner */
     bool left;
     struct st_lookup table;
-    struct st_row_running key; /* of a global table; not started: the record's key */
-    struct st_delay *delay;    /* NULL: records are joined as they come */
+    const struct st_stream_global_join *global; /* NULL: it is no global table */
+    struct st_row_running key;                  /* of its row; not started: the record's key */
+    struct st_delay *delay;                     /* NULL: records are joined as they come */
 };
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
@@ -73,13 +74,25 @@ static int start_global(struct st_context *context, void *user, void **ret_state
     struct joining *j = aq_calloc(1, sizeof(*j));
     j->conf = &conf->joiner;
     j->left = conf->left;
-    j->table.store = conf->table ? conf->table(context, conf->table_user) : st_store(context, 0);
+    j->global = conf;
+    if (!conf->find) j->table.store = st_store(context, 0);
     if (st_row_function_is_there(&conf->key))
         st_row_function_start(&j->key, context, &conf->key, context->key_serde);
     return start_joiner(j, context, ret_state, err);
 }
 
 /* ---- records ------------------------------------------------------------------------------------------------------ */
+
+static int find_row(struct st_context *context, struct joining *j, const struct aq_record *rec,
+                    struct aq_slice key, struct st_looked_up *ret, struct aq_err *err)
+{
+    if (!j->global || !j->global->find)
+        return st_look_up_as_of(&j->table, context, key, rec->timestamp, ret, err);
+    struct aq_slice value = AQ_NULL_SLICE;
+    int rc = j->global->find(context, j->global->find_user, key, &value, err);
+    ret->value = aq_arena_copy(st_arena(context), value);
+    return rc;
+}
 
 /* key: of the row; null: it has none. */
 static int join(struct st_context *context, struct joining *j, struct aq_record *rec, struct aq_slice key,
@@ -88,7 +101,7 @@ static int join(struct st_context *context, struct joining *j, struct aq_record 
     struct st_looked_up row = {.value = AQ_NULL_SLICE};
     struct aq_slice made;
     int rc = 0;
-    if (!aq_slice_is_null(key)) rc = st_look_up_as_of(&j->table, context, key, rec->timestamp, &row, err);
+    if (!aq_slice_is_null(key)) rc = find_row(context, j, rec, key, &row, err);
     if (rc != 0 || (aq_slice_is_null(row.value) && !j->left)) return rc;
     rc = j->conf->kind->join(context, j->joiner, rec->key, rec->value, row.value, &made, err);
     if (rc != 0) return rc;

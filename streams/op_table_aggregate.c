@@ -5,7 +5,7 @@
  * An ordinary pass: the accumulator is looked up; what left is subtracted from it, what came is added, and what is then there is
  * put with the later one of both times. One record goes on, however much came and left. A group without an accumulator has
  * nothing to subtract from: the record that should have been added once was skipped, or the group has been reset since.
- * A failing pass: the aggregator refuses a value: the row stays as it was.
+ * When the accumulator stays what it was, nothing goes on. A failing pass: the aggregator refuses a value: the row stays as it was.
  *
  * The bytes that come in are pairs, but what the aggregator is shown are their halves, so it is told the serde of those.
  */
@@ -55,13 +55,15 @@ static int start(struct st_context *context, void *user, void **ret_state, struc
     AQ_ASSERT(aggregator->kind->add);
     if (!aggregator->kind->subtract)
         return aq_fail(err, AQ_E_CONFIG,
-                       "%s cannot take a row of a table out again: aggregate a stream, or take another",
-                       aggregator->kind->name);
+                       "%s cannot take a row of a table out again%s%s; aggregate a stream, or take another",
+                       aggregator->kind->name, aggregator->kind->why_not ? ": " : "",
+                       aggregator->kind->why_not ? aggregator->kind->why_not : "");
     struct aggregating *a = aq_calloc(1, sizeof(*a));
     a->kind = aggregator->kind;
     a->running = aggregator->user;
     context->value_serde = serde_of_halves(context);
-    const struct st_rows_conf rows = {.view = a->kind->result ? view_result : NULL, .user = a};
+    const struct st_rows_conf rows = {
+        .borrowed = true, .view = a->kind->result ? view_result : NULL, .user = a};
     int rc = a->kind->start ? a->kind->start(context, aggregator->user, &a->running, err) : 0;
     if (rc != 0) {
         free(a);
@@ -96,27 +98,31 @@ static int call(struct aggregating *a, struct st_context *context, bool adds, co
     return rc;
 }
 
+static bool is_same(struct aq_slice a, struct aq_slice b)
+{
+    return a.ptr == b.ptr && a.len == b.len;
+}
+
 static int process(struct st_context *context, void *state, struct aq_record *rec, struct aq_err *err)
 {
     struct aggregating *a = state;
     struct st_change change;
-    struct aq_slice stamped;
+    struct aq_slice was;
     AQ_ASSERT(!aq_slice_is_null(rec->key));
     st_settle(context, rec);
     int rc = st_change_decode(rec->value, &change, err);
-    if (rc == 0) rc = st_state_get(a->rows.store, rec->key, AQ_LIT(""), &stamped, err);
+    if (rc == 0) rc = st_rows_get(&a->rows, rec->key, &was, err);
     if (rc != 0) return rc;
-    /* A copy: the aggregator may hand parts of it back, which then are put into the store they would lie in. */
-    struct aq_slice acc = aq_arena_copy(st_arena(context), st_stamped_value(stamped));
-    if (!aq_slice_is_null(stamped) && st_stamped_time(stamped) > rec->timestamp)
-        rec->timestamp = st_stamped_time(stamped);
+    struct aq_slice before = st_stamped_value(was), acc = before;
+    if (!aq_slice_is_null(was) && st_stamped_time(was) > rec->timestamp)
+        rec->timestamp = st_stamped_time(was);
     if (!aq_slice_is_null(change.old_value) && !aq_slice_is_null(acc))
         rc = call(a, context, false, rec, change.old_value, &acc, err);
     if (rc == 0 && !aq_slice_is_null(change.new_value))
         rc = call(a, context, true, rec, change.new_value, &acc, err);
-    if (rc != 0) return rc;
+    if (rc != 0 || is_same(before, acc)) return rc;
     rec->value = acc;
-    return st_rows_put(&a->rows, rec, err);
+    return st_rows_replace(&a->rows, rec, was, err);
 }
 
 static int flush(struct st_context *context, void *state, struct aq_err *err)

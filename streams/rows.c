@@ -121,29 +121,45 @@ static struct aq_slice stamp(struct st_rows *rows, int64_t time_ms, struct aq_sl
     return aq_slice_of(rows->stamped, len);
 }
 
-int st_rows_put(struct st_rows *rows, struct aq_record *rec, struct aq_err *err)
+int st_rows_get(struct st_rows *rows, struct aq_slice key, struct aq_slice *ret_was, struct aq_err *err)
 {
-    struct st_context *context = rows->context;
-    AQ_ASSERT(context && !aq_slice_is_null(rec->key));
-    st_settle(context, rec);
-    if (rows->conf.history_ms > 0) return put_version(rows, rec, err);
+    AQ_ASSERT(rows->context && rows->conf.history_ms == 0 && !aq_slice_is_null(key));
+    return st_state_get(rows->store, key, NO_REST, ret_was, err);
+}
+
+/* known: somebody looked what the row was. */
+static int change_row(struct st_rows *rows, struct aq_record *rec, struct aq_slice was, bool known,
+                      struct aq_err *err)
+{
     bool gone = aq_slice_is_null(rec->value);
-    struct st_row row = {.is_latest = true, .known = rows->looks};
-    if (rows->looks) {
-        struct aq_slice was;
-        int rc = st_state_get(rows->store, rec->key, NO_REST, &was, err);
-        if (rc != 0) return rc;
-        if (rows->conf.quiet && gone && aq_slice_is_null(was)) return 0;
-        if (!rows->cached) rc = view_copy(rows, st_stamped_value(was), &row.old, err);
-        if (rc != 0) return rc;
-    }
+    struct st_row row = {.is_latest = true, .known = known};
+    if (known && rows->conf.quiet && gone && aq_slice_is_null(was)) return 0;
+    int rc = known && !rows->cached ? view_copy(rows, st_stamped_value(was), &row.old, err) : 0;
+    if (rc != 0) return rc;
     st_state_put(rows->store, rec->key, NO_REST, stamp(rows, rec->timestamp, rec->value));
     if (rows->cached) {
         if (gone) note_deleted(rows, rec);
         return 0;
     }
-    int rc = view(rows, rec->value, &rec->value, err);
-    return rc == 0 ? st_forward_row(context, rec, &row, err) : rc;
+    rc = rows->conf.borrowed ? view_copy(rows, rec->value, &rec->value, err)
+                             : view(rows, rec->value, &rec->value, err);
+    return rc == 0 ? st_forward_row(rows->context, rec, &row, err) : rc;
+}
+
+int st_rows_replace(struct st_rows *rows, struct aq_record *rec, struct aq_slice was, struct aq_err *err)
+{
+    AQ_ASSERT(rows->context && rows->conf.history_ms == 0 && !aq_slice_is_null(rec->key));
+    return change_row(rows, rec, was, true, err);
+}
+
+int st_rows_put(struct st_rows *rows, struct aq_record *rec, struct aq_err *err)
+{
+    AQ_ASSERT(rows->context && !aq_slice_is_null(rec->key));
+    st_settle(rows->context, rec);
+    if (rows->conf.history_ms > 0) return put_version(rows, rec, err);
+    struct aq_slice was = AQ_NULL_SLICE;
+    int rc = rows->looks ? st_rows_get(rows, rec->key, &was, err) : 0;
+    return rc == 0 ? change_row(rows, rec, was, rows->looks, err) : rc;
 }
 
 /* ---- flushing ----------------------------------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@ struct st_rows_conf {
     size_t store;       /* its number among those of the node */
     int64_t history_ms; /* of a versioned store; 0: a timestamped one */
     bool quiet;         /* a row that was not there and is not there has not changed */
+    bool borrowed;      /* what is put lies neither in st_arena() nor in what came in */
     st_rows_view *view; /* NULL: the value itself */
     void *user;         /* the view's */
 };
@@ -44,6 +45,10 @@ void st_rows_stop(struct st_rows *rows);
 /* The row of rec->key becomes rec->value as of rec->timestamp; null: it is gone. The key is not null. The record goes on, or waits for
  * the flush. What comes too late for a versioned store is dropped. */
 int st_rows_put(struct st_rows *rows, struct aq_record *rec, struct aq_err *err);
+/* For who has looked the row up: st_rows_get(), what it became, st_rows_replace(), and no other call on the rows in between. Not
+ * versioned. `was` is what st_rows_get() found: a value with its time in front (streams/stamped.h), null: no row. */
+int st_rows_get(struct st_rows *rows, struct aq_slice key, struct aq_slice *ret_was, struct aq_err *err);
+int st_rows_replace(struct st_rows *rows, struct aq_record *rec, struct aq_slice was, struct aq_err *err);
 /* In kind->flush(): hands on what changed. */
 int st_rows_flush(struct st_rows *rows, struct aq_err *err);
 

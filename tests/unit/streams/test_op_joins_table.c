@@ -312,6 +312,15 @@ static int initial(struct st_context *context, void *user, const struct aq_recor
     return 0;
 }
 
+static int find_x(struct st_context *context, void *user, struct aq_slice key, struct aq_slice *ret,
+                  struct aq_err *err)
+{
+    (void)context;
+    (void)err;
+    *ret = aq_slice_equal(key, AQ_LIT("x")) ? aq_slice_str(user) : AQ_NULL_SLICE;
+    return 0;
+}
+
 static void a_global_table_is_joined_by_any_key(void **state)
 {
     (void)state;
@@ -327,16 +336,20 @@ static void a_global_table_is_joined_by_any_key(void **state)
          {"L", "k", "y1", 4, "k=y1-null@4"},
          {"L", "k", "-", 5, "k=--null@5"}},
     };
-    for (int left = 0; left < 2; left++) {
+    for (int mode = 0; mode < 4; mode++) {
         struct engine e;
+        int left = mode / 2;
+        bool elsewhere = mode % 2;
         struct st_stream_global_join join = {
             .joiner = {.kind = &st_joiner_pair}, .left = left, .key = {.call = initial}};
+        if (elsewhere) join.find = find_x;
+        join.find_user = "r";
         table_init(&e);
         table(&e, "R", UNCACHED);
         engine_source(&e, "stream", "L");
         engine_good(&e, st_add_processor(e.topology, "joined", &st_stream_global_join_kind, &join,
                                          engine_parent("stream"), &e.err));
-        engine_good(&e, st_connect_store(e.topology, "joined", "R", &e.err));
+        if (!elsewhere) engine_good(&e, st_connect_store(e.topology, "joined", "R", &e.err));
         engine_sink(&e, "sink", "out", "joined");
         engine_start(&e);
         take_steps(&e, steps[left], 5);
