@@ -2,6 +2,7 @@
  *
  * Tables: rows of a topic, filters and maps of them, and their way back into a stream; groups and what is aggregated of them.
  */
+#include "streams/aggregators.h"
 #include "tests/unit/streams/table_world.h"
 
 /* Writes what a change says beside the value: what the row was, and whether it is the newest. */
@@ -397,6 +398,38 @@ static void an_aggregator_that_cannot_subtract_does_not_start(void **state)
     st_topology_destroy(e.topology);
 }
 
+/* The selector sees fields, and so does the aggregator: of the halves of a pair. */
+static void named_aggregators_work_on_fields_of_rows(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        {"T", "a", "{\"g\":\"x\",\"n\":1}", 10, "x=1@10"},
+        {"T", "b", "{\"g\":\"x\",\"n\":2}", 11, "x=3@11"},
+        {"T", "b", "{\"g\":\"x\",\"n\":7}", 12, "x=8@12"},
+        {"T", "a", "{\"g\":\"y\",\"n\":5}", 13, "x=7@13 y=5@13"},
+        {"T", "c", "{\"n\":5}", 14, ""},
+        {"T", "a", "{\"g\":\"y\"}", 15, "y=0@15"},
+    };
+    static const struct st_table_group by_field = {.key = {.lua = LUA("value.g")}};
+    for (int keeping = UNCACHED; keeping <= CACHED; keeping++) {
+        const struct st_aggregate_user user = {.function = st_function_find("sum"), .of = LUA("value.n")};
+        const struct st_aggregator of = {.kind = user.function->kind, .user = (void *)&user};
+        struct engine e;
+        table_init(&e);
+        e.settings.value_serde = st_serde_find("json", &e.err);
+        table(&e, "T", UNCACHED);
+        engine_good(&e, st_add_table_group(e.topology, "grouped", "T", &by_field, NULL, 0, &e.err));
+        engine_good(&e, st_add_processor(e.topology, "agg", &st_table_aggregate_kind, (void *)&of,
+                                         engine_parent("grouped"), &e.err));
+        engine_good(&e, st_set_serdes(e.topology, "agg", NULL, e.settings.value_serde, &e.err));
+        table_store(&e, "agg", "agg", keeping);
+        engine_sink(&e, "sink", "out", "agg");
+        engine_start(&e);
+        TAKE(&e, steps);
+        engine_stop(&e);
+    }
+}
+
 static void a_group_has_to_know_what_rows_were(void **state)
 {
     (void)state;
@@ -453,6 +486,7 @@ int main(void)
         cmocka_unit_test(rows_move_from_group_to_group),
         cmocka_unit_test(results_go_on_and_accumulators_are_kept),
         cmocka_unit_test(an_aggregator_that_cannot_subtract_does_not_start),
+        cmocka_unit_test(named_aggregators_work_on_fields_of_rows),
         cmocka_unit_test(a_group_has_to_know_what_rows_were),
         cmocka_unit_test(a_versioned_table_groups_only_what_is_newest),
     };
