@@ -35,7 +35,8 @@
 #define CLOSE_MS         2000
 #define BATCH_RECORDS    1024
 #define WAIT_MS          100
-#define TELL_EVERY_US    (5 * 1000000LL)
+#define TELL_EVERY_US    (5000 * AQ_MS)
+#define AGAIN_US         (1000 * AQ_MS)
 
 struct partition {
     struct st_global *global;
@@ -44,6 +45,7 @@ struct partition {
     int64_t end;      /* where it ended then */
     int64_t position; /* offset to be read next */
     bool reached;     /* everything that was there then has been read */
+    bool suspect;     /* the client may not be reading it: to be assigned again */
 };
 
 struct member {
@@ -61,7 +63,8 @@ struct st_globals {
     struct partition *partitions;
     size_t n_partitions;
     size_t n_reached;
-    struct aq_err failure; /* while connecting: what an event said */
+    int64_t again_us;      /* when suspect partitions are assigned again; 0: there are none */
+    struct aq_err failure; /* while connecting: what waiting does not mend */
     bool whole;            /* connect has succeeded */
     atomic_uint_fast64_t read, all;
     pthread_mutex_t lock; /* guards trouble */
@@ -219,27 +222,43 @@ static void take_batch(struct st_globals *globals, struct aq_batch *batch)
 
 /* ---- news --------------------------------------------------------------------------------------------------------- */
 
-static int assign(struct st_globals *globals, struct partition *partition, struct aq_err *err)
+static int assign(struct st_globals *globals, struct partition *partition, int64_t offset, struct aq_err *err)
 {
     int rc = globals->conf.ops->consumer_assign(globals->consumer, partition->global->topic,
-                                                partition->number, KC_OFFSET_EARLIEST, partition, err);
+                                                partition->number, offset, partition, err);
     return rc == 0 ? 0 : aq_err_in(err, "global table '%s'", partition->global->name);
 }
 
-/* Something that waiting does not mend, or not soon. */
-static void note_trouble(struct st_globals *globals, const struct partition *partition, int code,
-                         const char *reason)
+static void note_trouble(struct st_globals *globals, const struct aq_err *err)
+{
+    bool final = err->code == AQ_E_DENIED || err->code == AQ_E_AUTH || err->code == AQ_E_FATAL;
+    if (!globals->whole && final && globals->failure.code == 0) globals->failure = *err;
+    set_trouble(globals, err->text);
+    aq_log(AQ_WARN, "trouble with a global table", aq_fs("application", globals->conf.application_id),
+           aq_fs("reason", err->text));
+}
+
+static void suspect(struct st_globals *globals, struct partition *partition, int code, const char *reason)
 {
     struct aq_err err = {0};
-    if (partition)
-        aq_fail(&err, code, "global table '%s': %s[%" PRId32 "]: %s", partition->global->name,
-                partition->global->topic, partition->number, reason);
-    else
-        aq_fail(&err, code, "global tables: %s", reason);
-    if (!globals->whole && globals->failure.code == 0 && code != AQ_E_UNREACHABLE) globals->failure = err;
-    set_trouble(globals, err.text);
-    aq_log(AQ_WARN, "trouble with a global table", aq_fs("application", globals->conf.application_id),
-           aq_fs("reason", err.text));
+    aq_fail(&err, code, "global table '%s': %s[%" PRId32 "]: %s", partition->global->name,
+            partition->global->topic, partition->number, reason);
+    note_trouble(globals, &err);
+    partition->suspect = true;
+    globals->again_us = aq_mono_us() + AGAIN_US;
+}
+
+static void read_again(struct st_globals *globals)
+{
+    struct aq_err err = {0};
+    globals->again_us = 0;
+    for (size_t i = 0; i < globals->n_partitions; i++) {
+        struct partition *partition = &globals->partitions[i];
+        if (!partition->suspect) continue;
+        partition->suspect = false;
+        int64_t from = partition->position > partition->begin ? partition->position : KC_OFFSET_EARLIEST;
+        if (assign(globals, partition, from, &err) != 0) suspect(globals, partition, err.code, err.text);
+    }
 }
 
 /* Retention was faster than we. */
@@ -250,12 +269,14 @@ static void begin_again(struct st_globals *globals, struct partition *partition,
            aq_fs("application", globals->conf.application_id), aq_fs("table", partition->global->name),
            aq_fs("topic", partition->global->topic), aq_fi("partition", partition->number),
            aq_fi("offset", asked));
-    if (assign(globals, partition, &err) != 0) note_trouble(globals, partition, err.code, err.text);
+    if (assign(globals, partition, KC_OFFSET_EARLIEST, &err) != 0)
+        suspect(globals, partition, err.code, err.text);
 }
 
 static void take_events(struct st_globals *globals)
 {
     struct kc_event event;
+    struct aq_err err = {0};
     while (globals->conf.ops->consumer_event(globals->consumer, &event)) {
         struct partition *partition = event.owner;
         switch (event.kind) {
@@ -264,8 +285,11 @@ static void take_events(struct st_globals *globals)
             reach(globals, partition);
             break;
         case KC_EVENT_OUT_OF_RANGE: begin_again(globals, partition, event.offset); break;
-        case KC_EVENT_PARTITION: note_trouble(globals, partition, event.code, event.text); break;
-        case KC_EVENT_CLUSTER: note_trouble(globals, NULL, event.code, event.text); break;
+        case KC_EVENT_PARTITION: suspect(globals, partition, event.code, event.text); break;
+        case KC_EVENT_CLUSTER:
+            aq_fail(&err, event.code, "global tables: %s", event.text);
+            note_trouble(globals, &err);
+            break;
         }
     }
 }
@@ -279,6 +303,7 @@ bool st_globals_turn(struct st_globals *globals, int wait_ms)
         if (globals->whole) set_trouble(globals, "");
     }
     take_events(globals);
+    if (globals->again_us != 0 && aq_mono_us() >= globals->again_us) read_again(globals);
     return batch != NULL;
 }
 
@@ -331,18 +356,21 @@ static int open_consumer(struct st_globals *globals, struct aq_err *err)
     int rc = globals->conf.ops->consumer_open(globals->conf.cluster, &conf, &globals->names,
                                               &globals->consumer, err);
     for (size_t i = 0; i < globals->n_partitions && rc == 0; i++)
-        rc = assign(globals, &globals->partitions[i], err);
+        rc = assign(globals, &globals->partitions[i], KC_OFFSET_EARLIEST, err);
     return rc;
 }
 
-static int silent(const struct st_globals *globals, struct aq_err *err)
+static int silent(struct st_globals *globals, struct aq_err *err)
 {
+    char trouble[256];
     const struct partition *partition = globals->partitions;
+    st_globals_trouble(globals, trouble, sizeof(trouble));
+    if (trouble[0]) return aq_fail(err, AQ_E_UNREACHABLE, "%s", trouble);
     while (partition->reached) partition++;
     return aq_fail(err, AQ_E_UNREACHABLE,
                    "global table '%s': nothing came of %s[%" PRId32 "] for %" PRId64
                    " ms, from offset %" PRId64 " of %" PRId64 ": is cluster %s reachable, and is no transaction "
-                   "left open there?",
+                   "open there?",
                    partition->global->name, partition->global->topic, partition->number,
                    globals->conf.patience_ms, partition->position, partition->end,
                    globals->conf.cluster->name);
