@@ -16,7 +16,7 @@
  * store as well. A copy of every row is the price, once for each doubling; moving blocks from chain to chain would send readers astray.
  *
  * Why not a lock: taken for every look-up it costs as much as the look-up, and workers share its cache line; taken once a turn it makes
- * the writer wait for the longest turn, and every worker for the writer. tests/bench: bench/shared_table.c measures all three.
+ * the writer wait for the longest turn, and every worker for the writer. bench/micro_global.c measures all three.
  *
  * Invariants: blocks are written before their address is stored (release) and read after it is loaded (acquire); only the writer
  * stores addresses; a block is freed at least one epoch after no address leads to it.
