@@ -12,8 +12,8 @@
  *
  * A failing pass: while connecting, a topic that is missing or refused, or a cluster that is silent for too long, is the reason why the
  * application does not start. While following, trouble is logged and kept for readiness, and the table stays as it is until
- * the client gets through again. When retention has taken what was not read yet, reading goes on where the log begins; the
- * rows that were deleted with it may stay, which is said.
+ * the client gets through again. When retention has taken what was not read yet, reading goes on where the log begins, and so it does
+ * when a topic was deleted and comes back; rows that were deleted with it may stay, which is said.
  *
  * Partitions that are added to a topic later are read when the process starts again, as in Kafka Streams.
  *
@@ -156,7 +156,7 @@ void st_globals_leave(struct st_globals *globals, struct st_reader *reader)
 static void set_trouble(struct st_globals *globals, const char *text)
 {
     pthread_mutex_lock(&globals->lock);
-    snprintf(globals->trouble, sizeof(globals->trouble), "%s", text);
+    snprintf(globals->trouble, sizeof(globals->trouble), "%.*s", (int)sizeof(globals->trouble) - 1, text);
     pthread_mutex_unlock(&globals->lock);
 }
 
@@ -245,6 +245,8 @@ static void suspect(struct st_globals *globals, struct partition *partition, int
             partition->global->topic, partition->number, reason);
     note_trouble(globals, &err);
     partition->suspect = true;
+    /* A topic that was gone begins anew when it is back. To read all of it twice does no harm. */
+    if (code == AQ_E_UNKNOWN_TOPIC) partition->position = partition->begin;
     globals->again_us = aq_mono_us() + AGAIN_US;
 }
 

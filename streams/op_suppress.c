@@ -44,6 +44,7 @@
 #include "base/mem.h"
 #include "streams/kept_record.h"
 #include "streams/time_queue.h"
+#include "streams/timestamp.h"
 #include "streams/windowed_key.h"
 
 #define HEAD_LEN   9 /* kind and time */
