@@ -76,7 +76,7 @@ static void *read_rows(void *arg)
     int64_t began = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     while (!atomic_load_explicit(&b->stop, memory_order_relaxed)) {
         if (b->way == TURN_WISE) pthread_rwlock_rdlock(&b->lock);
-        look_up(b, (const char (*)[24])keys, TURN, &found);
+        look_up(b, (const char(*)[24])keys, TURN, &found);
         if (b->way == TURN_WISE) pthread_rwlock_unlock(&b->lock);
         st_reader_rest(&b->readers, reader);
         looked += TURN;

@@ -46,6 +46,7 @@ struct partition {
     int64_t position; /* offset to be read next */
     bool reached;     /* everything that was there then has been read */
     bool suspect;     /* the client may not be reading it: to be assigned again */
+    bool anew;        /* from its beginning */
 };
 
 struct member {
@@ -246,7 +247,7 @@ static void suspect(struct st_globals *globals, struct partition *partition, int
     note_trouble(globals, &err);
     partition->suspect = true;
     /* A topic that was gone begins anew when it is back. To read all of it twice does no harm. */
-    if (code == AQ_E_UNKNOWN_TOPIC) partition->position = partition->begin;
+    if (code == AQ_E_UNKNOWN_TOPIC) partition->anew = true;
     globals->again_us = aq_mono_us() + AGAIN_US;
 }
 
@@ -257,8 +258,9 @@ static void read_again(struct st_globals *globals)
     for (size_t i = 0; i < globals->n_partitions; i++) {
         struct partition *partition = &globals->partitions[i];
         if (!partition->suspect) continue;
-        partition->suspect = false;
-        int64_t from = partition->position > partition->begin ? partition->position : KC_OFFSET_EARLIEST;
+        bool anew = partition->anew || partition->position <= partition->begin;
+        int64_t from = anew ? KC_OFFSET_EARLIEST : partition->position;
+        partition->suspect = partition->anew = false;
         if (assign(globals, partition, from, &err) != 0) suspect(globals, partition, err.code, err.text);
     }
 }
@@ -267,10 +269,12 @@ static void read_again(struct st_globals *globals)
 static void begin_again(struct st_globals *globals, struct partition *partition, int64_t asked)
 {
     struct aq_err err = {0};
-    aq_log(AQ_WARN, "records of a global table's topic were deleted before they were read; rows deleted by them may stay",
-           aq_fs("application", globals->conf.application_id), aq_fs("table", partition->global->name),
-           aq_fs("topic", partition->global->topic), aq_fi("partition", partition->number),
-           aq_fi("offset", asked));
+    aq_log(
+        AQ_WARN,
+        "records of a global table's topic were deleted before they were read; rows deleted by them may stay",
+        aq_fs("application", globals->conf.application_id), aq_fs("table", partition->global->name),
+        aq_fs("topic", partition->global->topic), aq_fi("partition", partition->number),
+        aq_fi("offset", asked));
     if (assign(globals, partition, KC_OFFSET_EARLIEST, &err) != 0)
         suspect(globals, partition, err.code, err.text);
 }
@@ -337,8 +341,9 @@ static int find_ends(struct st_globals *globals, struct kc_admin *admin, struct 
 {
     for (size_t i = 0; i < globals->n_partitions; i++) {
         struct partition *partition = &globals->partitions[i];
-        int rc = globals->conf.ops->admin_watermarks(admin, partition->global->topic, partition->number,
-                                                     ADMIN_TIMEOUT_MS, &partition->begin, &partition->end, err);
+        int rc =
+            globals->conf.ops->admin_watermarks(admin, partition->global->topic, partition->number,
+                                                ADMIN_TIMEOUT_MS, &partition->begin, &partition->end, err);
         if (rc != 0) return aq_err_in(err, "global table '%s'", partition->global->name);
         partition->position = partition->begin;
         atomic_fetch_add(&globals->all, (uint64_t)(partition->end - partition->begin));
@@ -369,20 +374,21 @@ static int silent(struct st_globals *globals, struct aq_err *err)
     st_globals_trouble(globals, trouble, sizeof(trouble));
     if (trouble[0]) return aq_fail(err, AQ_E_UNREACHABLE, "%s", trouble);
     while (partition->reached) partition++;
-    return aq_fail(err, AQ_E_UNREACHABLE,
-                   "global table '%s': nothing came of %s[%" PRId32 "] for %" PRId64
-                   " ms, from offset %" PRId64 " of %" PRId64 ": is cluster %s reachable, and is no transaction "
-                   "open there?",
-                   partition->global->name, partition->global->topic, partition->number,
-                   globals->conf.patience_ms, partition->position, partition->end,
-                   globals->conf.cluster->name);
+    return aq_fail(
+        err, AQ_E_UNREACHABLE,
+        "global table '%s': nothing came of %s[%" PRId32 "] for %" PRId64 " ms, from offset %" PRId64
+        " of %" PRId64 ": is cluster %s reachable, and is no transaction "
+        "open there?",
+        partition->global->name, partition->global->topic, partition->number, globals->conf.patience_ms,
+        partition->position, partition->end, globals->conf.cluster->name);
 }
 
 static int read_all(struct st_globals *globals, const atomic_bool *stop, struct aq_err *err)
 {
     int64_t moved_us = aq_mono_us(), told_us = moved_us;
     while (globals->n_reached < globals->n_partitions) {
-        if (stop && atomic_load(stop)) return aq_fail(err, AQ_E_STOPPED, "stopped while reading global tables");
+        if (stop && atomic_load(stop))
+            return aq_fail(err, AQ_E_STOPPED, "stopped while reading global tables");
         size_t before = globals->n_reached;
         bool moved = st_globals_turn(globals, WAIT_MS) || globals->n_reached > before;
         if (globals->failure.code != 0) {

@@ -7,11 +7,11 @@
 #include "base/assert.h"
 #include "base/big_endian.h"
 
-#define HAS_VALUE  1
-#define HAS_OLD    2
-#define OLD_KNOWN  4
-#define NULL_LEN   UINT32_MAX
-#define HEAD_LEN   (1 + 8 + 2)
+#define HAS_VALUE 1
+#define HAS_OLD   2
+#define OLD_KNOWN 4
+#define NULL_LEN  UINT32_MAX
+#define HEAD_LEN  (1 + 8 + 2)
 
 struct st_kept st_kept_of(struct aq_record *rec)
 {

@@ -204,8 +204,7 @@ static int give(struct joining *j, struct st_context *context, struct aq_record 
                 struct aq_slice value, struct aq_slice partner, struct aq_slice stored, struct aq_err *err)
 {
     struct aq_slice left = side == LEFT ? value : partner, right = side == LEFT ? partner : value;
-    int rc =
-        st_join(&j->join->joiner, context, j->joiner, out->key, left, right, stored, &out->value, err);
+    int rc = st_join(&j->join->joiner, context, j->joiner, out->key, left, right, stored, &out->value, err);
     return rc == 0 ? st_forward(context, out, err) : rc;
 }
 
@@ -234,13 +233,13 @@ static int keep_alone(struct joining *j, struct st_context *context, struct aq_r
     if (before.len) memcpy(list, before.ptr, before.len);
     aq_be32_put(list + before.len, (uint32_t)bytes.len);
     memcpy(list + before.len + LIST_HEAD, bytes.ptr, bytes.len);
-    st_time_queue_put(queue, rec->timestamp, rec->key,
-                      aq_slice_of(list, before.len + LIST_HEAD + bytes.len));
+    st_time_queue_put(queue, rec->timestamp, rec->key, aq_slice_of(list, before.len + LIST_HEAD + bytes.len));
     if (rec->timestamp < j->meeting->earliest_ms) j->meeting->earliest_ms = rec->timestamp;
     return 0;
 }
 
-static int found_partner(struct joining *j, int side, int64_t time_ms, struct aq_slice key, struct aq_err *err)
+static int found_partner(struct joining *j, int side, int64_t time_ms, struct aq_slice key,
+                         struct aq_err *err)
 {
     struct st_time_queue *queue = &j->meeting->alone[side];
     struct aq_slice row;
@@ -349,9 +348,9 @@ static int64_t tracked(const struct joining *j, const struct times times[2])
     size_t next[2] = {0, 0};
     bool open[2] = {false, false};
     while (next[LEFT] < times[LEFT].n || next[RIGHT] < times[RIGHT].n) {
-        bool right = next[RIGHT] < times[RIGHT].n &&
-                     (next[LEFT] == times[LEFT].n ||
-                      times[RIGHT].list[next[RIGHT]] <= times[LEFT].list[next[LEFT]]);
+        bool right =
+            next[RIGHT] < times[RIGHT].n &&
+            (next[LEFT] == times[LEFT].n || times[RIGHT].list[next[RIGHT]] <= times[LEFT].list[next[LEFT]]);
         int side = right ? RIGHT : LEFT;
         earliest_ms = times[side].list[next[side]++];
         if (open[LEFT] && open[RIGHT]) break;
@@ -443,7 +442,8 @@ static int last_number(void *ctx, struct aq_slice bucket, struct aq_slice rest, 
 }
 
 /* Numbers go on behind the largest of this key and time in the store, so they are right after a restart as well. */
-static int keep(struct joining *j, struct st_context *context, const struct aq_record *rec, struct aq_err *err)
+static int keep(struct joining *j, struct st_context *context, const struct aq_record *rec,
+                struct aq_err *err)
 {
     struct st_state *store = st_store(context, (size_t)j->own);
     char from[8], to[REST_LEN], rest[REST_LEN];
@@ -470,8 +470,8 @@ static int meet(struct joining *j, struct st_context *context, struct aq_record 
     bool found;
     int rc = find_partners(j, context, rec, &found, err);
     if (rc == 0 && !found && gives_alone(j->join, j->own)) {
-        bool at_once = j->join->compat &&
-                       plus(rec->timestamp, ahead_of(j->join, j->own)) < j->meeting->stream_ms;
+        bool at_once =
+            j->join->compat && plus(rec->timestamp, ahead_of(j->join, j->own)) < j->meeting->stream_ms;
         rc = at_once ? give_alone(j, context, rec, err) : keep_alone(j, context, rec, err);
     }
     struct aq_err second = {0};

@@ -99,7 +99,8 @@ static int read_row(const struct suppressing *s, struct aq_slice bytes, struct r
 {
     size_t head = head_len(s);
     if (bytes.len < head || (bytes.ptr[0] != HELD && bytes.ptr[0] != CLOSED))
-        return aq_fail(err, AQ_E_CORRUPT, "a row that is held back has %zu bytes that do not add up", bytes.len);
+        return aq_fail(err, AQ_E_CORRUPT, "a row that is held back has %zu bytes that do not add up",
+                       bytes.len);
     *ret = (struct row){.kind = bytes.ptr[0],
                         .time_ms = (int64_t)aq_be64_get(bytes.ptr + 1),
                         .tail = AQ_NULL_SLICE,
@@ -361,8 +362,8 @@ static int let_go_early(struct suppressing *s, struct st_context *context, struc
     if (!conf->emit_early)
         return aq_fail(err, AQ_E_BAD_RECORD,
                        "'%s' holds back %" PRIu64 " records of %" PRIu64
-                       " bytes, and may not hold back more than max_records = %" PRIu64 " and max_bytes = %" PRIu64
-                       " (0: any number)",
+                       " bytes, and may not hold back more than max_records = %" PRIu64
+                       " and max_bytes = %" PRIu64 " (0: any number)",
                        context->node->name, s->records, s->bytes, conf->max_records, conf->max_bytes);
     st_time_queue_begin(&s->held);
     int rc = 0;
@@ -455,7 +456,8 @@ static int process(struct st_context *context, void *state, struct aq_record *re
         st_drop(context);
         return 0;
     }
-    if (rec->timestamp < 0) return aq_fail(err, AQ_E_BAD_RECORD, "a record without a time cannot be held back");
+    if (rec->timestamp < 0)
+        return aq_fail(err, AQ_E_BAD_RECORD, "a record without a time cannot be held back");
     if (rec->timestamp > s->stream_ms) s->stream_ms = rec->timestamp;
     s->seen_ms = st_wall_ms(context);
     int rc = hold(s, context, rec, &change, err);
@@ -491,8 +493,8 @@ static int schedule(struct suppressing *s, struct st_context *context, struct aq
     int64_t interval_ms = s->conf->idle_close_ms / 4;
     if (s->conf->idle_close_ms == 0) return 0;
     AQ_ASSERT(is_final(s));
-    return st_schedule_for(context, ST_WALL_CLOCK, interval_ms > 0 ? interval_ms : 1, ST_DEFAULT_START, close_idle,
-                           s, err)
+    return st_schedule_for(context, ST_WALL_CLOCK, interval_ms > 0 ? interval_ms : 1, ST_DEFAULT_START,
+                           close_idle, s, err)
                ? 0
                : err->code;
 }

@@ -10,19 +10,22 @@
 #include "streams/processor.h"
 
 enum st_suppress_until {
-    ST_SUPPRESS_TIME_LIMIT,      /* so long after the first change of a key that was held back */
-    ST_SUPPRESS_TIME_WINDOW,     /* its tumbling or hopping window closes */
-    ST_SUPPRESS_SLIDING_WINDOW,  /* its sliding window closes */
-    ST_SUPPRESS_SESSION_WINDOW,  /* its session closes */
+    ST_SUPPRESS_TIME_LIMIT,     /* so long after the first change of a key that was held back */
+    ST_SUPPRESS_TIME_WINDOW,    /* its tumbling or hopping window closes */
+    ST_SUPPRESS_SLIDING_WINDOW, /* its sliding window closes */
+    ST_SUPPRESS_SESSION_WINDOW, /* its session closes */
 };
 
 struct st_suppress {
     enum st_suppress_until until;
-    int64_t wait_ms; /* the limit; of windows how long after their end they close: the grace, of sessions grace + gap */
-    int64_t size_ms; /* of time windows; of sliding windows the difference; else 0 */
+    int64_t
+        wait_ms; /* the limit; of windows how long after their end they close: the grace, of sessions grace + gap */
+    int64_t size_ms;      /* of time windows; of sliding windows the difference; else 0 */
     uint64_t max_records; /* that may be held back; 0: any number */
-    uint64_t max_bytes;   /* key, value, old value and headers of them, and ST_SUPPRESS_ROW_BYTES for each; 0: any number */
-    bool emit_early; /* when there are too many the oldest go on; false: the task ends. Not with windows, whose results are final */
+    uint64_t
+        max_bytes; /* key, value, old value and headers of them, and ST_SUPPRESS_ROW_BYTES for each; 0: any number */
+    bool
+        emit_early; /* when there are too many the oldest go on; false: the task ends. Not with windows, whose results are final */
     /* Windows only: after so long without a record, by the wall clock, stream time is taken to go on with the wall clock. Longer than
      * the commit interval. 0: never */
     int64_t idle_close_ms;

@@ -189,8 +189,7 @@ int st_time_queue_get(struct st_time_queue *queue, int64_t time_ms, struct aq_sl
     *ret = AQ_NULL_SLICE;
     if (time_ms < queue->earliest_ms) return 0;
     struct aq_slice rest = make_rest(&room, time_ms, tail);
-    int rc =
-        st_state_get(queue->state, bucket_of(queue, slice_of(queue, time_ms), bucket), rest, ret, err);
+    int rc = st_state_get(queue->state, bucket_of(queue, slice_of(queue, time_ms), bucket), rest, ret, err);
     free(room.block);
     return rc;
 }
@@ -265,8 +264,7 @@ static int read_row(void *ctx, struct aq_slice bucket, struct aq_slice rest, str
     (void)bucket;
     if (rest.len < TIME_LEN) return aq_fail(err, AQ_E_CORRUPT, "a row of a queue without a time");
     int64_t time_ms = (int64_t)aq_be64_get(rest.ptr);
-    bool enough =
-        queue->n_ahead >= READ_AHEAD && time_ms != queue->ahead[queue->n_ahead - 1].time_ms;
+    bool enough = queue->n_ahead >= READ_AHEAD && time_ms != queue->ahead[queue->n_ahead - 1].time_ms;
     if (time_ms > reading->until_ms || enough) {
         reading->stopped_ms = time_ms;
         return 1;
@@ -293,8 +291,7 @@ static int read_ahead(struct st_time_queue *queue, int64_t until_ms, struct aq_a
                       struct aq_err *err)
 {
     char bucket[BUCKET_LEN], from[TIME_LEN];
-    struct reading reading = {
-        .queue = queue, .arena = arena, .until_ms = until_ms, .stopped_ms = -1};
+    struct reading reading = {.queue = queue, .arena = arena, .until_ms = until_ms, .stopped_ms = -1};
     aq_be64_put(from, (uint64_t)queue->earliest_ms);
     const struct st_state_range range = {.from = aq_slice_of(from, sizeof(from)), .to = AQ_NULL_SLICE};
     st_time_queue_begin(queue);

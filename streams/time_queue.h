@@ -30,7 +30,7 @@ struct st_time_queue {
     int64_t slice_ms; /* how much time a slice covers */
     int64_t *slices;  /* numbers of those that may hold something: ascending, [first, n) */
     size_t first, n, cap;
-    int64_t earliest_ms; /* no row is earlier; INT64_MAX: there is none */
+    int64_t earliest_ms;  /* no row is earlier; INT64_MAX: there is none */
     struct st_due *ahead; /* rows that were read and not taken yet: [next, n_ahead) */
     size_t next, n_ahead, cap_ahead;
 };

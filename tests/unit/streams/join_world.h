@@ -12,6 +12,8 @@
 #include "tests/lib/check.h"
 #include "tests/unit/streams/st_engine.h"
 
+#define BASE 1000 /* added to the times of rows: 0 is not written as such */
+
 enum join_type { INNER, LEFT_JOIN, OUTER };
 
 struct join_world {
@@ -65,11 +67,11 @@ static inline void join_feed(struct join_world *w, char side, const char *key, c
     const struct kc_sim_record rec = {.partition = 0,
                                       .key = aq_slice_str(key),
                                       .value = aq_slice_str(value),
-                                      .timestamp = timestamp,
+                                      .timestamp = BASE + timestamp,
                                       .headers = headers,
                                       .n_headers = header ? 1 : 0};
-    engine_good(&w->engine, st_driver_pipe(w->engine.driver, side == 'L' ? "left" : "right", &rec,
-                                           &w->engine.err));
+    engine_good(&w->engine,
+                st_driver_pipe(w->engine.driver, side == 'L' ? "left" : "right", &rec, &w->engine.err));
 }
 
 /* What came out since: "key:value@timestamp", and "{h}" behind it when there are headers. */
@@ -81,7 +83,7 @@ static inline const char *join_told(struct join_world *w)
     while (st_driver_read(w->engine.driver, "out", &rec)) {
         at += (size_t)snprintf(w->told + at, size - at, "%s%.*s:%.*s@%" PRId64, at ? " " : "",
                                rec.key.ptr ? (int)rec.key.len : 1, rec.key.ptr ? rec.key.ptr : "-",
-                               (int)rec.value.len, rec.value.ptr, rec.timestamp);
+                               (int)rec.value.len, rec.value.ptr, rec.timestamp - BASE);
         if (rec.n_headers > 0)
             at += (size_t)snprintf(w->told + at, size - at, "{%.*s}", (int)rec.headers[0].value.len,
                                    rec.headers[0].value.ptr);
@@ -90,17 +92,17 @@ static inline const char *join_told(struct join_world *w)
     return w->told;
 }
 
-#define EXPECT(w, expected)                                                               \
-    do {                                                                                  \
-        const char *told_ = join_told(w);                                                 \
-        T_CHECK(strcmp(told_, expected) == 0, "'%s', not '%s'", told_, expected);         \
+#define EXPECT(w, expected)                                                       \
+    do {                                                                          \
+        const char *told_ = join_told(w);                                         \
+        T_CHECK(strcmp(told_, expected) == 0, "'%s', not '%s'", told_, expected); \
     } while (0)
 
 /* One record, and what it makes. */
-#define STEP(w, side, key, value, timestamp, expected)              \
-    do {                                                            \
-        join_feed(w, (side)[0], key, value, timestamp, NULL);       \
-        EXPECT(w, expected);                                        \
+#define STEP(w, side, key, value, timestamp, expected)        \
+    do {                                                      \
+        join_feed(w, (side)[0], key, value, timestamp, NULL); \
+        EXPECT(w, expected);                                  \
     } while (0)
 
 #endif

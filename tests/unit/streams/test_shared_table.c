@@ -62,7 +62,8 @@ static void rows_are_as_they_were_put(void **state)
         k = (int)draw(&random, KEYS);
         struct aq_slice found = st_shared_table_get(&table, key_of(k, key), &time);
         snprintf(text, sizeof(text), "%d", value[k]);
-        T_CHECK(aq_slice_equal(found, value[k] ? aq_slice_str(text) : aq_slice_null()), "key %d after %d", k, i);
+        T_CHECK(aq_slice_equal(found, value[k] ? aq_slice_str(text) : aq_slice_null()), "key %d after %d", k,
+                i);
         T_CHECK(!value[k] || time == value[k], "time of key %d after %d", k, i);
     }
     struct counting counting = {0, 0}, expected = {0, 0};
@@ -71,7 +72,8 @@ static void rows_are_as_they_were_put(void **state)
         expected.sum += value[i];
     }
     st_shared_table_each(&table, count, &counting);
-    T_CHECK(counting.n == expected.n && counting.sum == expected.sum, "%d rows, not %d", counting.n, expected.n);
+    T_CHECK(counting.n == expected.n && counting.sum == expected.sum, "%d rows, not %d", counting.n,
+            expected.n);
     T_CHECK((int)table.rows == expected.n, "%d rows counted", (int)table.rows);
     st_shared_table_finish(&table);
     st_readers_finish(&readers);

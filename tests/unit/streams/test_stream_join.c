@@ -72,8 +72,9 @@ static void a_stream_is_joined_with_itself(void **state)
 /* ---- both kinds of rules: what comes alone, when, and in which order ------------------------------------------------ */
 
 /* Runs the body by the right rule and by Kafka Streams'. */
-#define BOTH(w, type, before, after, grace) \
-    for (int compat_ = 0; compat_ <= 1 && (join_open(w, type, before, after, grace, compat_), true); compat_++, join_close(w))
+#define BOTH(w, type, before, after, grace)                                                          \
+    for (int compat_ = 0; compat_ <= 1 && (join_open(w, type, before, after, grace, compat_), true); \
+         compat_++, join_close(w))
 
 static void what_is_alone_comes_before_the_pair_that_told_of_it(void **state)
 {

@@ -12,6 +12,8 @@
 #include "tests/lib/check.h"
 #include "tests/unit/streams/st_engine.h"
 
+#define BASE 1000 /* added to the times of rows: 0 is not written as such */
+
 struct world {
     struct engine engine;
     struct st_suppress suppress;
@@ -27,7 +29,7 @@ struct known {
 };
 
 struct rows {
-    struct known known[64];
+    struct known known[600];
     size_t n;
 };
 
@@ -60,8 +62,9 @@ static struct aq_slice window_of(const struct st_suppress *suppress, const char 
     const char *at = strchr(text, '@');
     if (!at) return aq_arena_copy(arena, aq_slice_str(text));
     char *end = NULL;
-    struct st_windowed_key key = {.key = {text, (size_t)(at - text)}, .start = strtoll(at + 1, &end, 10)};
-    if (*end == '/') key.end = strtoll(end + 1, NULL, 10);
+    struct st_windowed_key key = {.key = {text, (size_t)(at - text)},
+                                  .start = BASE + strtoll(at + 1, &end, 10)};
+    if (*end == '/') key.end = BASE + strtoll(end + 1, NULL, 10);
     bool session = suppress->until == ST_SUPPRESS_SESSION_WINDOW;
     return st_windowed_key_encode(session ? ST_KEY_SESSION : ST_KEY_TIME, &key, arena);
 }
@@ -72,7 +75,8 @@ static int change_row(struct st_context *context, void *state, struct aq_record 
     struct aq_slice old =
         known->value[0] ? aq_arena_copy(st_arena(context), aq_slice_str(known->value)) : AQ_NULL_SLICE;
     const struct st_row row = {.old = old, .known = true, .is_latest = true};
-    snprintf(known->value, sizeof(known->value), "%.*s", (int)rec->value.len, rec->value.ptr ? rec->value.ptr : "");
+    snprintf(known->value, sizeof(known->value), "%.*s", (int)rec->value.len,
+             rec->value.ptr ? rec->value.ptr : "");
     rec->key = window_of(context->node->node->user, known->key, st_arena(context));
     return st_forward_row(context, rec, &row, err);
 }
@@ -82,7 +86,8 @@ static const struct st_processor_kind table_kind = {
 
 /* ---- what comes out -------------------------------------------------------------------------------------------------- */
 
-static const char *window_text(const struct st_suppress *suppress, struct aq_slice bytes, struct aq_arena *arena)
+static const char *window_text(const struct st_suppress *suppress, struct aq_slice bytes,
+                               struct aq_arena *arena)
 {
     struct st_windowed_key key;
     struct aq_err err = {0};
@@ -92,9 +97,9 @@ static const char *window_text(const struct st_suppress *suppress, struct aq_sli
     int rc = st_windowed_key_decode(session ? ST_KEY_SESSION : ST_KEY_TIME, bytes, &key, &err);
     T_CHECK(rc == 0, "%s", err.text);
     if (session)
-        return aq_arena_printf(arena, "%.*s@%" PRId64 "/%" PRId64, (int)key.key.len, key.key.ptr, key.start,
-                               key.end);
-    return aq_arena_printf(arena, "%.*s@%" PRId64, (int)key.key.len, key.key.ptr, key.start);
+        return aq_arena_printf(arena, "%.*s@%" PRId64 "/%" PRId64, (int)key.key.len, key.key.ptr,
+                               key.start - BASE, key.end - BASE);
+    return aq_arena_printf(arena, "%.*s@%" PRId64, (int)key.key.len, key.key.ptr, key.start - BASE);
 }
 
 static int show_row(struct st_context *context, void *state, struct aq_record *rec, struct aq_err *err)
@@ -105,9 +110,10 @@ static int show_row(struct st_context *context, void *state, struct aq_record *r
     const struct st_row row = st_row(context);
     rec->key = aq_slice_str(window_text(&w->suppress, rec->key, arena));
     if (w->show_old)
-        rec->value = aq_slice_str(aq_arena_printf(
-            arena, "%.*s(%.*s)", rec->value.ptr ? (int)rec->value.len : 1, rec->value.ptr ? rec->value.ptr : "-",
-            row.old.ptr ? (int)row.old.len : 1, row.old.ptr ? row.old.ptr : "-"));
+        rec->value = aq_slice_str(
+            aq_arena_printf(arena, "%.*s(%.*s)", rec->value.ptr ? (int)rec->value.len : 1,
+                            rec->value.ptr ? rec->value.ptr : "-", row.old.ptr ? (int)row.old.len : 1,
+                            row.old.ptr ? row.old.ptr : "-"));
     T_CHECK(row.known, "nobody knows what the row was");
     return st_forward(context, rec, err);
 }
@@ -122,7 +128,8 @@ static void open_suppress(struct world *w)
     engine_init(e, ST_EXACTLY_ONCE);
     e->wall_ms = 1000000;
     engine_source(e, "in", "in");
-    engine_good(e, st_add_processor(e->topology, "rows", &table_kind, &w->suppress, engine_parent("in"), &e->err));
+    engine_good(
+        e, st_add_processor(e->topology, "rows", &table_kind, &w->suppress, engine_parent("in"), &e->err));
     engine_good(e, st_add_suppress(e->topology, "held", &w->suppress, "rows", NULL, &e->err));
     engine_good(e, st_add_processor(e->topology, "show", &show_kind, w, engine_parent("held"), &e->err));
     engine_sink(e, "out", "out", "show");
@@ -146,7 +153,7 @@ static int pipe_row(struct world *w, const char *key, const char *value, int64_t
     const struct kc_sim_record rec = {.partition = 0,
                                       .key = aq_slice_str(key),
                                       .value = aq_slice_str(value),
-                                      .timestamp = timestamp,
+                                      .timestamp = BASE + timestamp,
                                       .headers = headers,
                                       .n_headers = 1};
     return st_driver_pipe(w->engine.driver, "in", &rec, &w->engine.err);
@@ -158,9 +165,9 @@ static const char *told(struct world *w)
     size_t at = 0, size = sizeof(w->told);
     w->told[0] = '\0';
     while (st_driver_read(w->engine.driver, "out", &rec)) {
-        at += (size_t)snprintf(w->told + at, size - at, "%s%.*s=%.*s@%" PRId64, at ? " " : "", (int)rec.key.len,
-                               rec.key.ptr, rec.value.ptr ? (int)rec.value.len : 1,
-                               rec.value.ptr ? rec.value.ptr : "-", rec.timestamp);
+        at += (size_t)snprintf(w->told + at, size - at, "%s%.*s=%.*s@%" PRId64, at ? " " : "",
+                               (int)rec.key.len, rec.key.ptr, rec.value.ptr ? (int)rec.value.len : 1,
+                               rec.value.ptr ? rec.value.ptr : "-", rec.timestamp - BASE);
         T_CHECK(at < size && rec.n_headers == 1, "%zu, %u headers", at, rec.n_headers);
         bool own = w->show_old || aq_slice_equal(rec.headers[0].value, rec.value);
         T_CHECK(own, "%s has the header of another change", w->told);
@@ -174,10 +181,10 @@ static const char *told(struct world *w)
         T_CHECK(strcmp(told_, expected) == 0, "'%s', not '%s'", told_, expected); \
     } while (0)
 
-#define STEP(w, key, value, timestamp, expected)                              \
-    do {                                                                      \
-        engine_good(&(w)->engine, pipe_row(w, key, value, timestamp));        \
-        EXPECT(w, expected);                                                  \
+#define STEP(w, key, value, timestamp, expected)                       \
+    do {                                                               \
+        engine_good(&(w)->engine, pipe_row(w, key, value, timestamp)); \
+        EXPECT(w, expected);                                           \
     } while (0)
 
 /* ---- windows --------------------------------------------------------------------------------------------------------- */
@@ -224,8 +231,7 @@ static void sliding_windows_close_after_their_grace(void **state)
     STEP(&w, "k1@12", "1", 13, "");
     STEP(&w, "k1@8", "5", 13, "");
     STEP(&w, "k1@19", "1", 24, "");
-    STEP(&w, "k1@85", "1", 90,
-         "k1@5=5@10 k1@6=5@11 k1@8=5@13 k1@11=2@13 k1@12=1@13 k1@19=1@24");
+    STEP(&w, "k1@85", "1", 90, "k1@5=5@10 k1@6=5@11 k1@8=5@13 k1@11=2@13 k1@12=1@13 k1@19=1@24");
     close_suppress(&w);
 }
 
@@ -256,7 +262,8 @@ static void sliding_windows_and_sessions_give_no_second_result(void **state)
     STEP(&w, "k@20", "y", 30, "k@14=a+b+x@24");
     close_suppress(&w);
 
-    w = (struct world){.suppress = {.until = ST_SUPPRESS_SLIDING_WINDOW, .size_ms = 10, .wait_ms = 5, .compat = true}};
+    w = (struct world){
+        .suppress = {.until = ST_SUPPRESS_SLIDING_WINDOW, .size_ms = 10, .wait_ms = 5, .compat = true}};
     open_suppress(&w);
     STEP(&w, "k@14", "a+b", 24, "");
     STEP(&w, "k@19", "j", 29, "k@14=a+b@24");
@@ -288,8 +295,7 @@ static void a_result_that_is_gone_is_not_told(void **state)
 {
     (void)state;
     for (int compat = 0; compat <= 1; compat++) {
-        struct world w = {
-            .suppress = {.until = ST_SUPPRESS_TIME_WINDOW, .size_ms = 10, .compat = compat}};
+        struct world w = {.suppress = {.until = ST_SUPPRESS_TIME_WINDOW, .size_ms = 10, .compat = compat}};
         open_suppress(&w);
         STEP(&w, "a@0", "1", 1, "");
         STEP(&w, "b@0", NULL, 1, "");
@@ -386,10 +392,9 @@ static void a_result_knows_what_was_told_before_it(void **state)
 static void the_oldest_go_early_when_there_are_too_many(void **state)
 {
     (void)state;
-    struct world w = {.suppress = {.until = ST_SUPPRESS_TIME_LIMIT,
-                                   .wait_ms = INT64_MAX,
-                                   .max_records = 1,
-                                   .emit_early = true}};
+    struct world w = {
+        .suppress = {
+            .until = ST_SUPPRESS_TIME_LIMIT, .wait_ms = INT64_MAX, .max_records = 1, .emit_early = true}};
     open_suppress(&w);
     STEP(&w, "v1", "1", 0, "");
     STEP(&w, "v1", "0", 1, "");
@@ -406,10 +411,9 @@ static void bytes_are_counted(void **state)
     char large[101];
     memset(large, 'v', 100);
     large[100] = '\0';
-    struct world w = {.suppress = {.until = ST_SUPPRESS_TIME_LIMIT,
-                                   .wait_ms = INT64_MAX,
-                                   .max_bytes = 400,
-                                   .emit_early = true}};
+    struct world w = {
+        .suppress = {
+            .until = ST_SUPPRESS_TIME_LIMIT, .wait_ms = INT64_MAX, .max_bytes = 400, .emit_early = true}};
     open_suppress(&w);
     STEP(&w, "a", "1", 0, "");
     STEP(&w, "b", "1", 1, "");
@@ -440,8 +444,9 @@ static void too_many_end_the_task_when_none_may_go_early(void **state)
 static void an_idle_partition_is_closed_by_the_wall_clock(void **state)
 {
     (void)state;
-    struct world w = {.suppress = {
-                          .until = ST_SUPPRESS_TIME_WINDOW, .size_ms = 1000, .wait_ms = 500, .idle_close_ms = 400}};
+    struct world w = {
+        .suppress = {
+            .until = ST_SUPPRESS_TIME_WINDOW, .size_ms = 1000, .wait_ms = 500, .idle_close_ms = 400}};
     open_suppress(&w);
     STEP(&w, "a@0", "1", 900, "");
     STEP(&w, "a@1000", "1", 1100, "");

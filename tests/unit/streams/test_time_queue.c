@@ -111,7 +111,8 @@ static void change(struct world *w)
         st_time_queue_put(&w->queue, row->time, tail, aq_slice_str(row->value));
     }
     good(st_time_queue_get(&w->queue, row->time, tail, &found, &err), &err);
-    T_CHECK(aq_slice_equal(found, row->value[0] ? aq_slice_str(row->value) : AQ_NULL_SLICE), "not what was put");
+    T_CHECK(aq_slice_equal(found, row->value[0] ? aq_slice_str(row->value) : AQ_NULL_SLICE),
+            "not what was put");
 }
 
 static struct row *first_row(struct world *w, int64_t until)
@@ -242,7 +243,8 @@ static void check_kept(const struct st_kept *kept)
     aq_arena_init(&arena, 256);
     struct aq_slice bytes = st_kept_encode(kept, &arena);
     T_CHECK(st_kept_decode(bytes, &arena, &read, &err) == 0, "%s", err.text);
-    T_CHECK(read.time_ms == kept->time_ms && read.n_headers == kept->n_headers && read.old_known == kept->old_known,
+    T_CHECK(read.time_ms == kept->time_ms && read.n_headers == kept->n_headers &&
+                read.old_known == kept->old_known,
             "head");
     T_CHECK(aq_slice_equal(read.value, kept->value) && aq_slice_equal(read.old, kept->old), "values");
     for (uint16_t i = 0; i < read.n_headers; i++) {
