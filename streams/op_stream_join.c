@@ -261,22 +261,30 @@ static int give_kept(struct joining *j, struct st_context *context, const struct
     return give(j, context, &out, side, kept->value, AQ_NULL_SLICE, AQ_NULL_SLICE, err);
 }
 
+/* Takes the first record off the list; false: there is none, or less than one. */
+static bool next_on_list(struct aq_slice *list, struct aq_slice *ret)
+{
+    if (list->len < LIST_HEAD) return false;
+    size_t len = aq_be32_get(list->ptr);
+    if (len > list->len - LIST_HEAD) return false;
+    *ret = aq_slice_of(list->ptr + LIST_HEAD, len);
+    *list = aq_slice_of(list->ptr + LIST_HEAD + len, list->len - LIST_HEAD - len);
+    return true;
+}
+
 /* All records of a row. */
 static int give_row(struct joining *j, struct st_context *context, const struct aq_record *at_hand, int side,
                     const struct st_due *row, struct aq_err *err)
 {
-    struct aq_slice list = row->value;
-    while (list.len > 0) {
+    struct aq_slice list = row->value, bytes;
+    while (next_on_list(&list, &bytes)) {
         struct st_kept kept;
-        size_t len = list.len >= LIST_HEAD ? aq_be32_get(list.ptr) : SIZE_MAX;
-        if (len > list.len - LIST_HEAD)
-            return aq_fail(err, AQ_E_CORRUPT, "a list of records without a partner ends too early");
-        int rc = st_kept_decode(aq_slice_of(list.ptr + LIST_HEAD, len), st_arena(context), &kept, err);
+        int rc = st_kept_decode(bytes, st_arena(context), &kept, err);
         if (rc == 0) rc = give_kept(j, context, at_hand, side, row->tail, &kept, err);
         if (rc != 0) return rc;
-        list = aq_slice_of(list.ptr + LIST_HEAD + len, list.len - LIST_HEAD - len);
     }
-    return 0;
+    if (list.len == 0) return 0;
+    return aq_fail(err, AQ_E_CORRUPT, "a list of records without a partner ends too early");
 }
 
 /* The row that is due first, of a time the right one. Returns its side, -1: none is due, or a code below that. */
@@ -330,14 +338,18 @@ struct times {
     size_t n, cap;
 };
 
-static void note_time(void *ctx, int64_t time_ms)
+/* Once for each record of the row. */
+static void note_times(void *ctx, const struct st_due *row)
 {
     struct times *times = ctx;
-    if (times->n == times->cap) {
-        times->cap = times->cap ? times->cap * 2 : 64;
-        times->list = aq_realloc(times->list, times->cap * sizeof(*times->list));
+    struct aq_slice list = row->value, bytes;
+    while (next_on_list(&list, &bytes)) {
+        if (times->n == times->cap) {
+            times->cap = times->cap ? times->cap * 2 : 64;
+            times->list = aq_realloc(times->list, times->cap * sizeof(*times->list));
+        }
+        times->list[times->n++] = row->time_ms;
     }
-    times->list[times->n++] = time_ms;
 }
 
 /* It walks over all records without a partner until it has seen an open window on both sides, and takes the last one it looked at for
@@ -368,7 +380,7 @@ static int give_due_compat(struct joining *j, struct st_context *context, const 
     if (meeting->earliest_ms != INT64_MAX && meeting->earliest_ms > closed_until(j, j->own)) return 0;
     for (int side = LEFT; side <= RIGHT && rc == 0; side++)
         if (gives_alone(j->join, side))
-            rc = st_time_queue_times(&meeting->alone[side], note_time, &times[side], err);
+            rc = st_time_queue_each(&meeting->alone[side], note_times, &times[side], err);
     if (rc == 0) meeting->earliest_ms = tracked(j, times);
     free(times[LEFT].list);
     free(times[RIGHT].list);

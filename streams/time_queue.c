@@ -217,30 +217,38 @@ void st_time_queue_remove(struct st_time_queue *queue, int64_t time_ms, struct a
     put(queue, time_ms, tail, AQ_NULL_SLICE);
 }
 
-struct telling {
-    void (*each)(void *ctx, int64_t time_ms);
-    void *ctx;
-};
-
-static int tell_time(void *ctx, struct aq_slice bucket, struct aq_slice rest, struct aq_slice value,
-                     struct aq_err *err)
+static int read_rest(struct aq_slice rest, struct st_due *ret, struct aq_err *err)
 {
-    const struct telling *telling = ctx;
-    (void)bucket;
-    (void)value;
     if (rest.len < TIME_LEN) return aq_fail(err, AQ_E_CORRUPT, "a row of a queue without a time");
-    telling->each(telling->ctx, (int64_t)aq_be64_get(rest.ptr));
+    ret->time_ms = (int64_t)aq_be64_get(rest.ptr);
+    ret->tail = rest.len > TIME_LEN ? aq_slice_of(rest.ptr + TIME_LEN, rest.len - TIME_LEN) : AQ_LIT("");
     return 0;
 }
 
-int st_time_queue_times(struct st_time_queue *queue, void (*each)(void *ctx, int64_t time_ms), void *ctx,
-                        struct aq_err *err)
+struct telling {
+    void (*each)(void *ctx, const struct st_due *row);
+    void *ctx;
+};
+
+static int tell_row(void *ctx, struct aq_slice bucket, struct aq_slice rest, struct aq_slice value,
+                    struct aq_err *err)
+{
+    const struct telling *telling = ctx;
+    struct st_due row = {.value = value};
+    (void)bucket;
+    int rc = read_rest(rest, &row, err);
+    if (rc == 0) telling->each(telling->ctx, &row);
+    return rc;
+}
+
+int st_time_queue_each(struct st_time_queue *queue, void (*each)(void *ctx, const struct st_due *row),
+                       void *ctx, struct aq_err *err)
 {
     char bucket[BUCKET_LEN];
     const struct st_state_range all = {.from = AQ_NULL_SLICE, .to = AQ_NULL_SLICE};
     struct telling telling = {each, ctx};
     for (size_t i = queue->first; i < queue->n; i++) {
-        int rc = st_state_bucket(queue->state, bucket_of(queue, queue->slices[i], bucket), &all, tell_time,
+        int rc = st_state_bucket(queue->state, bucket_of(queue, queue->slices[i], bucket), &all, tell_row,
                                  &telling, err);
         if (rc != 0) return rc;
     }
@@ -262,22 +270,22 @@ static int read_row(void *ctx, struct aq_slice bucket, struct aq_slice rest, str
     struct reading *reading = ctx;
     struct st_time_queue *queue = reading->queue;
     (void)bucket;
-    if (rest.len < TIME_LEN) return aq_fail(err, AQ_E_CORRUPT, "a row of a queue without a time");
-    int64_t time_ms = (int64_t)aq_be64_get(rest.ptr);
-    bool enough = queue->n_ahead >= READ_AHEAD && time_ms != queue->ahead[queue->n_ahead - 1].time_ms;
-    if (time_ms > reading->until_ms || enough) {
-        reading->stopped_ms = time_ms;
+    struct st_due row;
+    int rc = read_rest(rest, &row, err);
+    if (rc != 0) return rc;
+    bool enough =
+        queue->n_ahead >= READ_AHEAD && row.time_ms != queue->ahead[queue->n_ahead - 1].time_ms;
+    if (row.time_ms > reading->until_ms || enough) {
+        reading->stopped_ms = row.time_ms;
         return 1;
     }
     if (queue->n_ahead == queue->cap_ahead) {
         queue->cap_ahead = queue->cap_ahead ? queue->cap_ahead * 2 : 16;
         queue->ahead = aq_realloc(queue->ahead, queue->cap_ahead * sizeof(*queue->ahead));
     }
-    struct aq_slice tail =
-        rest.len > TIME_LEN ? aq_slice_of(rest.ptr + TIME_LEN, rest.len - TIME_LEN) : AQ_LIT("");
-    queue->ahead[queue->n_ahead++] = (struct st_due){.time_ms = time_ms,
-                                                     .tail = aq_arena_copy(reading->arena, tail),
-                                                     .value = aq_arena_copy(reading->arena, value)};
+    row.tail = aq_arena_copy(reading->arena, row.tail);
+    row.value = aq_arena_copy(reading->arena, value);
+    queue->ahead[queue->n_ahead++] = row;
     return 0;
 }
 

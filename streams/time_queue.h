@@ -49,9 +49,9 @@ void st_time_queue_put(struct st_time_queue *queue, int64_t time_ms, struct aq_s
                        struct aq_slice value);
 void st_time_queue_remove(struct st_time_queue *queue, int64_t time_ms, struct aq_slice tail);
 
-/* Calls back with the time of every row, in order. */
-int st_time_queue_times(struct st_time_queue *queue, void (*each)(void *ctx, int64_t time_ms), void *ctx,
-                        struct aq_err *err);
+/* Calls back with every row, in order; its slices are valid until it returns. */
+int st_time_queue_each(struct st_time_queue *queue, void (*each)(void *ctx, const struct st_due *row),
+                       void *ctx, struct aq_err *err);
 
 /* False: surely nothing is due. Costs nothing. */
 static inline bool st_time_queue_may_be_due(const struct st_time_queue *queue, int64_t until_ms)

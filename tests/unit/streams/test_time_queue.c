@@ -156,11 +156,11 @@ struct times {
     size_t n;
 };
 
-static void count_time(void *ctx, int64_t time_ms)
+static void count_time(void *ctx, const struct st_due *row)
 {
     struct times *times = ctx;
-    T_CHECK(time_ms >= times->last, "not in order");
-    times->last = time_ms;
+    T_CHECK(row->time_ms >= times->last, "not in order");
+    times->last = row->time_ms;
     times->n++;
 }
 
@@ -170,7 +170,7 @@ static void check_times(struct world *w)
     struct aq_err err = {0};
     size_t n = 0;
     for (int i = 0; i < ROWS; i++) n += w->rows[i].value[0] != '\0';
-    good(st_time_queue_times(&w->queue, count_time, &times, &err), &err);
+    good(st_time_queue_each(&w->queue, count_time, &times, &err), &err);
     T_CHECK(times.n == n, "%zu, not %zu", times.n, n);
 }
 
