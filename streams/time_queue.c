@@ -86,6 +86,19 @@ static size_t place_of(const struct st_time_queue *queue, int64_t slice)
     return low;
 }
 
+/* For one more behind the last: at the cost of those that left the front, or of a larger block. */
+static void make_room(struct st_time_queue *queue)
+{
+    size_t n = queue->n - queue->first;
+    if (queue->n < queue->cap) return;
+    if (queue->first > 0) memmove(queue->slices, queue->slices + queue->first, n * sizeof(*queue->slices));
+    queue->first = 0;
+    queue->n = n;
+    if (n < queue->cap / 2) return;
+    queue->cap = queue->cap ? queue->cap * 2 : 64;
+    queue->slices = aq_realloc(queue->slices, queue->cap * sizeof(*queue->slices));
+}
+
 static void add_slice(struct st_time_queue *queue, int64_t slice)
 {
     size_t place = place_of(queue, slice);
@@ -94,17 +107,9 @@ static void add_slice(struct st_time_queue *queue, int64_t slice)
         queue->slices[--queue->first] = slice;
         return;
     }
-    if (queue->n == queue->cap) {
-        size_t n = queue->n - queue->first;
-        memmove(queue->slices, queue->slices + queue->first, n * sizeof(*queue->slices));
-        place -= queue->first;
-        queue->first = 0;
-        queue->n = n;
-        if (n >= queue->cap / 2) {
-            queue->cap = queue->cap ? queue->cap * 2 : 64;
-            queue->slices = aq_realloc(queue->slices, queue->cap * sizeof(*queue->slices));
-        }
-    }
+    place -= queue->first;
+    make_room(queue);
+    place += queue->first;
     memmove(queue->slices + place + 1, queue->slices + place, (queue->n - place) * sizeof(*queue->slices));
     queue->slices[place] = slice;
     queue->n++;
