@@ -278,8 +278,7 @@ static int read_row(void *ctx, struct aq_slice bucket, struct aq_slice rest, str
     struct st_due row;
     int rc = read_rest(rest, &row, err);
     if (rc != 0) return rc;
-    bool enough =
-        queue->n_ahead >= READ_AHEAD && row.time_ms != queue->ahead[queue->n_ahead - 1].time_ms;
+    bool enough = queue->n_ahead >= READ_AHEAD && row.time_ms != queue->ahead[queue->n_ahead - 1].time_ms;
     if (row.time_ms > reading->until_ms || enough) {
         reading->stopped_ms = row.time_ms;
         return 1;

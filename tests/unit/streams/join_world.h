@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "streams/op_stream_join.h"
+#include "streams/task.h"
 #include "tests/lib/check.h"
 #include "tests/unit/streams/st_engine.h"
 
@@ -18,9 +19,34 @@ enum join_type { INNER, LEFT_JOIN, OUTER };
 
 struct join_world {
     struct engine engine;
+    const struct st_task *task; /* what runs */
     struct st_stream_join join;
     char told[16384];
 };
+
+/* In front of the sink: tells the world which task it is in. */
+static inline int join_spy_start(struct st_context *context, void *user, void **ret_state, struct aq_err *err)
+{
+    (void)err;
+    ((struct join_world *)user)->task = context->task;
+    *ret_state = NULL;
+    return 0;
+}
+
+static const struct st_processor_kind join_spy = {
+    .name = "spy", .start = join_spy_start, .process = engine_pass_on};
+
+/* What the two sides counted. */
+static inline void join_losses(const struct join_world *w, uint64_t *ret_late, uint64_t *ret_dropped)
+{
+    *ret_late = *ret_dropped = 0;
+    for (size_t i = 0; i < w->task->subtopology->n_nodes; i++) {
+        const struct st_context *context = &w->task->contexts[i];
+        if (context->kind != &st_stream_join_side_kind) continue;
+        *ret_late += context->late;
+        *ret_dropped += context->dropped;
+    }
+}
 
 static inline void join_conf(struct join_world *w, enum join_type type, int64_t before, int64_t after,
                              int64_t grace)
@@ -42,7 +68,8 @@ static inline void join_start(struct join_world *w, bool self)
     engine_source(e, "l", "left");
     if (!self) engine_source(e, "r", "right");
     engine_good(e, st_add_stream_join(e->topology, "joined", &w->join, "l", self ? "l" : "r", NULL, &e->err));
-    engine_sink(e, "out", "out", "joined");
+    engine_good(e, st_add_processor(e->topology, "spy", &join_spy, w, engine_parent("joined"), &e->err));
+    engine_sink(e, "out", "out", "spy");
     engine_start(e);
 }
 
