@@ -49,12 +49,12 @@ bool lua_format_passes(enum xf_format in, enum xf_format out)
     return in == out || out == XF_BYTES || (out == XF_STRING && (in == XF_BYTES || in == XF_JSON));
 }
 
-static void check_size(lua_State *L, enum xf_part part, struct aq_slice bytes, size_t size)
+static void check_size(lua_State *L, enum xf_format format, const char *name, struct aq_slice bytes,
+                       size_t size)
 {
     if (bytes.len == size) return;
-    enum xf_format format = lua_engine_of(L)->now[part];
-    luaL_error(L, "%s has %d bytes, and %s %s has %d", part == XF_PART_KEY ? "key" : "value", (int)bytes.len,
-               format == XF_DOUBLE ? "a" : "an", xf_format_name(format), (int)size);
+    luaL_error(L, "%s has %d bytes, and %s %s has %d", name, (int)bytes.len, format == XF_DOUBLE ? "a" : "an",
+               xf_format_name(format), (int)size);
 }
 
 static double double_of_bits(uint64_t bits)
@@ -65,30 +65,36 @@ static double double_of_bits(uint64_t bits)
     return number;
 }
 
-void lua_push_typed(lua_State *L, enum xf_part part)
+void lua_push_bytes(lua_State *L, struct aq_slice bytes, enum xf_format format, const char *name)
 {
-    struct lua_engine *e = lua_engine_of(L);
-    AQ_DASSERT(e->rec && e->now[part] != XF_JSON);
-    struct aq_slice bytes = xf_step_part(e->step, e->rec, part);
     if (aq_slice_is_null(bytes)) {
         lua_pushnil(L);
         return;
     }
-    switch (e->now[part]) {
+    switch (format) {
+    case XF_JSON: lua_push_text(L, bytes, name); return;
     case XF_INT32:
-        check_size(L, part, bytes, 4);
+        check_size(L, format, name, bytes, 4);
         lua_pushinteger(L, (int32_t)aq_be32_get(bytes.ptr));
         return;
     case XF_INT64:
-        check_size(L, part, bytes, 8);
+        check_size(L, format, name, bytes, 8);
         lua_pushinteger(L, (lua_Integer)aq_be64_get(bytes.ptr));
         return;
     case XF_DOUBLE:
-        check_size(L, part, bytes, 8);
+        check_size(L, format, name, bytes, 8);
         lua_pushnumber(L, double_of_bits(aq_be64_get(bytes.ptr)));
         return;
     default: lua_pushlstring(L, bytes.ptr, bytes.len);
     }
+}
+
+void lua_push_typed(lua_State *L, enum xf_part part)
+{
+    struct lua_engine *e = lua_engine_of(L);
+    AQ_DASSERT(e->rec && e->now[part] != XF_JSON);
+    lua_push_bytes(L, xf_step_part(e->step, e->rec, part), e->now[part],
+                   part == XF_PART_KEY ? "key" : "value");
 }
 
 static struct aq_slice encode_string(lua_State *L, int index, enum xf_format format, const char *what)
