@@ -40,7 +40,7 @@
 #include "base/assert.h"
 #include "base/big_endian.h"
 #include "base/mem.h"
-#include "streams/kept_record.h"
+#include "streams/held_record.h"
 #include "streams/task.h"
 #include "streams/time_queue.h"
 
@@ -226,8 +226,8 @@ static int keep_alone(struct joining *j, struct st_context *context, struct aq_r
     struct aq_slice before;
     int rc = st_time_queue_get(queue, rec->timestamp, rec->key, &before, err);
     if (rc != 0) return rc;
-    const struct st_kept kept = st_kept_of(rec);
-    struct aq_slice bytes = st_kept_encode(&kept, arena);
+    const struct st_held kept = st_held_of(rec);
+    struct aq_slice bytes = st_held_encode(&kept, arena);
     AQ_ASSERT(bytes.len <= UINT32_MAX);
     char *list = aq_arena_alloc(arena, before.len + LIST_HEAD + bytes.len);
     if (before.len) memcpy(list, before.ptr, before.len);
@@ -249,7 +249,7 @@ static int found_partner(struct joining *j, int side, int64_t time_ms, struct aq
 }
 
 static int give_kept(struct joining *j, struct st_context *context, const struct aq_record *at_hand, int side,
-                     struct aq_slice key, const struct st_kept *kept, struct aq_err *err)
+                     struct aq_slice key, const struct st_held *kept, struct aq_err *err)
 {
     struct aq_record out = j->join->compat ? *at_hand : st_new_record(context);
     out.key = key;
@@ -278,8 +278,8 @@ static int give_row(struct joining *j, struct st_context *context, const struct 
 {
     struct aq_slice list = row->value, bytes;
     while (next_on_list(&list, &bytes)) {
-        struct st_kept kept;
-        int rc = st_kept_decode(bytes, st_arena(context), &kept, err);
+        struct st_held kept;
+        int rc = st_held_decode(bytes, st_arena(context), &kept, err);
         if (rc == 0) rc = give_kept(j, context, at_hand, side, row->tail, &kept, err);
         if (rc != 0) return rc;
     }

@@ -21,7 +21,7 @@
  *
  * The store, in which everything that is held back lives, so that it survives a restart; rows by the first byte of their bucket:
  *   k, key    the row: 'b' held back, 'c' closed by the wall clock; its time (8); unless the buffer is bounded its number (8); and,
- *             when it is held back, the record (streams/kept_record.h)
+ *             when it is held back, the record (streams/held_record.h)
  *   t         what is held back, by time (streams/time_queue.h)
  *   w         what the wall clock closed, by time
  *   e         how often numbers began anew (4)
@@ -42,7 +42,7 @@
 #include "base/assert.h"
 #include "base/big_endian.h"
 #include "base/mem.h"
-#include "streams/kept_record.h"
+#include "streams/held_record.h"
 #include "streams/time_queue.h"
 #include "streams/timestamp.h"
 #include "streams/windowed_key.h"
@@ -242,7 +242,7 @@ static int64_t due_until(const struct suppressing *s, int64_t stream_ms)
 /* ---- what goes on ------------------------------------------------------------------------------------------------- */
 
 static int forward(struct suppressing *s, struct st_context *context, struct aq_slice key,
-                   const struct st_kept *kept, struct aq_err *err)
+                   const struct st_held *kept, struct aq_err *err)
 {
     if (is_final(s) && aq_slice_is_null(kept->value)) return 0;
     struct aq_record rec = st_new_record(context);
@@ -261,7 +261,7 @@ static int let_go(struct suppressing *s, struct st_context *context, struct aq_s
 {
     struct aq_arena *arena = st_arena(context);
     struct row row;
-    struct st_kept kept;
+    struct st_held kept;
     int rc = find_row(s, key, &row, err);
     if (rc == 0) return aq_fail(err, AQ_E_CORRUPT, "what is held back is not there");
     if (rc < 0) return rc;
@@ -270,7 +270,7 @@ static int let_go(struct suppressing *s, struct st_context *context, struct aq_s
     row.tail = aq_arena_copy(arena, row.tail);
     s->records--;
     s->bytes -= cost_of(key, row.kept);
-    rc = st_kept_decode(row.kept, arena, &kept, err);
+    rc = st_held_decode(row.kept, arena, &kept, err);
     if (rc != 0) return rc;
     if (by_wall) {
         row.kind = CLOSED;
@@ -381,7 +381,7 @@ static int let_go_early(struct suppressing *s, struct st_context *context, struc
 
 /* A change of a key of which one is held back already: it keeps its place. */
 static void replace(struct suppressing *s, struct st_context *context, struct aq_slice key, struct row *row,
-                    struct st_kept *kept, const struct st_kept *before)
+                    struct st_held *kept, const struct st_held *before)
 {
     struct aq_arena *arena = st_arena(context);
     if (!s->conf->compat) {
@@ -389,19 +389,19 @@ static void replace(struct suppressing *s, struct st_context *context, struct aq
         kept->old_known = before->old_known;
     }
     s->bytes -= cost_of(key, row->kept);
-    row->kept = st_kept_encode(kept, arena);
+    row->kept = st_held_encode(kept, arena);
     s->bytes += cost_of(key, row->kept);
     put_row(s, key, row, arena);
 }
 
 static int hold_new(struct suppressing *s, struct st_context *context, struct aq_slice key, int64_t time_ms,
-                    const struct st_kept *kept, struct aq_err *err)
+                    const struct st_held *kept, struct aq_err *err)
 {
     struct aq_arena *arena = st_arena(context);
     struct row row = {.kind = HELD, .time_ms = time_ms, .tail = AQ_NULL_SLICE};
     int rc = s->bounded ? 0 : next_number(s, arena, &row.tail, err);
     if (rc != 0) return rc;
-    row.kept = st_kept_encode(kept, arena);
+    row.kept = st_held_encode(kept, arena);
     s->records++;
     s->bytes += cost_of(key, row.kept);
     enqueue(s, &s->held, key, &row);
@@ -423,7 +423,7 @@ static int hold(struct suppressing *s, struct st_context *context, struct aq_rec
 {
     int64_t time_ms;
     struct row row;
-    struct st_kept kept = st_kept_of(rec), before;
+    struct st_held kept = st_held_of(rec), before;
     int rc = time_of(s, rec, &time_ms, err);
     if (rc != 0) return rc;
     rc = find_row(s, rec->key, &row, err);
@@ -442,7 +442,7 @@ static int hold(struct suppressing *s, struct st_context *context, struct aq_rec
     if (rc == 0) return hold_new(s, context, rec->key, time_ms, &kept, err);
     row.kept = aq_arena_copy(st_arena(context), row.kept);
     row.tail = aq_arena_copy(st_arena(context), row.tail);
-    rc = st_kept_decode(row.kept, st_arena(context), &before, err);
+    rc = st_held_decode(row.kept, st_arena(context), &before, err);
     if (rc == 0) replace(s, context, rec->key, &row, &kept, &before);
     return rc;
 }

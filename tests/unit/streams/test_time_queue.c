@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "streams/kept_record.h"
+#include "streams/held_record.h"
 #include "tests/lib/check.h"
 
 #define ROWS 400
@@ -235,14 +235,14 @@ static void tails_may_be_long_or_empty(void **state)
 
 /* ---- records as values ----------------------------------------------------------------------------------------------- */
 
-static void check_kept(const struct st_kept *kept)
+static void check_kept(const struct st_held *kept)
 {
     struct aq_arena arena;
     struct aq_err err = {0};
-    struct st_kept read;
+    struct st_held read;
     aq_arena_init(&arena, 256);
-    struct aq_slice bytes = st_kept_encode(kept, &arena);
-    T_CHECK(st_kept_decode(bytes, &arena, &read, &err) == 0, "%s", err.text);
+    struct aq_slice bytes = st_held_encode(kept, &arena);
+    T_CHECK(st_held_decode(bytes, &arena, &read, &err) == 0, "%s", err.text);
     T_CHECK(read.time_ms == kept->time_ms && read.n_headers == kept->n_headers &&
                 read.old_known == kept->old_known,
             "head");
@@ -256,7 +256,7 @@ static void check_kept(const struct st_kept *kept)
     for (size_t len = 0; len + kept->value.len < bytes.len; len++) {
         struct aq_slice cut = aq_arena_copy(&arena, aq_slice_of(bytes.ptr, len));
         if (!cut.ptr) cut = AQ_LIT("");
-        T_CHECK(st_kept_decode(cut, &arena, &read, &err) == AQ_E_CORRUPT, "cut at %zu", len);
+        T_CHECK(st_held_decode(cut, &arena, &read, &err) == AQ_E_CORRUPT, "cut at %zu", len);
     }
     aq_arena_finish(&arena);
 }
@@ -266,7 +266,7 @@ static void records_come_back_as_they_were(void **state)
     (void)state;
     struct aq_header headers[] = {
         {AQ_LIT("a"), AQ_LIT("1")}, {AQ_LIT(""), AQ_NULL_SLICE}, {AQ_LIT("empty"), AQ_LIT("")}};
-    const struct st_kept cases[] = {
+    const struct st_held cases[] = {
         {.time_ms = 5, .value = AQ_LIT("v"), .old = AQ_NULL_SLICE},
         {.time_ms = INT64_MAX, .value = AQ_NULL_SLICE, .old = AQ_LIT("old"), .old_known = true},
         {.time_ms = -1, .headers = headers, .n_headers = 3, .value = AQ_LIT(""), .old = AQ_LIT("")},

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Records as values of a store (streams/kept_record.h): pure functions over bytes.
+ * Records as values of a store (streams/held_record.h): pure functions over bytes.
  */
-#include "streams/kept_record.h"
+#include "streams/held_record.h"
 
 #include "base/assert.h"
 #include "base/big_endian.h"
@@ -13,16 +13,16 @@
 #define NULL_LEN  UINT32_MAX
 #define HEAD_LEN  (1 + 8 + 2)
 
-struct st_kept st_kept_of(struct aq_record *rec)
+struct st_held st_held_of(struct aq_record *rec)
 {
-    struct st_kept kept = {.time_ms = rec->timestamp, .value = rec->value, .old = AQ_NULL_SLICE};
+    struct st_held kept = {.time_ms = rec->timestamp, .value = rec->value, .old = AQ_NULL_SLICE};
     kept.headers = aq_record_headers(rec, &kept.n_headers);
     return kept;
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------------- */
 
-static size_t encoded_len(const struct st_kept *kept)
+static size_t encoded_len(const struct st_held *kept)
 {
     size_t len = HEAD_LEN + kept->value.len;
     if (!aq_slice_is_null(kept->old)) len += 4 + kept->old.len;
@@ -47,7 +47,7 @@ static char *write_header(char *at, const struct aq_header *header)
     return write_bytes(at + 4, header->value);
 }
 
-struct aq_slice st_kept_encode(const struct st_kept *kept, struct aq_arena *arena)
+struct aq_slice st_held_encode(const struct st_held *kept, struct aq_arena *arena)
 {
     size_t len = encoded_len(kept);
     char *bytes = aq_arena_alloc(arena, len), *at = bytes;
@@ -103,13 +103,13 @@ static bool read_header(struct rest *rest, struct aq_header *ret)
     return len == NULL_LEN || read_bytes(rest, len, &ret->value);
 }
 
-static bool read_all(struct aq_slice bytes, struct aq_arena *arena, struct st_kept *ret)
+static bool read_all(struct aq_slice bytes, struct aq_arena *arena, struct st_held *ret)
 {
     if (bytes.len < HEAD_LEN) return false;
     const unsigned char *head = (const unsigned char *)bytes.ptr;
     struct rest rest = {bytes.ptr + HEAD_LEN, bytes.len - HEAD_LEN};
     uint32_t len;
-    *ret = (struct st_kept){.time_ms = (int64_t)aq_be64_get(bytes.ptr + 1),
+    *ret = (struct st_held){.time_ms = (int64_t)aq_be64_get(bytes.ptr + 1),
                             .n_headers = (uint16_t)(head[9] << 8 | head[10]),
                             .value = AQ_NULL_SLICE,
                             .old = AQ_NULL_SLICE,
@@ -122,9 +122,9 @@ static bool read_all(struct aq_slice bytes, struct aq_arena *arena, struct st_ke
     return rest.len == 0;
 }
 
-int st_kept_decode(struct aq_slice bytes, struct aq_arena *arena, struct st_kept *ret, struct aq_err *err)
+int st_held_decode(struct aq_slice bytes, struct aq_arena *arena, struct st_held *ret, struct aq_err *err)
 {
     AQ_ASSERT(!aq_slice_is_null(bytes));
     if (read_all(bytes, arena, ret)) return 0;
-    return aq_fail(err, AQ_E_CORRUPT, "a record kept in a store has %zu bytes that do not add up", bytes.len);
+    return aq_fail(err, AQ_E_CORRUPT, "a record held in a store has %zu bytes that do not add up", bytes.len);
 }

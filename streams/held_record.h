@@ -14,13 +14,13 @@
  * Ownership: what is made lies in the arena; what is taken apart points into the bytes, its array of headers lies in the arena.
  * Errors: AQ_E_CORRUPT.
  */
-#ifndef AQ_STREAMS_KEPT_RECORD_H
-#define AQ_STREAMS_KEPT_RECORD_H
+#ifndef AQ_STREAMS_HELD_RECORD_H
+#define AQ_STREAMS_HELD_RECORD_H
 
 #include "base/err.h"
 #include "base/record.h"
 
-struct st_kept {
+struct st_held {
     int64_t time_ms;
     struct aq_header *headers;
     uint16_t n_headers;
@@ -30,8 +30,8 @@ struct st_kept {
 };
 
 /* value, timestamp and headers of the record; of a table's row what was before. */
-struct st_kept st_kept_of(struct aq_record *rec);
-struct aq_slice st_kept_encode(const struct st_kept *kept, struct aq_arena *arena);
-int st_kept_decode(struct aq_slice bytes, struct aq_arena *arena, struct st_kept *ret, struct aq_err *err);
+struct st_held st_held_of(struct aq_record *rec);
+struct aq_slice st_held_encode(const struct st_held *kept, struct aq_arena *arena);
+int st_held_decode(struct aq_slice bytes, struct aq_arena *arena, struct st_held *ret, struct aq_err *err);
 
 #endif
