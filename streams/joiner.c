@@ -20,6 +20,23 @@ void st_joiner_stop(const struct st_joiner *joiner, void *running)
     if (joiner->kind->stop) joiner->kind->stop(running);
 }
 
+static bool lies_in(struct aq_slice part, struct aq_slice whole)
+{
+    uintptr_t at = (uintptr_t)part.ptr, from = (uintptr_t)whole.ptr;
+    return !aq_slice_is_null(whole) && at >= from && at <= from + whole.len;
+}
+
+int st_join(const struct st_joiner *joiner, struct st_context *context, void *running, struct aq_slice key,
+            struct aq_slice left, struct aq_slice right, struct aq_slice stored, struct aq_slice *ret,
+            struct aq_err *err)
+{
+    *ret = AQ_NULL_SLICE;
+    int rc = joiner->kind->join(context, running, key, left, right, ret, err);
+    if (rc == 0 && !aq_slice_is_null(*ret) && lies_in(*ret, stored))
+        *ret = aq_arena_copy(st_arena(context), *ret);
+    return rc;
+}
+
 /* ---- pair --------------------------------------------------------------------------------------------------------- */
 
 static struct aq_slice text_of(struct aq_slice value)

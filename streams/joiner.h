@@ -6,8 +6,8 @@
  * Three types: a kind is static, a joiner is a kind configured for one node (read-only while it runs, shared by all tasks), and what
  * runs (the `running` below) belongs to one node of one task.
  *
- * Ownership: results lie in st_arena(), in a value that was handed in, or are constants. Values that come out of a store must have been
- * copied before they are handed in. Threads: the worker's own.
+ * Ownership: what a kind returns lies in st_arena(), in a value that was handed in, or is a constant. A value may lie in a store: st_join()
+ * sees to it that results do not. Threads: the worker's own.
  * Errors: 0, or AQ_E_BAD_RECORD for values that cannot be joined, AQ_E_SCRIPT and the like from Lua: the processing error handler
  * decides.
  */
@@ -31,10 +31,15 @@ struct st_joiner {
     void *user;
 };
 
-/* Begins and ends a joiner in one node of one task. */
+/* Begins and ends a joiner in one node of one task. After an error of start there is nothing to stop. */
 int st_joiner_start(const struct st_joiner *joiner, struct st_context *context, void **ret_running,
                     struct aq_err *err);
 void st_joiner_stop(const struct st_joiner *joiner, void *running);
+
+/* Joins. A result that lies in `stored`, the side that came out of a store, is copied to st_arena(). */
+int st_join(const struct st_joiner *joiner, struct st_context *context, void *running, struct aq_slice key,
+            struct aq_slice left, struct aq_slice right, struct aq_slice stored, struct aq_slice *ret,
+            struct aq_err *err);
 
 /* left, "-", right; an absent side is "null". For values that are text. Takes no user. */
 extern const struct st_joiner_kind st_joiner_pair;

@@ -40,7 +40,8 @@ struct st_context {
     const struct st_serde *value_serde;
     struct st_state **stores; /* in the order of connecting */
     uint64_t records;         /* that came in */
-    uint64_t dropped;
+    uint64_t dropped;         /* of them, those that ended here: filtered out, or refused (st_drop()) */
+    uint64_t late;            /* of those, the ones whose window had closed */
 };
 
 /* Hands the record to all children, in the order of adding. 0, or the code of the first that failed. */
@@ -69,6 +70,14 @@ int st_forward_row(struct st_context *context, struct aq_record *rec, const stru
                    struct aq_err *err);
 /* What came with the record at hand, to be asked before anything is forwarded; {null, false, true} when it stands for no change. */
 struct st_row st_row(const struct st_context *context);
+
+/* ---- losses ------------------------------------------------------------------------------------------------------ */
+
+/* The record at hand ends here although nobody asked for that: it has no key where one is needed, say. Counted for the node and for the
+ * application. */
+void st_drop(struct st_context *context);
+/* It ends here because the window it belongs to has closed: counted as late, and as dropped. */
+void st_drop_late(struct st_context *context);
 
 /* ---- stores ------------------------------------------------------------------------------------------------------ */
 
