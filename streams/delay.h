@@ -4,17 +4,10 @@
  * A record is kept until the newest timestamp that came is `grace` later than its own, and given back in the order of timestamps;
  * among equal ones by the bytes of the keys, then as they came. One that is later than that already is not kept.
  *
- * In the store (st_delay_conf()), so that a restart loses none:
+ * All of it is in the store (st_delay_conf()), so that a restart loses nothing: a queue (streams/time_queue.h, mark 'q') of records
+ * (streams/held_record.h) whose tails are the key and a number that grows with each record, 8 bytes, big-endian; and in the bucket "n"
+ * the newest timestamp that came and the next number.
  *
- *   bucket                     rest                                       value
- *   timestamp, 8 bytes         key, and a number that grows with each     headers, and the value behind them
- *   big-endian                 record, 8 bytes big-endian
- *   (no bytes)                 (no bytes)                                 the newest timestamp that came
- *
- *   headers: count, 2 bytes; for each the length of its name, 4 bytes, the name, a zero byte, the length of its value, 4 bytes
- *   (ffffffff: null), the value. All numbers big-endian.
- *
- * Memory: some 80 bytes and its key for each record that waits, besides what the store's cache costs.
  * Ownership: the node's own; the store is one of its stores. Threads: the worker's own. Errors: those of the store.
  */
 #ifndef AQ_STREAMS_DELAY_H
@@ -26,13 +19,13 @@ struct st_delay;
 
 struct st_store_conf st_delay_conf(void);
 
-/* store: its number among those of the node. Finds what waits in it. */
+/* store: its number among those of the node. */
 int st_delay_start(struct st_context *context, size_t store, int64_t grace_ms, struct st_delay **ret,
                    struct aq_err *err);
 void st_delay_stop(struct st_delay *delay); /* NULL is fine */
 
-/* Keeps the record; *ret_kept false: it came too late. Key and value are not null, no view is open. */
-int st_delay_put(struct st_delay *delay, const struct aq_record *rec, bool *ret_kept, struct aq_err *err);
+/* Keeps the record; false: it came too late. Key and value are not null, no view is open. */
+bool st_delay_put(struct st_delay *delay, struct aq_record *rec);
 
 /* Gives back those whose time has come; their bytes lie in st_arena(). Ends with the first code that is not 0. */
 typedef int st_delay_each(struct st_context *context, void *user, struct aq_record *rec, struct aq_err *err);

@@ -174,8 +174,8 @@ static int process_unmatched(struct st_context *context, void *state, struct aq_
         if (rc != 0 || aq_slice_is_null(keys.was)) return rc;
         rec->value = AQ_NULL_SLICE;
     } else if (!gone) {
-        rc = conf->joiner.kind->join(context, u->joiner, rec->key, rec->value, AQ_NULL_SLICE, &rec->value,
-                                     err);
+        rc = st_join(&conf->joiner, context, u->joiner, rec->key, rec->value, AQ_NULL_SLICE, AQ_NULL_SLICE,
+                     &rec->value, err);
     }
     return rc == 0 ? st_forward(context, rec, err) : rc;
 }
@@ -221,7 +221,7 @@ static int process_subscription(struct st_context *context, void *state, struct 
     struct aq_slice hash = ends ? AQ_NULL_SLICE : aq_slice_of(s.hash.bytes, ST_ROW_HASH_LEN);
     st_state_put(st_store(context, 0), rec->key, s.primary_key, hash);
     if (s.instruction == ST_DELETE_KEY_NO_PROPAGATE) return 0;
-    rc = st_look_up(right, context, rec->key, &row, err);
+    rc = st_look_up(right, rec->key, &row, err);
     if (rc != 0) return rc;
     bool has_row = !aq_slice_is_null(row.value);
     if (!has_row && s.instruction == ST_PROPAGATE_ONLY_IF_FK_VAL_AVAILABLE) return 0;
@@ -323,15 +323,15 @@ static int process_response(struct st_context *context, void *state, struct aq_r
     struct st_looked_up left;
     st_settle(context, rec);
     int rc = st_response_decode(rec->value, &response, err);
-    if (rc == 0) rc = st_look_up(&r->left, context, rec->key, &left, err);
+    if (rc == 0) rc = st_look_up(&r->left, rec->key, &left, err);
     if (rc != 0) return rc;
     struct st_row_hash hash = st_row_hash_of(left.value);
     if (!st_row_hash_equal(&hash, &response.hash)) return 0;
     bool has_left = !aq_slice_is_null(left.value), has_right = !aq_slice_is_null(response.value);
     rec->value = AQ_NULL_SLICE;
     if (has_left && (has_right || r->conf->left))
-        rc = r->conf->joiner.kind->join(context, r->joiner, rec->key, left.value, response.value, &rec->value,
-                                        err);
+        rc = st_join(&r->conf->joiner, context, r->joiner, rec->key, left.value, response.value, left.value,
+                     &rec->value, err);
     return rc == 0 ? st_forward(context, rec, err) : rc;
 }
 

@@ -86,12 +86,8 @@ static int start_global(struct st_context *context, void *user, void **ret_state
 static int find_row(struct st_context *context, struct joining *j, const struct aq_record *rec,
                     struct aq_slice key, struct st_looked_up *ret, struct aq_err *err)
 {
-    if (!j->global || !j->global->find)
-        return st_look_up_as_of(&j->table, context, key, rec->timestamp, ret, err);
-    struct aq_slice value = AQ_NULL_SLICE;
-    int rc = j->global->find(context, j->global->find_user, key, &value, err);
-    ret->value = aq_arena_copy(st_arena(context), value);
-    return rc;
+    if (!j->global || !j->global->find) return st_look_up_as_of(&j->table, key, rec->timestamp, ret, err);
+    return j->global->find(context, j->global->find_user, key, &ret->value, err);
 }
 
 /* key: of the row; null: it has none. */
@@ -103,7 +99,7 @@ static int join(struct st_context *context, struct joining *j, struct aq_record 
     int rc = 0;
     if (!aq_slice_is_null(key)) rc = find_row(context, j, rec, key, &row, err);
     if (rc != 0 || (aq_slice_is_null(row.value) && !j->left)) return rc;
-    rc = j->conf->kind->join(context, j->joiner, rec->key, rec->value, row.value, &made, err);
+    rc = st_join(j->conf, context, j->joiner, rec->key, rec->value, row.value, row.value, &made, err);
     if (rc != 0) return rc;
     rec->value = made;
     return st_forward(context, rec, err);
@@ -129,7 +125,7 @@ static int process(struct st_context *context, void *state, struct aq_record *re
         st_drop(context);
         return 0;
     }
-    if (rc == 0 && j->delay && !aq_slice_is_null(key)) rc = st_delay_put(j->delay, rec, &kept, err);
+    if (rc == 0 && j->delay && !aq_slice_is_null(key)) kept = st_delay_put(j->delay, rec);
     if (rc == 0 && !kept) rc = join(context, j, rec, key, err);
     if (rc == 0 && j->delay) rc = st_delay_release(j->delay, join_waited, j, err);
     return rc;

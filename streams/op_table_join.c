@@ -100,7 +100,7 @@ static int join(struct side *s, struct st_context *context, struct aq_slice key,
     if (!has_mine && !(has_other && s->other_alone)) return 0;
     if (!has_other && !(has_mine && s->this_alone)) return 0;
     struct aq_slice left = s->mine == LEFT ? mine : other, right = s->mine == LEFT ? other : mine;
-    return s->conf->joiner.kind->join(context, s->joiner, key, left, right, ret, err);
+    return st_join(&s->conf->joiner, context, s->joiner, key, left, right, other, ret, err);
 }
 
 static bool has_come(struct st_table *come, struct aq_slice key)
@@ -116,9 +116,8 @@ static int find_other(struct side *s, struct st_context *context, struct aq_slic
     struct handing *behind = context->children[0]->state;
     struct st_table *mine = &behind->come[s->mine], *others = &behind->come[!s->mine];
     if (s->own_cached && !has_come(mine, key)) st_table_learn(mine, key, AQ_LIT(""), AQ_LIT(""));
-    if (s->other_cached && !has_come(others, key) && st_look_up_flushed(&s->other, context, key, ret))
-        return 0;
-    return st_look_up(&s->other, context, key, ret, err);
+    if (s->other_cached && !has_come(others, key) && st_look_up_flushed(&s->other, key, ret)) return 0;
+    return st_look_up(&s->other, key, ret, err);
 }
 
 /* was: of the other side's row, when the result was worked out last. */

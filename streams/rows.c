@@ -19,7 +19,6 @@
 #include "base/mem.h"
 #include "streams/op_table.h"
 #include "streams/stamped.h"
-#include "streams/task.h"
 #include "streams/versioned.h"
 
 #define NO_REST AQ_LIT("")
@@ -33,12 +32,6 @@ bool st_old_is_wanted(const struct st_context *context)
         if (kind && kind != &st_to_stream_kind) return true;
     }
     return false;
-}
-
-void st_drop(struct st_context *context)
-{
-    context->dropped++;
-    context->task->shop->tally.dropped++;
 }
 
 void st_rows_start(struct st_rows *rows, struct st_context *context, const struct st_rows_conf *conf)
@@ -192,16 +185,15 @@ int st_rows_flush(struct st_rows *rows, struct aq_err *err)
 
 /* ---- other nodes' rows -------------------------------------------------------------------------------------------- */
 
-static void keep_stamped(struct st_context *context, struct aq_slice stamped, struct st_looked_up *ret)
+static void take_stamped(struct aq_slice stamped, struct st_looked_up *ret)
 {
     *ret = (struct st_looked_up){.value = AQ_NULL_SLICE};
     if (aq_slice_is_null(stamped)) return;
-    ret->value = aq_arena_copy(st_arena(context), st_stamped_value(stamped));
+    ret->value = st_stamped_value(stamped);
     ret->time_ms = st_stamped_time(stamped);
 }
 
-bool st_look_up_flushed(const struct st_lookup *lookup, struct st_context *context, struct aq_slice key,
-                        struct st_looked_up *ret)
+bool st_look_up_flushed(const struct st_lookup *lookup, struct aq_slice key, struct st_looked_up *ret)
 {
     AQ_ASSERT(lookup->history_ms == 0);
     struct st_table *table = &lookup->store->table;
@@ -210,44 +202,37 @@ bool st_look_up_flushed(const struct st_lookup *lookup, struct st_context *conte
     struct st_entry **entries = st_table_bucket(table, key, &n, &whole);
     if (n == 0 || entries[0]->change < 0) return false;
     const struct st_table_change *change = &st_table_changes(table)->list[entries[0]->change];
-    if (change->known) keep_stamped(context, change->old, ret);
+    if (change->known) take_stamped(change->old, ret);
     return change->known;
 }
 
-static int look_up_stamped(const struct st_lookup *lookup, struct st_context *context, struct aq_slice key,
-                           struct st_looked_up *ret, struct aq_err *err)
+static int look_up_stamped(const struct st_lookup *lookup, struct aq_slice key, struct st_looked_up *ret,
+                           struct aq_err *err)
 {
     struct aq_slice stamped = AQ_NULL_SLICE;
     int rc = st_state_get(lookup->store, key, NO_REST, &stamped, err);
-    keep_stamped(context, rc == 0 ? stamped : AQ_NULL_SLICE, ret);
+    take_stamped(rc == 0 ? stamped : AQ_NULL_SLICE, ret);
     return rc;
 }
 
-static void keep_version(struct st_context *context, const struct st_version *version,
-                         struct st_looked_up *ret)
-{
-    ret->value = aq_arena_copy(st_arena(context), version->value);
-    ret->time_ms = version->valid_from;
-}
-
-int st_look_up(const struct st_lookup *lookup, struct st_context *context, struct aq_slice key,
-               struct st_looked_up *ret, struct aq_err *err)
+int st_look_up(const struct st_lookup *lookup, struct aq_slice key, struct st_looked_up *ret,
+               struct aq_err *err)
 {
     AQ_ASSERT(lookup->store && !aq_slice_is_null(key));
-    if (lookup->history_ms == 0) return look_up_stamped(lookup, context, key, ret, err);
+    if (lookup->history_ms == 0) return look_up_stamped(lookup, key, ret, err);
     struct st_version version;
     int rc = st_versioned_latest(lookup->store, key, &version, err);
-    if (rc == 0) keep_version(context, &version, ret);
+    *ret = (struct st_looked_up){.value = version.value, .time_ms = version.valid_from};
     return rc;
 }
 
-int st_look_up_as_of(const struct st_lookup *lookup, struct st_context *context, struct aq_slice key,
-                     int64_t as_of_ms, struct st_looked_up *ret, struct aq_err *err)
+int st_look_up_as_of(const struct st_lookup *lookup, struct aq_slice key, int64_t as_of_ms,
+                     struct st_looked_up *ret, struct aq_err *err)
 {
     AQ_ASSERT(lookup->store && !aq_slice_is_null(key));
-    if (lookup->history_ms == 0) return look_up_stamped(lookup, context, key, ret, err);
+    if (lookup->history_ms == 0) return look_up_stamped(lookup, key, ret, err);
     struct st_version version;
     int rc = st_versioned_get(lookup->store, lookup->history_ms, key, as_of_ms, &version, err);
-    if (rc == 0) keep_version(context, &version, ret);
+    *ret = (struct st_looked_up){.value = version.value, .time_ms = version.valid_from};
     return rc;
 }

@@ -55,9 +55,6 @@ int st_rows_flush(struct st_rows *rows, struct aq_err *err);
 /* Whether a child of the node may ask what rows were. */
 bool st_old_is_wanted(const struct st_context *context);
 
-/* The record ends here, and is counted. */
-void st_drop(struct st_context *context);
-
 /* ---- other nodes' rows -------------------------------------------------------------------------------------------- */
 
 struct st_lookup {
@@ -66,19 +63,18 @@ struct st_lookup {
 };
 
 struct st_looked_up {
-    struct aq_slice value; /* null: there is no row; in st_arena() */
+    struct aq_slice value; /* null: there is no row; lies in the store, valid until its next call */
     int64_t time_ms;       /* of the row */
 };
 
 /* The row as it is now. */
-int st_look_up(const struct st_lookup *lookup, struct st_context *context, struct aq_slice key,
-               struct st_looked_up *ret, struct aq_err *err);
+int st_look_up(const struct st_lookup *lookup, struct aq_slice key, struct st_looked_up *ret,
+               struct aq_err *err);
 /* The row as those below its table know it, which a cached store tells only when it is flushed: as it was at the last flush, if it was
  * changed since; false: it was not, or nobody knows. */
-bool st_look_up_flushed(const struct st_lookup *lookup, struct st_context *context, struct aq_slice key,
-                        struct st_looked_up *ret);
+bool st_look_up_flushed(const struct st_lookup *lookup, struct aq_slice key, struct st_looked_up *ret);
 /* As it was at that time; unversioned: as it is now. */
-int st_look_up_as_of(const struct st_lookup *lookup, struct st_context *context, struct aq_slice key,
-                     int64_t as_of_ms, struct st_looked_up *ret, struct aq_err *err);
+int st_look_up_as_of(const struct st_lookup *lookup, struct aq_slice key, int64_t as_of_ms,
+                     struct st_looked_up *ret, struct aq_err *err);
 
 #endif
