@@ -41,6 +41,7 @@ struct st_context {
     struct st_state **stores; /* in the order of connecting */
     uint64_t records;         /* that came in */
     uint64_t dropped;
+    uint64_t late; /* of the dropped: windows that were over when a record came for them */
 };
 
 /* Hands the record to all children, in the order of adding. 0, or the code of the first that failed. */
