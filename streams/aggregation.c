@@ -246,6 +246,8 @@ int st_aggregation_set(struct st_aggregation *a, const struct aq_record *rec, co
     char buf[ST_SESSION_REST];
     struct st_row row = {.old = AQ_NULL_SLICE, .known = true, .is_latest = true};
     struct aq_slice result = AQ_NULL_SLICE;
+    /* Nobody has seen it. Kafka Streams sends a tombstone. */
+    if (aq_slice_is_null(was->acc) && aq_slice_is_null(next->acc) && !a->op->compat) return 0;
     bool goes_on = a->eager && a->context->n_children > 0;
     int rc = goes_on ? make_result(a, was->acc, &row.old, err) : 0;
     if (rc == 0 && goes_on) rc = make_result(a, next->acc, &result, err);

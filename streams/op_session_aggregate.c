@@ -99,6 +99,10 @@ static int merge_all(struct sessions *s, const struct aq_record *rec, struct aq_
     *ret = s->n > 0 ? s->found[0].acc : AQ_NULL_SLICE;
     for (size_t i = 1; i < s->n; i++) {
         struct aq_slice both;
+        if (aq_slice_is_null(*ret)) {
+            *ret = s->found[i].acc;
+            continue;
+        }
         int rc = own->aggregator->kind->merge(own->context, own->running, rec->key, *ret, s->found[i].acc,
                                               &both, err);
         if (rc != 0) return rc;

@@ -40,8 +40,8 @@ struct st_context {
     const struct st_serde *value_serde;
     struct st_state **stores; /* in the order of connecting */
     uint64_t records;         /* that came in */
-    uint64_t dropped;
-    uint64_t late; /* of the dropped: windows that were over when a record came for them */
+    uint64_t dropped;         /* of them, those that ended here: filtered out, or refused (st_drop()) */
+    uint64_t late;            /* of those, the ones whose window had closed */
 };
 
 /* Hands the record to all children, in the order of adding. 0, or the code of the first that failed. */

@@ -39,10 +39,15 @@ static void a_row_that_goes_away_begins_anew_with_its_own_time(void **state)
     (void)state;
     struct store_world w;
     world_open(&w, &plain, false, 0, 0);
-    EXPECT(&w, "A", "!", 3, "A=-@3");
+    EXPECT(&w, "A", "!", 3, "");
     EXPECT(&w, "A", "1", 10, "A=0+1@10");
     EXPECT(&w, "A", "!", 5, "A=-@10(0+1)");
     EXPECT(&w, "A", "2", 4, "A=0+2@4");
+    world_close(&w);
+    struct st_aggregate op = plain;
+    op.compat = true;
+    world_open(&w, &op, false, 0, 0);
+    EXPECT(&w, "A", "!", 3, "A=-@3");
     world_close(&w);
 }
 

@@ -118,13 +118,14 @@ static void nulls_rows_that_go_away_and_records_that_are_refused(void **state)
     assert_int_equal(put_record(&w, &w.aggregation, "k", "?", 12), AQ_E_BAD_RECORD);
     expect_told(&w, "");
     EXPECT(&w, "k", "b", 12, "k[10,10]=-@10(0+a) k[10,12]=0+a+b@12");
-    EXPECT(&w, "k", "!", 13, "k[10,12]=-@12(0+a+b) k[10,13]=-@13");
+    EXPECT(&w, "k", "!", 13, "k[10,12]=-@12(0+a+b)");
     EXPECT(&w, "k", "c", 12, "k[12,12]=0+c@12");
     EXPECT(&w, "k", "!", 12, "k[12,12]=-@12(0+c)");
     world_close(&w);
     op.compat = true;
     world_open(&w, &op, true, 0, 0);
     EXPECT(&w, "k", NULL, 10, "k[10,10]=0+-@10");
+    EXPECT(&w, "k", "!", 13, "k[10,10]=-@10(0+-) k[10,13]=-@13");
     world_close(&w);
 }
 
