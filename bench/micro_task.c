@@ -110,7 +110,7 @@ static void bench_open(struct bench *b, const struct st_processor_kind *kind, co
                                .source = b->plan->subtopologies[0].sources[0],
                                .committed = {0, ST_NO_TIME}};
     struct st_feed *feeds[] = {&b->feed};
-    int rc = st_task_create(&b->shop, &b->plan->subtopologies[0], 0, 0, feeds, 1, &b->task, &err);
+    int rc = st_task_create(&b->shop, &b->plan->subtopologies[0], 0, 0, feeds, 1, NULL, &b->task, &err);
     AQ_ASSERT(rc == 0);
     b->values = aq_malloc((size_t)BATCH * BATCHES * VALUE_SIZE);
     for (size_t i = 0; i < BATCHES; i++) {

@@ -159,6 +159,12 @@ void kc_cycle_hold(struct kc_cycle *cycle, bool hold)
     cycle->hold = hold;
 }
 
+bool kc_cycle_is_due(const struct kc_cycle *cycle, int64_t now)
+{
+    if (cycle->state != KC_CYCLE_OPEN) return false;
+    return cycle->requested || now - cycle->opened_us >= cycle->conf.interval_us;
+}
+
 void kc_cycle_idle(struct kc_cycle *cycle, int64_t now)
 {
     if (cycle->state != KC_CYCLE_OPEN) return;
@@ -287,8 +293,7 @@ static bool any_writing(const struct kc_cycle *cycle)
 
 static enum kc_cycle_result turn_open(struct kc_cycle *cycle, int64_t now)
 {
-    bool due = cycle->requested || now - cycle->opened_us >= cycle->conf.interval_us;
-    if (!due || cycle->hold) return KC_CYCLE_NOTHING;
+    if (!kc_cycle_is_due(cycle, now) || cycle->hold) return KC_CYCLE_NOTHING;
     if (cycle->n_dirty == 0) {
         /* at_least_once: nothing was acknowledged yet; when nothing is under way either, the cycle is over. */
         uint64_t in_flight = cycle->ops->producer_in_flight(cycle->producer, NULL);

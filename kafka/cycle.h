@@ -101,6 +101,9 @@ void kc_cycle_touch(struct kc_cycle *cycle, int32_t task);
 /* Commit now rather than at the interval: a revocation, a stop. */
 void kc_cycle_request(struct kc_cycle *cycle);
 
+/* Its interval is over, or a commit was requested: it would begin now if nothing held it. */
+bool kc_cycle_is_due(const struct kc_cycle *cycle, int64_t now);
+
 /* While `hold` no commit starts: an earlier cycle of the same worker is still being committed, and this one's positions
  * stand on its. */
 void kc_cycle_hold(struct kc_cycle *cycle, bool hold);

@@ -265,6 +265,11 @@ void kc_ownership_hold(struct kc_ownership *own, bool hold)
     own->lanes.held = hold;
 }
 
+bool kc_ownership_is_due(const struct kc_ownership *own, int64_t now)
+{
+    return kc_cycle_is_due(&own->lanes.sending->cycle, now);
+}
+
 void kc_ownership_idle(struct kc_ownership *own, int64_t now)
 {
     kc_cycle_idle(&own->lanes.sending->cycle, now);

@@ -155,6 +155,8 @@ void kc_ownership_touch(struct kc_ownership *own, int32_t task);
 struct kc_producer *kc_ownership_producer(struct kc_ownership *own);
 /* No commit may start while the host holds (a batch is handed over by half). */
 void kc_ownership_hold(struct kc_ownership *own, bool hold);
+/* The sending lane's cycle is to be committed, see kc_cycle_is_due(). */
+bool kc_ownership_is_due(const struct kc_ownership *own, int64_t now);
 /* Nothing more is coming at the moment, see kc_cycle_idle(). */
 void kc_ownership_idle(struct kc_ownership *own, int64_t now);
 /* Commit now; give up now. */

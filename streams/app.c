@@ -94,6 +94,7 @@ static int start_worker(struct st_app *app, size_t i, struct aq_err *err)
                                           .plan = app->plan,
                                           .serdes = app->serdes,
                                           .catalog = app->catalog,
+                                          .dbs = &app->dbs,
                                           .index = (int)i};
     struct st_worker *worker = st_worker_create(&setup);
     worker->own.join_delay_us = i > 0 ? KC_JOIN_DELAY : 0;
@@ -162,11 +163,23 @@ static void end_workers(struct st_app *app)
     st_catalog_stop(app->catalog);
 }
 
+/* Metrics may be asked for meanwhile. */
+static int open_dbs(struct st_app *app, struct aq_err *err)
+{
+    struct st_dbs dbs;
+    int rc = st_dbs_open(app->settings, app->plan->topology, &dbs, err);
+    pthread_mutex_lock(&app->lock);
+    app->dbs = dbs;
+    pthread_mutex_unlock(&app->lock);
+    return rc;
+}
+
 int st_app_start(struct st_app *app, struct aq_err *err)
 {
     AQ_ASSERT(app->state == ST_APP_CREATED);
     atomic_store(&app->started_us, aq_mono_us());
     int rc = prepare(app, err);
+    if (rc == 0) rc = open_dbs(app, err);
     if (rc == 0) rc = st_catalog_start(app->catalog, err);
     for (size_t i = 0; rc == 0 && i < app->n_workers; i++) rc = start_worker(app, i, err);
     if (rc != 0) {
@@ -270,6 +283,8 @@ static void replace(struct st_app *app, size_t i)
     app->workers[i] = NULL;
     aq_counter_set(&old->counters.tasks, 0);
     aq_counter_set(&old->counters.in_flight, 0);
+    aq_counter_set(&old->counters.restoring, 0);
+    aq_counter_set(&old->counters.cache_bytes, 0);
     st_counters_add(&app->retired, &old->counters);
     pthread_mutex_unlock(&app->lock);
     st_worker_destroy(old);
@@ -329,6 +344,7 @@ void st_app_destroy(struct st_app *app)
     st_app_stop(app);
     end_workers(app);
     for (size_t i = 0; i < app->n_workers; i++) st_worker_destroy(app->workers[i]);
+    st_dbs_close(&app->dbs);
     st_catalog_destroy(app->catalog);
     st_serde_flow_destroy(app->serdes);
     st_plan_destroy(app->plan);

@@ -45,6 +45,9 @@ void st_counters_add(struct st_counters *into, const struct st_counters *from)
     add(&into->skipped_production, &from->skipped_production);
     add(&into->dead_letters, &from->dead_letters);
     add(&into->records_lost, &from->records_lost);
+    add(&into->records_restored, &from->records_restored);
+    add(&into->restoring, &from->restoring);
+    add(&into->cache_bytes, &from->cache_bytes);
     add(&into->punctuations, &from->punctuations);
     add(&into->committed, &from->committed);
     add(&into->aborted, &from->aborted);
@@ -64,6 +67,7 @@ struct gathered {
     char reason[256];
     bool ready;
     struct st_counters sums;
+    uint64_t database_bytes;
     struct st_feed_status *feeds;
     size_t n_feeds;
     uint32_t threads; /* that run */
@@ -98,6 +102,7 @@ static void gather(struct st_app *app, struct gathered *all)
         st_counters_add(&all->sums, &app->workers[i]->counters);
         add_shown(all, app->workers[i]);
     }
+    all->database_bytes = st_dbs_memory(&app->dbs);
     /* The application's own reason says more than any worker's. */
     if (app->err.code) snprintf(all->reason, sizeof(all->reason), "%.*s", 255, app->err.text);
     pthread_mutex_unlock(&app->lock);
@@ -222,6 +227,10 @@ static void write_one(struct aq_metric_writer *w, enum aq_metric_id id, const st
         return;
     case AQ_M_STREAMS_DEAD: aq_metric_write(w, id, app, (double)s->dead_letters); return;
     case AQ_M_STREAMS_LOST: aq_metric_write(w, id, app, (double)s->records_lost); return;
+    case AQ_M_STREAMS_RESTORED: aq_metric_write(w, id, app, count(&c->records_restored)); return;
+    case AQ_M_STREAMS_RESTORING: aq_metric_write(w, id, app, count(&c->restoring)); return;
+    case AQ_M_STREAMS_CACHE_BYTES: aq_metric_write(w, id, app, count(&c->cache_bytes)); return;
+    case AQ_M_STREAMS_DATABASE_BYTES: aq_metric_write(w, id, app, (double)all->database_bytes); return;
     case AQ_M_STREAMS_PUNCTUATIONS: aq_metric_write(w, id, app, count(&c->punctuations)); return;
     case AQ_M_STREAMS_CYCLES:
         write_labelled(w, id, name, "committed", (double)s->cycles_committed);

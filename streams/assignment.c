@@ -144,11 +144,60 @@ static void put_off(struct st_worker *worker, const struct st_subtopology_tasks 
            aq_fs("reason", err->text));
 }
 
+/* The stores of the task, opened if they are not; NULL after an error. */
+static struct st_stores *provide_stores(struct st_worker *worker, const struct st_subtopology *sub,
+                                        int32_t partition, int32_t slot, struct aq_err *err)
+{
+    struct st_stores *stores = worker->slots[slot].stores;
+    while (stores && !(stores->subtopology == sub && stores->partition == partition)) stores = stores->next;
+    if (stores) return stores;
+    const struct st_stores_conf conf = {
+        .dbs = worker->dbs, .subtopology = sub, .partition = partition, .names = &worker->names};
+    if (st_stores_open(&conf, &stores, err) != 0) return NULL;
+    for (size_t i = 0; i < stores->n; i++) {
+        struct st_kept *kept = &stores->list[i];
+        if (!kept->changelog) continue;
+        struct st_feed *log = find_feed(&worker->slots[slot], kept->changelog->text, partition);
+        st_kept_follow(kept, log ? log : add_feed(worker, slot, kept->changelog->text, partition));
+    }
+    stores->next = worker->slots[slot].stores;
+    return worker->slots[slot].stores = stores;
+}
+
+/* 1: they are restored; 0: not yet; or a code. */
+static int prepare_stores(struct st_worker *worker, const struct st_subtopology *sub, int32_t partition,
+                          int32_t slot, struct st_stores **ret, struct aq_err *err)
+{
+    *ret = NULL;
+    if (sub->n_stores == 0) return 1;
+    *ret = provide_stores(worker, sub, partition, slot, err);
+    if (!*ret) return err->code;
+    if (!(*ret)->ready) {
+        int rc = st_restore_begin(worker, *ret, err);
+        if (rc != 0) return rc;
+    }
+    return (*ret)->ready;
+}
+
+static bool passes(int code)
+{
+    return code == AQ_E_BUSY || aq_code_class(code) == AQ_CLASS_RETRY;
+}
+
 static void start_task(struct st_worker *worker, const struct st_subtopology_tasks *tasks, int32_t partition,
                        int32_t slot)
 {
     struct aq_err err = {0};
     struct st_task *task = NULL;
+    struct st_stores *stores;
+    int ready = prepare_stores(worker, tasks->subtopology, partition, slot, &stores, &err);
+    if (ready < 0) {
+        if (passes(ready))
+            put_off(worker, tasks, partition, &err);
+        else
+            st_worker_fail(worker, &err);
+    }
+    if (ready <= 0) return;
     struct st_feed **feeds = aq_calloc(tasks->n_inputs, sizeof(struct st_feed *));
     size_t n = feeds_of(worker, tasks, partition, slot, feeds);
     if (st_beginning_find(worker, feeds, n, &err) != 0) {
@@ -156,7 +205,8 @@ static void start_task(struct st_worker *worker, const struct st_subtopology_tas
         if (worker->own.err.code == 0) put_off(worker, tasks, partition, &err);
         return;
     }
-    int rc = st_task_create(&worker->shop, tasks->subtopology, partition, slot, feeds, n, &task, &err);
+    int rc =
+        st_task_create(&worker->shop, tasks->subtopology, partition, slot, feeds, n, stores, &task, &err);
     free(feeds);
     if (rc != 0) {
         st_worker_fail(worker, &err);
@@ -302,11 +352,14 @@ void st_assignment_restart(struct st_worker *worker, int64_t now)
     (void)now;
     AQ_ASSERT(st_outbox_is_empty(&worker->outbox));
     while (worker->tasks) end_task(worker, worker->tasks);
-    for (int32_t s = 0; s < worker->own.n_tasks; s++)
+    for (int32_t s = 0; s < worker->own.n_tasks; s++) {
+        struct st_stores *stores = worker->slots[s].stores;
+        for (; stores; stores = stores->next) st_stores_abort(stores);
         for (size_t i = 0; i < worker->slots[s].n_feeds; i++) {
             struct st_feed *feed = worker->slots[s].feeds[i];
             set_marks(feed, feed->committed);
         }
+    }
     start_tasks(worker);
 }
 
@@ -337,6 +390,7 @@ static void discard_unsent(struct st_worker *worker)
     st_outbox_clear(&worker->outbox);
     worker->letter = NULL;
     worker->blocked_us = 0;
+    st_barrier_lift(worker);
     worker->own.rewind_due = true;
 }
 
@@ -345,6 +399,7 @@ static void drop(void *ctx, int32_t index)
     struct st_worker *worker = ctx;
     struct st_slot *slot = &worker->slots[index];
     if (slot->owned) discard_unsent(worker);
+    AQ_ASSERT(slot->owned || !slot->stores);
     for (struct st_task *next, *task = worker->tasks; task; task = next) {
         next = task->next;
         if (task->slot == index) end_task(worker, task);
@@ -354,6 +409,11 @@ static void drop(void *ctx, int32_t index)
         free(slot->feeds[i]);
     }
     free(slot->feeds);
+    for (struct st_stores *next, *stores = slot->stores; stores; stores = next) {
+        next = stores->next;
+        st_restore_forget(worker, stores);
+        st_stores_close(stores);
+    }
     *slot = (struct st_slot){0};
 }
 
@@ -364,6 +424,7 @@ static void positions(void *ctx, int32_t index, struct aq_arena *arena, struct k
     struct st_slot *slot = &worker->slots[index];
     struct kc_position *list = aq_arena_zalloc(arena, slot->n_feeds * sizeof(*list));
     size_t n = 0;
+    st_barrier_lift(worker);
     for (size_t i = 0; i < slot->n_feeds; i++) {
         struct st_feed *feed = slot->feeds[i];
         feed->writing = worker->own.flow->exactly_once ? feed->sent : feed->acked;
@@ -406,10 +467,19 @@ static void tell_purgeable(struct st_worker *worker, struct st_feed *feed)
     st_catalog_purgeable(worker->catalog, feed->topic->text, feed->partition, feed->purged);
 }
 
+/* The commit stands; a store that cannot be written is behind it, and catches up from its changelog when the worker is started anew. */
+static void commit_stores(struct st_worker *worker, struct st_slot *slot)
+{
+    struct aq_err err;
+    for (struct st_stores *stores = slot->stores; stores; stores = stores->next)
+        if (st_stores_committed(stores, &err) != 0) st_worker_fail(worker, &err);
+}
+
 static void committed(void *ctx, int32_t index)
 {
     struct st_worker *worker = ctx;
     struct st_slot *slot = &worker->slots[index];
+    if (worker->own.err.code == 0) commit_stores(worker, slot);
     for (size_t i = 0; i < slot->n_feeds; i++) {
         struct st_feed *feed = slot->feeds[i];
         if (!feed->has_position && feed->writing.next <= 0) continue;
@@ -434,6 +504,7 @@ static void rewind_all(void *ctx, int64_t now)
     st_show_rewind(worker);
     worker->more = false;
     worker->letter = NULL;
+    st_barrier_lift(worker);
     st_assignment_restart(worker, now);
 }
 

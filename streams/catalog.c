@@ -242,11 +242,10 @@ static int follow(struct st_catalog *catalog, const struct kc_topics *seen, int 
 {
     struct st_tasks *tasks = compute_tasks(catalog, seen, err);
     bool first = !catalog->view;
-    const struct st_node *node;
-    if (!first && (!tasks || st_internal_topics_differ(tasks, seen, &node))) {
+    const char *topic;
+    if (!first && (!tasks || st_internal_topics_differ(tasks, seen, &topic))) {
         if (tasks)
-            aq_fail(err, AQ_E_STATE, "topic %s of repartition '%s' would need another number of partitions",
-                    node->topic, node->name);
+            aq_fail(err, AQ_E_STATE, "internal topic %s would need another number of partitions", topic);
         keep_old_view(catalog, err->text);
         st_tasks_destroy(tasks);
         return 0;

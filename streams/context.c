@@ -284,7 +284,8 @@ struct st_state *st_store(const struct st_context *context, size_t i)
 
 bool st_store_is_cached(const struct st_context *context, size_t i)
 {
-    return st_store(context, i)->conf.cache_bytes > 0;
+    AQ_ASSERT(i < context->node->node->n_stores);
+    return !context->node->node->stores[i]->conf.uncached && context->task->shop->settings->cache_bytes > 0;
 }
 
 /* Forwarding may change other stores, never this one: its user is the one who forwards. */
@@ -297,11 +298,39 @@ int st_each_change(struct st_context *context, size_t i, void *state, st_change_
         const struct st_table_change *change = &changes->list[k];
         const struct st_entry *entry = change->entry;
         if (change->known && !entry->present && aq_slice_is_null(change->old)) continue;
+        context->task->policy_asked = false;
         int rc = each(context, state, st_entry_key(entry), st_entry_rest(entry), st_entry_value(entry),
                       change->old, change->known, err);
+        if (rc != 0 && !context->task->policy_asked) rc = decide(context, rc, err);
         if (rc != 0) return rc;
+        if (st_outbox_is_full(context->task->shop->outbox))
+            st_outbox_close(context->task->shop->outbox, st_task_position);
     }
     AQ_ASSERT(changes == st_table_changes(&store->table));
+    return 0;
+}
+
+static int flush_context(struct st_context *context, struct aq_err *err)
+{
+    struct st_task *task = context->task;
+    task->policy_asked = false;
+    int rc = context->kind->flush(context, context->state, err);
+    xf_views_close(&task->views);
+    if (task->policy_asked) return rc != 0 ? rc : err->code;
+    return rc == 0 ? 0 : decide(context, rc, err);
+}
+
+int st_task_flush(struct st_task *task, struct aq_err *err)
+{
+    task->source = NULL;
+    task->feed = NULL;
+    task->now_ms = st_choice_stream_ms(&task->choice);
+    for (size_t i = 0; i < task->subtopology->n_nodes; i++) {
+        struct st_context *context = &task->contexts[i];
+        if (!context->kind || !context->kind->flush) continue;
+        int rc = flush_context(context, err);
+        if (rc != 0) return rc;
+    }
     return 0;
 }
 

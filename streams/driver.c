@@ -38,6 +38,7 @@ struct st_driver {
     struct st_plan *plan;
     struct st_serde_flow *serdes;
     struct st_catalog *catalog;
+    struct st_dbs dbs;
     struct st_worker *worker;
     int32_t partitions;
     bool open;
@@ -181,6 +182,7 @@ static int start(struct st_driver *driver, const struct st_driver_setup *setup, 
                                            .plan = driver->plan,
                                            .serdes = driver->serdes,
                                            .catalog = driver->catalog,
+                                           .dbs = &driver->dbs,
                                            .inline_lookup = true};
     driver->worker = st_worker_create(&worker);
     driver->open = true;
@@ -200,6 +202,7 @@ struct st_driver *st_driver_create(const struct st_driver_setup *setup, struct a
     driver->outputs.cluster = &driver->cluster;
     if (setup->wall_ms > 0) kc_sim_clock(driver->sim)->wall_us = setup->wall_ms * 1000;
     make_settings(driver, setup);
+    st_dbs_open_memory(&driver->dbs);
     struct aq_virtual_clock *outside = enter_world(driver);
     int rc = start(driver, setup, err);
     aq_clock_use(outside);
@@ -232,6 +235,7 @@ void st_driver_destroy(struct st_driver *driver)
     struct aq_virtual_clock *outside = enter_world(driver);
     close_worker(driver);
     st_worker_destroy(driver->worker);
+    st_dbs_close(&driver->dbs);
     st_catalog_destroy(driver->catalog);
     st_serde_flow_destroy(driver->serdes);
     st_plan_destroy(driver->plan);
@@ -312,6 +316,10 @@ size_t st_driver_topics(struct st_driver *driver, const char *const **ret_names)
         for (size_t n = 0; n < driver->topology->n_nodes; n++) {
             const struct st_node *node = driver->topology->nodes[n];
             internal |= node->type == ST_REPARTITION && strcmp(node->topic, name) == 0;
+        }
+        for (size_t s = 0; s < driver->topology->n_stores; s++) {
+            const char *changelog = driver->topology->stores[s]->changelog;
+            internal |= changelog && strcmp(changelog, name) == 0;
         }
         if (!internal) kc_sim_cursors_add(&driver->outputs, name);
     }

@@ -173,6 +173,7 @@ static struct st_forming forming_of(const struct reading *r, size_t i)
                                .what = r->what[i],
                                .name = r->formed->nodes[i].name,
                                .group = r->formed->nodes[i].group,
+                               .node = &r->formed->nodes[i],
                                .parents = {.more_later = true}};
 }
 
@@ -241,9 +242,19 @@ static void unknown_parent(struct reading *r, size_t i, struct conf_pos at, cons
     free(names);
 }
 
-/* False after a complaint, and for a node that could not be made. */
-static bool add_edge(struct reading *r, size_t i, const char *from, struct conf_pos at)
+/* Where the records of number `k` of `from` enter. */
+static const char *entry_of(const struct st_formed_node *node, size_t k)
 {
+    if (node->n_entries == 0) return node->name;
+    return node->entries[k < node->n_entries ? k : node->n_entries - 1];
+}
+
+/* False after a complaint, and for a node that could not be made. */
+static bool add_edge(struct reading *r, size_t i, size_t k)
+{
+    const struct st_formed_node *node = &r->formed->nodes[i];
+    const char *from = node->from.items[k];
+    const struct conf_pos at = node->from.places[k];
     const struct st_formed_node *parent = formed_of(r, from);
     struct aq_err err = {0};
     if (!st_find_node(r->formed->topology, from)) {
@@ -255,7 +266,7 @@ static bool add_edge(struct reading *r, size_t i, const char *from, struct conf_
                   parent->form->name, parent->form->childless);
         return false;
     }
-    if (st_add_edge(r->formed->topology, from, r->formed->nodes[i].name, &err) == 0) return true;
+    if (st_add_edge(r->formed->topology, from, entry_of(node, k), &err) == 0) return true;
     conf_diag(r->diags, CONF_ERROR, at, "streams.topology: %s", err.text);
     return false;
 }
@@ -263,18 +274,18 @@ static bool add_edge(struct reading *r, size_t i, const char *from, struct conf_
 static void add_edges(struct reading *r, size_t i)
 {
     const struct st_formed_node *node = &r->formed->nodes[i];
-    const struct st_node *child = st_find_node(r->formed->topology, node->name);
+    const struct st_node *child = st_find_node(r->formed->topology, entry_of(node, 0));
     if (!child || child->type == ST_SOURCE || (child->n_parents > 0 && r->broken[i])) return;
     for (size_t k = 0; k < node->from.count; k++)
-        if (!add_edge(r, i, node->from.items[k], node->from.places[k])) r->broken[i] = true;
+        if (!add_edge(r, i, k)) r->broken[i] = true;
 }
 
 /* Parents for what has none because of a mistake that was told. */
-static void adopt(struct reading *r, size_t i)
+static void adopt_entry(struct reading *r, const char *name)
 {
     struct st_topology *topology = r->formed->topology;
-    const struct st_node *child = st_find_node(topology, r->formed->nodes[i].name);
-    if (!r->broken[i] || !child || child->type == ST_SOURCE || child->n_parents > 0) return;
+    const struct st_node *child = st_find_node(topology, name);
+    if (!child || child->type == ST_SOURCE || child->n_parents > 0) return;
     if (!st_find_node(topology, STAND_IN_SOURCE)) {
         static const char *const topics[] = {STAND_IN_SOURCE};
         const struct st_source_conf source = {.topics = topics, .n_topics = 1};
@@ -283,6 +294,13 @@ static void adopt(struct reading *r, size_t i)
     }
     int rc = st_add_edge(topology, STAND_IN_SOURCE, child->name, NULL);
     AQ_ASSERT(rc == 0);
+}
+
+static void adopt(struct reading *r, size_t i)
+{
+    const struct st_formed_node *node = &r->formed->nodes[i];
+    if (!r->broken[i]) return;
+    for (size_t k = 0; k == 0 || k < node->n_entries; k++) adopt_entry(r, entry_of(node, k));
 }
 
 /* ---- the whole --------------------------------------------------------------------------------------------------------- */

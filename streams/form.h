@@ -15,6 +15,8 @@
 #include "streams/topology.h"
 #include "transforms/chain.h"
 
+struct st_formed_node;
+
 /* What a form is given to build with. */
 struct st_forming {
     struct st_topology *topology;
@@ -25,7 +27,8 @@ struct st_forming {
     const char *what;              /* "streams.topology.NAME", for messages */
     const char *name;              /* of the node */
     const struct conf_node *group; /* for places in messages */
-    struct st_parents parents;     /* more_later: streams/form.c adds the edges that `from` names */
+    struct st_formed_node *node; /* what was read so far; a form that makes several nodes sets its entries */
+    struct st_parents parents;   /* more_later: streams/form.c adds the edges that `from` names */
 };
 
 struct st_form {
@@ -59,6 +62,9 @@ struct st_formed_node {
     void *conf;
     struct opt_strings from;
     const struct conf_node *group;
+    /* The nodes that get the records: one for all of `from`, or one for each, in their order. NULL: the node of this name. */
+    const char *const *entries;
+    size_t n_entries;
 };
 
 /* A topology made of a configuration. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Repartition topics (streams/internal_topics.h). Their settings are those of Kafka Streams' RepartitionTopicConfig: records are kept until
- * they are purged, in segments small enough for that, with the timestamps we give them.
+ * Repartition topics and changelogs (streams/internal_topics.h). Their settings are those of Kafka Streams' RepartitionTopicConfig,
+ * UnwindowedUnversionedChangelogTopicConfig and WindowedChangelogTopicConfig: what is written to a repartition is kept until it is purged,
+ * in segments small enough for that; a changelog is compacted; both have the timestamps we give them.
  */
 #include "streams/internal_topics.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -13,37 +16,110 @@
 
 #define ADMIN_TIMEOUT_MS 10000
 
-static int create(const struct kc_ops *ops, struct kc_admin *admin, const struct st_settings *settings,
-                  const struct st_node *node, int32_t partitions, struct aq_err *err)
+/* ---- what there must be ------------------------------------------------------------------------------------------- */
+
+/* One internal topic: of a repartition, or a store's changelog. */
+struct wanted {
+    const char *topic;
+    const struct st_node *repartition; /* or */
+    const struct st_store *store;
+    int32_t partitions; /* 0: not known yet */
+};
+
+static int32_t changelog_count(const struct st_tasks *tasks, const struct st_store *store)
 {
-    static const struct kc_config_entry configs[] = {
-        {"cleanup.policy", "delete"},
-        {"retention.ms", "-1"},
-        {"segment.bytes", "52428800"},
-        {"message.timestamp.type", "CreateTime"},
-    };
-    const struct kc_topic_spec spec = {.name = node->topic,
-                                       .partitions = partitions,
-                                       .replication_factor = (int32_t)settings->replication_factor,
-                                       .configs = configs,
-                                       .n_configs = sizeof(configs) / sizeof(configs[0])};
+    for (size_t i = 0; i < tasks->plan->n_subtopologies; i++) {
+        const struct st_subtopology_tasks *sub = &tasks->subtopologies[i];
+        for (size_t k = 0; k < sub->subtopology->n_stores; k++)
+            if (sub->subtopology->stores[k] == store) return sub->tasks;
+    }
+    return 0;
+}
+
+/* Number `i` of them; false behind the last one. Those without a topic or a count of their own have partitions 0. */
+static bool nth_wanted(const struct st_tasks *tasks, size_t i, struct wanted *ret)
+{
+    const struct st_topology *topology = tasks->plan->topology;
+    *ret = (struct wanted){0};
+    if (i >= topology->n_nodes + topology->n_stores) return false;
+    if (i < topology->n_nodes) {
+        const struct st_node *node = topology->nodes[i];
+        if (node->type != ST_REPARTITION) return true;
+        *ret = (struct wanted){
+            .topic = node->topic, .repartition = node, .partitions = st_repartition_count(tasks, node)};
+        return true;
+    }
+    const struct st_store *store = topology->stores[i - topology->n_nodes];
+    if (!store->changelog) return true;
+    *ret = (struct wanted){
+        .topic = store->changelog, .store = store, .partitions = changelog_count(tasks, store)};
+    return true;
+}
+
+static const char *noun_of(const struct wanted *wanted)
+{
+    return wanted->store ? "store" : "repartition";
+}
+
+static const char *name_of(const struct wanted *wanted)
+{
+    return wanted->store ? wanted->store->name : wanted->repartition->name;
+}
+
+/* ---- making it ---------------------------------------------------------------------------------------------------- */
+
+/* Settings of a changelog: compacted; that of a window store loses what is too old, some time after the store has. */
+static size_t changelog_configs(const struct st_settings *settings, const struct st_store *store,
+                                struct kc_config_entry *configs, char *retention, size_t size)
+{
+    configs[0] = (struct kc_config_entry){"message.timestamp.type", "CreateTime"};
+    configs[1] = (struct kc_config_entry){"cleanup.policy", "compact"};
+    if (store->conf.retention_ms == 0) return 2;
+    snprintf(retention, size, "%" PRId64, store->conf.retention_ms + settings->additional_retention_ms);
+    configs[1].value = "compact,delete";
+    configs[2] = (struct kc_config_entry){"retention.ms", retention};
+    return 3;
+}
+
+static size_t repartition_configs(struct kc_config_entry *configs)
+{
+    configs[0] = (struct kc_config_entry){"message.timestamp.type", "CreateTime"};
+    configs[1] = (struct kc_config_entry){"cleanup.policy", "delete"};
+    configs[2] = (struct kc_config_entry){"retention.ms", "-1"};
+    configs[3] = (struct kc_config_entry){"segment.bytes", "52428800"};
+    return 4;
+}
+
+static int create(const struct kc_ops *ops, struct kc_admin *admin, const struct st_settings *settings,
+                  const struct wanted *wanted, struct aq_err *err)
+{
+    char retention[32];
+    struct kc_config_entry configs[4];
+    struct kc_topic_spec spec = {.name = wanted->topic,
+                                 .partitions = wanted->partitions,
+                                 .replication_factor = (int32_t)settings->replication_factor,
+                                 .configs = configs};
+    spec.n_configs = wanted->store
+                         ? changelog_configs(settings, wanted->store, configs, retention, sizeof(retention))
+                         : repartition_configs(configs);
     int rc = ops->admin_create_topic(admin, &spec, ADMIN_TIMEOUT_MS, err);
     if (rc == AQ_E_EXISTS) return 0; /* another instance was faster; the next round compares the counts */
-    if (rc != 0) return aq_err_in(err, "repartition '%s'", node->name);
-    aq_log(AQ_INFO, "repartition topic created", aq_fs("application", settings->application_id),
-           aq_fs("topic", node->topic), aq_fi("partitions", partitions));
+    if (rc != 0) return aq_err_in(err, "%s '%s'", noun_of(wanted), name_of(wanted));
+    aq_log(AQ_INFO, wanted->store ? "changelog topic created" : "repartition topic created",
+           aq_fs("application", settings->application_id), aq_fs("topic", wanted->topic),
+           aq_fi("partitions", wanted->partitions));
     return 1;
 }
 
-static int differs(const struct st_settings *settings, const struct st_node *node, int32_t has,
-                   int32_t expected, struct aq_err *err)
+static int differs(const struct st_settings *settings, const struct wanted *wanted, int32_t has,
+                   struct aq_err *err)
 {
     return aq_fail(
         err, AQ_E_STATE,
-        "repartition '%s': topic %s has %d partitions and must have %d, because the topics in front of it or "
-        "its own `partitions` have changed. Stop every instance of %s and run `aqueduct streams reset`, "
-        "which deletes it, or restore what was changed",
-        node->name, node->topic, has, expected, settings->application_id);
+        "%s '%s': topic %s has %d partitions and must have %d, because the topics in front of it%s have changed. "
+        "Stop every instance of %s and run `aqueduct streams reset`, which deletes it, or restore what was changed",
+        noun_of(wanted), name_of(wanted), wanted->topic, has, wanted->partitions,
+        wanted->store ? "" : " or its own `partitions`", settings->application_id);
 }
 
 int st_internal_topics_ensure(const struct kc_ops *ops, struct kc_admin *admin,
@@ -51,15 +127,14 @@ int st_internal_topics_ensure(const struct kc_ops *ops, struct kc_admin *admin,
                               const struct kc_topics *seen, int *ret_created, struct aq_err *err)
 {
     AQ_ASSERT(tasks && seen);
-    const struct st_topology *topology = tasks->plan->topology;
+    struct wanted wanted;
     *ret_created = 0;
-    for (size_t i = 0; i < topology->n_nodes; i++) {
-        const struct st_node *node = topology->nodes[i];
-        if (node->type != ST_REPARTITION) continue;
-        int32_t expected = st_repartition_count(tasks, node), has = kc_topics_partitions(seen, node->topic);
-        if (has == expected || expected <= 0) continue;
-        if (has > 0) return differs(settings, node, has, expected, err);
-        int rc = create(ops, admin, settings, node, expected, err);
+    for (size_t i = 0; nth_wanted(tasks, i, &wanted); i++) {
+        if (wanted.partitions <= 0) continue;
+        int32_t has = kc_topics_partitions(seen, wanted.topic);
+        if (has == wanted.partitions) continue;
+        if (has > 0) return differs(settings, &wanted, has, err);
+        int rc = create(ops, admin, settings, &wanted, err);
         if (rc < 0) return rc;
         *ret_created += rc;
     }
@@ -67,15 +142,14 @@ int st_internal_topics_ensure(const struct kc_ops *ops, struct kc_admin *admin,
 }
 
 bool st_internal_topics_differ(const struct st_tasks *tasks, const struct kc_topics *seen,
-                               const struct st_node **ret_node)
+                               const char **ret_topic)
 {
-    const struct st_topology *topology = tasks->plan->topology;
-    for (size_t i = 0; i < topology->n_nodes; i++) {
-        const struct st_node *node = topology->nodes[i];
-        if (node->type != ST_REPARTITION) continue;
-        int32_t has = kc_topics_partitions(seen, node->topic);
-        if (has == 0 || has == st_repartition_count(tasks, node)) continue;
-        *ret_node = node;
+    struct wanted wanted;
+    for (size_t i = 0; nth_wanted(tasks, i, &wanted); i++) {
+        if (wanted.partitions <= 0) continue;
+        int32_t has = kc_topics_partitions(seen, wanted.topic);
+        if (has == 0 || has == wanted.partitions) continue;
+        *ret_topic = wanted.topic;
         return true;
     }
     return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The application's repartition topics on the cluster: created with Kafka Streams' settings, checked, and purged behind the committed
- * positions. Only streams/catalog.c calls this.
+ * The application's repartition topics and changelogs on the cluster: created with Kafka Streams' settings and checked; repartition
+ * topics purged behind the committed positions. Only streams/catalog.c calls this.
  *
  * Threads: ensure from discovery; purgeable from workers; purge from discovery. The table has a lock of its own, held for a
  * look-up.
@@ -15,15 +15,15 @@
 #include "streams/settings.h"
 #include "streams/tasks.h"
 
-/* [blocks] Every repartition topic of the plan exists with the partitions the tasks say. `seen`: the cluster's topics. STATE when one has
+/* [blocks] Every internal topic of the plan exists with the partitions the tasks say. `seen`: the cluster's topics. STATE when one has
  * another count; *ret_created how many were made now. */
 int st_internal_topics_ensure(const struct kc_ops *ops, struct kc_admin *admin,
                               const struct st_settings *settings, const struct st_tasks *tasks,
                               const struct kc_topics *seen, int *ret_created, struct aq_err *err);
 
-/* Some repartition topic has another number of partitions on the cluster than these tasks say; *ret_node names it. */
+/* Some internal topic has another number of partitions on the cluster than these tasks say; *ret_topic names it. */
 bool st_internal_topics_differ(const struct st_tasks *tasks, const struct kc_topics *seen,
-                               const struct st_node **ret_node);
+                               const char **ret_topic);
 
 /* Partitions whose head may be deleted. */
 struct st_purge {

@@ -221,6 +221,7 @@ static bool hand_over(struct st_worker *worker, struct st_flight *flight, int64_
     if (worker->letter == flight) worker->letter = NULL;
     flight->sent_us = now;
     st_outbox_sent(&worker->outbox, flight);
+    st_barrier_sent(worker, flight);
     if (worker->own.flow->exactly_once) touch_feeds(worker, flight);
     if (nothing) st_outbox_through(&worker->outbox, flight, acked, worker);
     return true;
@@ -240,7 +241,7 @@ void st_outflow_send(struct st_worker *worker, int64_t now)
     while ((flight = st_outbox_next(&worker->outbox)) != NULL && worker->own.err.code == 0) {
         /* One at a time; one that is held for this one's dead letter is through. */
         if (worker->careful && worker->outbox.under_way > 0) return;
-        if (st_outflow_is_busy(worker)) return;
+        if (st_outflow_is_busy(worker) || st_barrier_blocks(worker)) return;
         if (!is_ready(worker, flight, now)) return;
         if (!kc_ownership_accepts(&worker->own, now) || !kc_ownership_producer(&worker->own)) return;
         bool again = hand_over(worker, flight, now);

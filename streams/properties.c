@@ -29,7 +29,7 @@ static const struct prefix prefixes[] = {
     {"producer.", true, false, NULL},
     {"consumer.", false, true, NULL},
     {"main.consumer.", false, true, NULL},
-    {"restore.consumer.", false, false, "this version has no state stores, so there is nothing to restore"},
+    {"restore.consumer.", false, false, "changelogs are read with the settings of the main consumer"},
     {"global.consumer.", false, false, "this version has no global tables"},
     {"admin.", false, false,
      "administration goes through the clients that are there: write the name without it"},

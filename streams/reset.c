@@ -10,6 +10,9 @@
  * What a snapshot has of a repartition topic goes with the topic: the next one of that name starts at 0, and a position left
  * behind would pass over its records. So does what it has of topics the topology no longer reads.
  *
+ * Changelogs go as well. What instances keep of them in their state_dir need not: the next changelogs have other ids, and an
+ * instance whose stores were made of others reads them anew.
+ *
  * A failing pass: an instance starts in between: the pointer is refused (BUSY) and the slots that were not moved go on from where they
  * were. We end before the topics are deleted: they have no positions any more, so what is left in them is read again,
  * and nothing is lost. Running the reset again finishes it in both cases.
@@ -32,10 +35,12 @@
 #include "streams/choice.h"
 #include "streams/tasks.h"
 
-#define ADMIN_TIMEOUT_MS   15000
-#define CLOSE_MS           3000
-#define WRITER             "aqueduct streams reset"
-#define REPARTITION_SUFFIX "-repartition"
+#define ADMIN_TIMEOUT_MS 15000
+#define CLOSE_MS         3000
+#define WRITER           "aqueduct streams reset"
+
+/* Of the topics that are ours when their names begin with the application's id. */
+static const char *const suffixes[] = {"-repartition", "-changelog"};
 
 struct move {
     const char *topic;
@@ -235,20 +240,26 @@ static void doom(struct session *s, const char *topic)
 
 static bool looks_like_ours(const struct session *s, const char *topic)
 {
-    size_t n = strlen(topic), id = strlen(s->settings->application_id), end = strlen(REPARTITION_SUFFIX);
-    return n > id + 1 + end && strncmp(topic, s->settings->application_id, id) == 0 && topic[id] == '-' &&
-           strcmp(topic + n - end, REPARTITION_SUFFIX) == 0;
+    size_t n = strlen(topic), id = strlen(s->settings->application_id);
+    if (strncmp(topic, s->settings->application_id, id) != 0 || topic[id] != '-') return false;
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        size_t end = strlen(suffixes[i]);
+        if (n > id + 1 + end && strcmp(topic + n - end, suffixes[i]) == 0) return true;
+    }
+    return false;
 }
 
 /* See the last paragraph on top. */
 static void find_doomed(struct session *s)
 {
-    size_t room = s->topology->n_nodes;
+    size_t room = s->topology->n_nodes + s->topology->n_stores;
     for (int32_t t = 0; t < s->flow->tasks; t++) room += s->found[t].snapshot.count;
     s->doomed = aq_arena_zalloc(&s->arena, room * sizeof(*s->doomed));
     if (s->request->topic) return;
     for (size_t i = 0; i < s->topology->n_nodes; i++)
         if (s->topology->nodes[i]->type == ST_REPARTITION) doom(s, s->topology->nodes[i]->topic);
+    for (size_t i = 0; i < s->topology->n_stores; i++)
+        if (s->topology->stores[i]->changelog) doom(s, s->topology->stores[i]->changelog);
     for (int32_t t = 0; t < s->flow->tasks; t++) {
         const struct kc_snapshot *snapshot = &s->found[t].snapshot;
         for (size_t i = 0; i < snapshot->count; i++)

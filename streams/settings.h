@@ -56,6 +56,12 @@ struct st_settings {
     int on_deserialization; /* enum st_on_error */
     int on_processing;
     int on_production;
+    const char *state_dir;
+    int64_t cache_bytes; /* of the process; see st_thread_share() */
+    int64_t block_cache_bytes;
+    int64_t write_buffer_bytes;
+    int64_t additional_retention_ms;
+    int compat_kafka_streams;
     int on_failure;                /* enum st_on_failure */
     const char *dead_letter_topic; /* NULL: none */
     struct opt_strings properties; /* those for the client; the others have gone into the fields above */

@@ -14,8 +14,10 @@
 #include "streams/choice.h"
 #include "streams/settings.h"
 
-#define SERDES     "bytes, string, int32, int64, double or json, or the name of one of Kafka's Java classes."
-#define NO_STORES  "This version has no state stores, so there is nothing for it to do."
+#define SERDES "bytes, string, int32, int64, double or json, or the name of one of Kafka's Java classes."
+#define NO_STANDBY \
+    "Every task has its stores on one instance; another one that takes it over reads the changelog first."
+#define ROCKSDB    "There is one database for all stores: write rocksdb_block_cache and rocksdb_write_buffer."
 #define NO_METRICS "Metrics are served over HTTP and always counted in full (`aqueduct help http`)."
 #define ERRORS     "org.apache.kafka.streams.errors."
 #define PROCESSOR  "org.apache.kafka.streams.processor."
@@ -59,6 +61,8 @@ static const struct opt_enum failures[] = {
     {"REPLACE_THREAD", ST_REPLACE_THREAD},
     {NULL, 0},
 };
+
+static const struct opt_enum compats[] = {{"none", false}, {"kafka-streams", true}, {NULL, 0}};
 
 enum { EXTRACT_FAIL, EXTRACT_SKIP, EXTRACT_PARTITION_TIME, EXTRACT_WALL_CLOCK };
 
@@ -326,25 +330,71 @@ static const struct opt_row rows[] = {
      .help =
          "The same settings in Kafka's spelling, \"commit.interval.ms=100\", one per item, and properties of the client "
          "library. What this program must set itself is refused with the reason."},
-    /* for stores, which come with the next version */
-    {.name = "acceptable_recovery_lag", REFUSED, .help = NO_STORES},
-    {.name = "application_server", REFUSED, .help = NO_STORES},
-    {.name = "cache_max_bytes_buffering", REFUSED, .help = NO_STORES},
-    {.name = "default_dsl_store", REFUSED, .help = NO_STORES},
-    {.name = "dsl_store_format", REFUSED, .help = NO_STORES},
-    {.name = "dsl_store_suppliers_class", REFUSED, .help = NO_STORES},
-    {.name = "max_warmup_replicas", REFUSED, .help = NO_STORES},
-    {.name = "num_standby_replicas", REFUSED, .help = NO_STORES},
-    {.name = "probing_rebalance_interval_ms", REFUSED, .help = NO_STORES},
-    {.name = "processing_exception_handler_global_enabled", REFUSED, .help = NO_STORES},
-    {.name = "rocksdb_config_setter", REFUSED, .help = NO_STORES},
-    {.name = "state_cleanup_delay_ms", REFUSED, .help = NO_STORES},
-    {.name = "state_dir", REFUSED, .help = NO_STORES},
-    {.name = "statestore_cache_max_bytes", REFUSED, .help = NO_STORES},
-    {.name = "allow_os_group_write_access", REFUSED, .help = NO_STORES},
-    {.name = "windowstore_changelog_additional_retention_ms", REFUSED, .help = NO_STORES},
-    {.name = "window_size_ms", REFUSED, .help = NO_STORES},
-    {.name = "windowed_inner_class_serde", REFUSED, .help = NO_STORES},
+    /* stores */
+    {.name = "state_dir",
+     .kind = OPT_STRING,
+     AT(state_dir),
+     .def = "/tmp/aqueduct-streams",
+     .help =
+         "Folder for the stores that are not in memory, in a folder of the application's own. What it holds is in the changelogs, "
+         "too, and is read from there when it is gone. Every instance on a machine needs one of its own."},
+    {.name = "statestore_cache_max_bytes",
+     .kind = OPT_SIZE,
+     AT(cache_bytes),
+     .def = "10MiB",
+     .max = 1LL << 40,
+     .help =
+         "Memory for changes of stores between two commits and for entries read, divided among the threads. Results of one key "
+         "go on once a commit; with 0 every change goes on at once."},
+    {.name = "rocksdb_block_cache",
+     .kind = OPT_SIZE,
+     AT(block_cache_bytes),
+     .def = "50MiB",
+     .min = 1LL << 20,
+     .max = 1LL << 40,
+     .help = "Memory for blocks of the database, of all stores of the process together."},
+    {.name = "rocksdb_write_buffer",
+     .kind = OPT_SIZE,
+     AT(write_buffer_bytes),
+     .def = "64MiB",
+     .min = 4LL << 20,
+     .max = 1LL << 40,
+     .help = "Memory for what was written and is not in files yet, of all stores of the process together."},
+    {.name = "windowstore_changelog_additional_retention_ms",
+     .kind = OPT_DURATION,
+     AT(additional_retention_ms),
+     .def = "1d",
+     .max = 3650LL * 24 * HOUR_MS,
+     .help = "How much longer than the store the changelog of a window store keeps its records."},
+    {.name = "compat",
+     .kind = OPT_ENUM,
+     AT(compat_kafka_streams),
+     .def = "none",
+     .values = compats,
+     .help =
+         "kafka-streams: results as Kafka Streams gives them also where it loses or repeats some (doc/streams.md lists the "
+         "cases). none: what is right."},
+    {.name = "cache_max_bytes_buffering", REFUSED, .help = "Write statestore_cache_max_bytes."},
+    {.name = "acceptable_recovery_lag", REFUSED, .help = NO_STANDBY},
+    {.name = "max_warmup_replicas", REFUSED, .help = NO_STANDBY},
+    {.name = "num_standby_replicas", REFUSED, .help = NO_STANDBY},
+    {.name = "probing_rebalance_interval_ms", REFUSED, .help = NO_STANDBY},
+    {.name = "application_server", REFUSED, .help = "Stores cannot be asked from outside in this version."},
+    {.name = "default_dsl_store", REFUSED, .help = "A node says in_memory = true."},
+    {.name = "dsl_store_format", REFUSED, .help = "There is one format, that of Kafka Streams' DEFAULT."},
+    {.name = "dsl_store_suppliers_class", REFUSED, .help = "A node says in_memory = true."},
+    {.name = "processing_exception_handler_global_enabled",
+     REFUSED,
+     .help = "There is no global thread: processing_exception_handler is for all nodes."},
+    {.name = "rocksdb_config_setter", REFUSED, .help = ROCKSDB},
+    {.name = "state_cleanup_delay_ms",
+     REFUSED,
+     .help = "Stores of tasks that moved away stay, and are brought up to date when the task comes back."},
+    {.name = "allow_os_group_write_access", REFUSED, .help = "state_dir is the owner's alone."},
+    {.name = "window_size_ms", REFUSED, .help = "The windowed serde of a source names its size."},
+    {.name = "windowed_inner_class_serde",
+     REFUSED,
+     .help = "The windowed serde of a source names the inner one."},
     /* that have another shape here, or none */
     {.name = "auto_include_jmx_reporter", REFUSED, .help = NO_METRICS},
     {.name = "built_in_metrics_version", REFUSED, .help = NO_METRICS},

@@ -53,6 +53,9 @@ static void build_context(struct st_task *task, size_t i, const size_t *at)
     context->children = aq_arena_alloc(&task->arena, node->n_children * sizeof(struct st_context *));
     for (size_t k = 0; k < node->n_children; k++)
         context->children[k] = &task->contexts[at[node->children[k]->index]];
+    context->stores = aq_arena_alloc(&task->arena, node->node->n_stores * sizeof(struct st_state *));
+    for (size_t k = 0; k < node->node->n_stores; k++)
+        context->stores[k] = st_stores_find(task->stores, node->node->stores[k]);
 }
 
 /* The serde, if there are bytes it refuses. */
@@ -171,16 +174,17 @@ static void open_feeds(struct st_task *task)
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
 int st_task_create(struct st_shop *shop, const struct st_subtopology *subtopology, int32_t partition,
-                   int32_t slot, struct st_feed **feeds, size_t n_feeds, struct st_task **ret,
-                   struct aq_err *err)
+                   int32_t slot, struct st_feed **feeds, size_t n_feeds, struct st_stores *stores,
+                   struct st_task **ret, struct aq_err *err)
 {
-    AQ_ASSERT(n_feeds > 0);
+    AQ_ASSERT(n_feeds > 0 && (subtopology->n_stores == 0 || (stores && stores->ready)));
     struct st_task *task = aq_calloc(1, sizeof(*task));
     *ret = NULL;
     task->shop = shop;
     task->subtopology = subtopology;
     task->partition = partition;
     task->slot = slot;
+    task->stores = stores;
     snprintf(task->id, sizeof(task->id), "%u_%d", subtopology->number, partition);
     aq_arena_init(&task->arena, 4096);
     xf_views_init(&task->views);
@@ -347,6 +351,12 @@ int st_task_punctuate(struct st_task *task, struct aq_err *err)
     if (task->shop->wall_ms < st_punctuate_next_due(&task->punctuations, ST_WALL_CLOCK)) return 0;
     touch_all(task);
     return st_punctuate_run(&task->punctuations, ST_WALL_CLOCK, task->shop->wall_ms, err);
+}
+
+int64_t st_task_changelog_ms(const struct st_task *task)
+{
+    int64_t stream_ms = st_choice_stream_ms(&task->choice);
+    return stream_ms == ST_NO_TIME ? task->shop->wall_ms : stream_ms;
 }
 
 int64_t st_task_next_due_ms(const struct st_task *task)

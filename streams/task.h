@@ -15,6 +15,7 @@
 #include "streams/processor.h"
 #include "streams/serde_flow.h"
 #include "streams/settings.h"
+#include "streams/stores.h"
 
 /* Counted by the worker's thread alone; what others see of it is published by the worker. */
 struct st_tally {
@@ -43,6 +44,7 @@ struct st_task {
     char id[32]; /* "0_3" */
     struct st_choice choice;
     struct st_punctuations punctuations;
+    struct st_stores *stores;    /* the slot's; NULL: none */
     struct st_context *contexts; /* in execution order */
     size_t n_started;            /* of them, from the front: they must be stopped */
     struct st_context **sources; /* by feed index: where its records enter */
@@ -67,11 +69,11 @@ struct st_task {
     struct st_task *next;
 };
 
-/* Starts the processors; the feeds' committed marks say where they begin. 0; or why a processor did not start, with what had
+/* stores: restored, NULL for a sub-topology without. Starts the processors; the feeds' committed marks say where they begin. 0; or why a processor did not start, with what had
  * started stopped again and *ret NULL. */
 int st_task_create(struct st_shop *shop, const struct st_subtopology *subtopology, int32_t partition,
-                   int32_t slot, struct st_feed **feeds, size_t n_feeds, struct st_task **ret,
-                   struct aq_err *err);
+                   int32_t slot, struct st_feed **feeds, size_t n_feeds, struct st_stores *stores,
+                   struct st_task **ret, struct aq_err *err);
 /* Stops them. What is left of input batches goes to the outbox as pins. */
 void st_task_destroy(struct st_task *task);
 
@@ -87,6 +89,10 @@ int st_task_run(struct st_task *task, uint32_t max, int64_t now_us, int64_t *ret
                 struct aq_err *err);
 /* Wall clock punctuations that are due. Returns how many, or a code. */
 int st_task_punctuate(struct st_task *task, struct aq_err *err);
+/* What cached stores hold back goes on, parents before their children. 0, or a code on which the task must end. */
+int st_task_flush(struct st_task *task, struct aq_err *err);
+/* The time of changelog records whose values have none. */
+int64_t st_task_changelog_ms(const struct st_task *task);
 /* When the next one is due, ms since 1970, ST_NEVER_DUE without any. */
 int64_t st_task_next_due_ms(const struct st_task *task);
 

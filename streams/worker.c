@@ -4,7 +4,8 @@
  *
  * An ordinary pass: hear the group and find out where new slots stand; follow new topics; hear what the sources have to say; poll one
  * batch; let the tasks process what they have, in turns, into the outbox; hand flights to the producer; collect delivery reports;
- * step the commit cycle. No record changes threads. It is the pass of the bridge's worker with a topology in the place of
+ * step the commit cycle. Tasks with stores wait until these are restored (streams/restore.c), and end their cycles with a barrier
+ * (streams/barrier.c). No record changes threads. It is the pass of the bridge's worker with a topology in the place of
  * the chain, on the same machinery (kafka/ownership.h).
  *
  * A failing pass: a cycle is aborted, fenced, or its producer replaced. When every batch is back the outbox is emptied and every task
@@ -46,6 +47,9 @@ struct st_worker *st_worker_create(const struct st_worker_setup *setup)
     worker->plan = setup->plan;
     worker->catalog = setup->catalog;
     worker->index = setup->index;
+    worker->dbs = setup->dbs;
+    worker->has_stores = setup->plan->topology->n_stores > 0;
+    AQ_ASSERT(!worker->has_stores || setup->dbs);
     worker->answer_us = KC_FIRST_ANSWER + settings->flow.linger_ms * AQ_MS;
     pthread_mutex_init(&worker->shown_lock, NULL);
     aq_names_init(&worker->names);
@@ -88,6 +92,7 @@ void st_worker_close(struct st_worker *worker)
 {
     worker->outbox.closing = true;
     kc_ownership_close(&worker->own);
+    st_restore_close(worker);
     st_beginning_close(worker);
     st_outbox_clear(&worker->outbox);
     if (worker->consumer) worker->ops->consumer_close(worker->consumer, CLOSE_MS);
@@ -120,7 +125,7 @@ void st_worker_fail(struct st_worker *worker, const struct aq_err *err)
 static bool may_process(const struct st_worker *worker)
 {
     return worker->state == ST_WORKER_RUNNING && worker->own.err.code == 0 && !worker->own.rewind_due &&
-           kc_ownership_is_settled(&worker->own) &&
+           kc_ownership_is_settled(&worker->own) && !worker->stores_full &&
            !atomic_load_explicit(&worker->pause, memory_order_relaxed);
 }
 
@@ -225,7 +230,7 @@ static bool must_hold(const struct st_worker *worker)
 {
     const struct st_flight *next = worker->outbox.unsent;
     if (next && next->batch.produced > 0) return true;
-    if (worker->letter) return true;
+    if (worker->letter || st_barrier_holds(worker)) return true;
     bool leaving = worker->own.revoking || worker->state == ST_WORKER_DRAINING;
     if (!leaving || worker->own.lost || worker->blocked_us != 0) return false;
     return worker->own.flow->exactly_once ? next != NULL : !st_outbox_is_empty(&worker->outbox);
@@ -297,13 +302,16 @@ bool st_worker_turn(struct st_worker *worker, int64_t now, int wait_ms)
     kc_ownership_hear(&worker->own, now);
     if (worker->own.revoking) st_outbox_close(&worker->outbox, st_task_position);
     st_assignment_follow_view(worker, now);
+    st_restore_turn(worker, now);
     st_intake_events(worker, now);
     st_intake_poll(worker, now, waiting_time(worker, now, wait_ms));
 
     now = aq_mono_us();
     worker->shop.wall_ms = aq_wall_ms();
     process(worker, now);
+    st_barrier_bound(worker);
     st_assignment_write_first(worker, now);
+    st_barrier_consider(worker, now);
     st_outflow_send(worker, now);
     st_outflow_drain(worker, now);
     step_cycle(worker, now);

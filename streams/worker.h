@@ -15,6 +15,7 @@
 #include "base/metric.h"
 #include "kafka/ownership.h"
 #include "streams/catalog.h"
+#include "streams/dbs.h"
 #include "streams/task.h"
 
 enum st_worker_state { ST_WORKER_RUNNING, ST_WORKER_DRAINING, ST_WORKER_ENDED, ST_WORKER_FAILED };
@@ -24,6 +25,8 @@ struct st_counters {
     aq_counter records_processed;
     aq_counter records_written, bytes_written;
     aq_counter skipped_deserialization, skipped_processing, skipped_production, dead_letters;
+    aq_counter records_restored, restoring;
+    aq_counter cache_bytes;  /* of stores */
     aq_counter records_lost; /* taken by retention before they were read */
     aq_counter punctuations;
     aq_counter committed, aborted, fenced, rebalances;
@@ -38,6 +41,7 @@ struct st_counters {
 struct st_slot {
     struct st_feed **feeds; /* every source partition it ever had a position for, or has now */
     size_t n_feeds, cap_feeds;
+    struct st_stores *stores; /* of its tasks that have some, restored or being restored; linked by next */
     bool owned;
     bool write_first; /* its snapshot must be written although no record moved a mark */
 };
@@ -88,6 +92,15 @@ struct st_worker {
     struct st_shop shop;
     struct st_outbox outbox;
     struct st_slot *slots;
+
+    const struct st_dbs *dbs;
+    bool has_stores;                        /* some task may have */
+    bool stores_full;                       /* nothing is processed before a commit */
+    struct kc_consumer *restorer;           /* reads changelogs; NULL: nothing is restored */
+    size_t n_restoring;                     /* stores */
+    bool barrier;                           /* drawn, and the positions are not taken yet */
+    const struct st_flight *barrier_flight; /* the last one before it; NULL: it was handed over */
+
     struct st_view *view;
     bool view_again; /* some task could not be started yet */
     int64_t view_again_us;
@@ -141,6 +154,7 @@ struct st_worker_setup {
     const struct st_plan *plan;
     const struct st_serde_flow *serdes;
     struct st_catalog *catalog;
+    const struct st_dbs *dbs; /* outlive the worker; NULL: no store in the topology */
     int index;
     bool inline_lookup; /* no threads: simulation */
 };
@@ -168,6 +182,25 @@ void st_assignment_write_first(struct st_worker *worker, int64_t now);
 void st_assignment_restart(struct st_worker *worker, int64_t now);
 /* Reads the feed from this offset on. */
 int st_assignment_read(struct st_worker *worker, struct st_feed *feed, int64_t offset, struct aq_err *err);
+
+/* streams/restore.c: stores from their changelogs. Begin may be called again after a failure that passes. */
+int st_restore_begin(struct st_worker *worker, struct st_stores *stores, struct aq_err *err);
+void st_restore_turn(struct st_worker *worker, int64_t now);
+/* They are about to be closed. */
+void st_restore_forget(struct st_worker *worker, struct st_stores *stores);
+void st_restore_close(struct st_worker *worker);
+
+/* streams/barrier.c: where a cycle ends for tasks with stores. */
+void st_barrier_consider(struct st_worker *worker, int64_t now);
+/* What waits in the outbox belongs to the next cycle. */
+bool st_barrier_blocks(const struct st_worker *worker);
+void st_barrier_sent(struct st_worker *worker, const struct st_flight *flight);
+/* No commit now. */
+bool st_barrier_holds(const struct st_worker *worker);
+/* The positions are taken, or the cycle is given up. */
+void st_barrier_lift(struct st_worker *worker);
+/* Keeps the caches within their bound. */
+void st_barrier_bound(struct st_worker *worker);
 
 /* streams/beginning.c: where feeds begin that have no position. 0, or why it cannot be told now. */
 int st_beginning_find(struct st_worker *worker, struct st_feed **feeds, size_t n, struct aq_err *err);

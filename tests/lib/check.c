@@ -5,6 +5,9 @@
  */
 #include "tests/lib/check.h"
 
+#include <errno.h>
+#include <ftw.h>
+
 static void say(const char *file, int line, const char *format, va_list args)
     __attribute__((format(printf, 3, 0)));
 
@@ -46,6 +49,20 @@ char *t_printf(const char *format, ...)
     va_end(args);
     if (length < 0) T_FAIL("out of memory");
     return text;
+}
+
+static int remove_one(const char *path, const struct stat *found, int type, struct FTW *at)
+{
+    (void)found;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
+void t_remove_folder(const char *path)
+{
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
+        T_FAIL("%s: %s", path, strerror(errno));
 }
 
 void t_note(char *log, size_t size, const char *format, ...)

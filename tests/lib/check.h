@@ -30,6 +30,9 @@ _Noreturn void t_check_failed(const char *file, int line, const char *condition,
 
 /* Text in memory of its own; ends the test when there is none. */
 char *t_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* With all that is in it; what is not there is fine. */
+void t_remove_folder(const char *path);
+
 /* Appends a word to a log of what was called: "a:begin a:send(0-4)". What does not fit is cut off. */
 void t_note(char *log, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void *t_alloc(size_t size);

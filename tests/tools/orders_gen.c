@@ -38,6 +38,16 @@ struct options {
     bool keep_topic, progress;
 };
 
+/* A record that was given up, and is to be sent again. */
+struct again {
+    struct again *next;
+    int32_t partition;
+    bool tombstone;
+    char *key, *value;
+    size_t key_len, len;
+    rd_kafka_headers_t *headers;
+};
+
 struct run {
     const struct options *options;
     rd_kafka_t *rk;
@@ -47,6 +57,7 @@ struct run {
     uint64_t queued, reported, failed, aborted;
     rd_kafka_resp_err_t failure;
     char *value;
+    struct again *again, **again_end;
 };
 
 static volatile sig_atomic_t stop_asked;
@@ -76,12 +87,37 @@ static void usage(FILE *out)
           out);
 }
 
+/* A broker that has just come back may name fewer partitions or brokers than there are, and the client then gives up what it has for the
+ * others. What was certainly not written is kept, to be sent again in its order. */
+static void keep(struct run *run, const rd_kafka_message_t *message)
+{
+    struct again *again = t_alloc(sizeof *again);
+    again->partition = message->partition;
+    again->tombstone = !message->payload;
+    again->key_len = message->key_len;
+    again->key = t_alloc(message->key_len);
+    memcpy(again->key, message->key, message->key_len);
+    again->len = message->len;
+    again->value = t_alloc(message->len);
+    if (message->len > 0) memcpy(again->value, message->payload, message->len);
+    run->queued--;
+    run->reported--;
+    rd_kafka_message_detach_headers((rd_kafka_message_t *)message, &again->headers);
+    *run->again_end = again;
+    run->again_end = &again->next;
+}
+
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
     (void)rk;
     struct run *run = opaque;
     run->reported++;
     if (!message->err) return;
+    bool untouched = rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
+    if (untouched && run->options->rate > 0 && !run->options->txn) {
+        keep(run, message);
+        return;
+    }
     run->failed++;
     run->failure = message->err;
 }
@@ -136,6 +172,51 @@ static rd_kafka_headers_t *make_headers(uint64_t n, const char *id, bool tombsto
     return headers;
 }
 
+/* Into the client's queue. A partition that the client has forgotten for the moment is waited for. */
+static void send_record(struct run *run, int32_t partition, const void *key, size_t key_len,
+                        const void *value, size_t len, rd_kafka_headers_t *headers)
+{
+    for (;;) {
+        rd_kafka_resp_err_t error = rd_kafka_producev(
+            run->rk, RD_KAFKA_V_RKT(run->rkt), RD_KAFKA_V_PARTITION(partition),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key_len),
+            RD_KAFKA_V_VALUE((void *)value, len), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+        if (!error) break;
+        bool passes = error == RD_KAFKA_RESP_ERR__QUEUE_FULL || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+        if (!passes) T_FAIL("produce: %s", rd_kafka_err2str(error));
+        rd_kafka_poll(run->rk, 10);
+    }
+    run->queued++;
+}
+
+static void send_again(struct run *run)
+{
+    struct again *list = run->again;
+    run->again = NULL;
+    run->again_end = &run->again;
+    for (struct again *next, *one = list; one; one = next) {
+        next = one->next;
+        send_record(run, one->partition, one->key, one->key_len, one->tombstone ? NULL : one->value, one->len,
+                    one->headers);
+        free(one->key);
+        free(one->value);
+        free(one);
+    }
+}
+
+/* Until all that was queued is delivered. */
+static void settle(struct run *run)
+{
+    for (;;) {
+        while (run->reported < run->queued && !run->failure) rd_kafka_poll(run->rk, 50);
+        if (run->failure || !run->again) break;
+        t_sleep_ms(200);
+        send_again(run);
+    }
+    if (run->failure)
+        T_FAIL("%llu deliveries failed: %s", (unsigned long long)run->failed, rd_kafka_err2str(run->failure));
+}
+
 /* One record into the client's queue. `aborted` ones get an id that the checker must never see. */
 static void queue_order(struct run *run, uint64_t n, bool aborted)
 {
@@ -152,25 +233,9 @@ static void queue_order(struct run *run, uint64_t n, bool aborted)
         if (in_value) in_value[12] = 'x';
     }
     rd_kafka_headers_t *headers = make_headers(n, id, tombstone, o->headers_every);
-    for (;;) {
-        rd_kafka_resp_err_t error =
-            rd_kafka_producev(run->rk, RD_KAFKA_V_RKT(run->rkt), RD_KAFKA_V_PARTITION(partition),
-                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key_length),
-                              RD_KAFKA_V_VALUE(tombstone ? NULL : run->value, length),
-                              RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
-        if (!error) break;
-        if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL) T_FAIL("produce: %s", rd_kafka_err2str(error));
-        rd_kafka_poll(run->rk, 10);
-    }
-    run->queued++;
+    if (run->again) settle(run); /* older ones first */
+    send_record(run, partition, key, key_length, tombstone ? NULL : run->value, length, headers);
     if (!aborted) run->seq[partition]++;
-}
-
-static void settle(struct run *run)
-{
-    while (run->reported < run->queued && !run->failure) rd_kafka_poll(run->rk, 50);
-    if (run->failure)
-        T_FAIL("%llu deliveries failed: %s", (unsigned long long)run->failed, rd_kafka_err2str(run->failure));
 }
 
 static void begin_txn(struct run *run)
@@ -343,6 +408,7 @@ int main(int argc, char **argv)
     t_cluster_close(cluster);
     if (run.partitions < 1 || run.partitions > MAX_PARTITIONS)
         T_FAIL("%s: %d partitions", options.topic, run.partitions);
+    run.again_end = &run.again;
     run.value = t_alloc(options.size > T_ORDER_ROOM ? options.size : T_ORDER_ROOM);
     run.rk = open_producer(&run);
     run.rkt = rd_kafka_topic_new(run.rk, options.topic, NULL);

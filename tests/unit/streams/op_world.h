@@ -69,7 +69,7 @@ static inline int world_try(struct world *w, const char *settings, const char *t
                                .end = -1,
                                .committed = {.next = 0, .time_ms = ST_NO_TIME}};
     struct st_feed *feeds[] = {&w->feed};
-    return st_task_create(&w->shop, &w->config.streams.plan->subtopologies[0], 0, 0, feeds, 1, &w->task,
+    return st_task_create(&w->shop, &w->config.streams.plan->subtopologies[0], 0, 0, feeds, 1, NULL, &w->task,
                           &w->err);
 }
 

@@ -30,6 +30,7 @@ struct herd_instance {
     enum herd_state state;
     struct st_catalog *catalog;
     struct st_worker *worker;
+    struct st_dbs *disk; /* one of the herd's */
     int64_t thaw_us;
     int64_t revoked_ms; /* of service while a revocation waits */
 };
@@ -44,6 +45,9 @@ struct herd {
     struct st_serde_flow *serdes;
     struct herd_instance list[HERD_MAX];
     int n;
+    struct st_dbs disks[HERD_MAX]; /* of machines; an instance may start on that of one that is gone */
+    bool disk_used[HERD_MAX];
+    int n_disks;
     int64_t produced[HERD_PARTITIONS];
     int64_t longest_revocation_ms;
     uint64_t random;
@@ -80,6 +84,11 @@ static inline void herd_build(struct herd *h)
     engine_processor(e, "rekey", &herd_rekeying, "in");
     engine_good(e, st_add_repartition(e->topology, "again", HERD_MIDDLE, engine_parent("rekey"), &e->err));
     engine_sink(e, "out", "output", "again");
+}
+
+static inline void herd_plan(struct herd *h)
+{
+    struct engine *e = &h->e;
     h->plan = st_plan_create(e->topology, &e->err);
     assert_non_null(h->plan);
     struct st_findings findings;
@@ -100,7 +109,8 @@ static struct {
     int64_t until_us;
 } herd_committing[HERD_COMMITTING];
 
-static unsigned herd_refusals, herd_commits; /* each such number of commits one is refused at once; 0: none */
+static unsigned herd_refusals; /* of so many commits one is refused at once; 0: none */
+static uint64_t herd_dice;
 
 static inline int64_t *herd_commit_end(const struct kc_producer *producer, bool add)
 {
@@ -117,7 +127,8 @@ static inline int herd_txn_commit(struct kc_producer *producer, struct kc_member
                                   const char *state_topic, const struct kc_task_offset *offsets, size_t n,
                                   struct aq_err *err)
 {
-    if (herd_refusals > 0 && ++herd_commits % herd_refusals == 0)
+    herd_dice = herd_dice * 6364136223846793005u + 1442695040888963407u;
+    if (herd_refusals > 0 && (herd_dice >> 33) % herd_refusals == 0)
         return aq_fail(err, AQ_E_AGAIN, "the coordinator is being moved");
     *herd_commit_end(producer, true) = aq_mono_us() + HERD_COMMIT_US;
     return kc_sim_ops.txn_commit(producer, membership, state_topic, offsets, n, err);
@@ -136,13 +147,14 @@ static inline enum kc_txn_state herd_txn_poll(struct kc_producer *producer, int 
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
-static inline void herd_open(struct herd *h, int guarantee, uint64_t seed)
+static inline void herd_open_with(struct herd *h, int guarantee, uint64_t seed, void (*build)(struct herd *h))
 {
     *h = (struct herd){.ops = kc_sim_ops, .random = seed * 2 + 1};
     h->ops.txn_commit = herd_txn_commit;
     h->ops.txn_poll = herd_txn_poll;
     memset(herd_committing, 0, sizeof(herd_committing));
-    herd_refusals = herd_commits = 0;
+    herd_refusals = 0;
+    herd_dice = seed;
     h->sim = kc_sim_open(seed);
     kc_sim_cluster(h->sim, "test", &h->cluster);
     h->outside = aq_clock_use(kc_sim_clock(h->sim));
@@ -155,11 +167,38 @@ static inline void herd_open(struct herd *h, int guarantee, uint64_t seed)
     settings->session_timeout_ms = settings->flow.session_timeout_ms = HERD_SESSION_MS;
     settings->transaction_timeout_ms = settings->flow.transaction_timeout_ms = HERD_TXN_MS;
     settings->flow.replication_factor = -1;
-    herd_build(h);
+    build(h);
+    herd_plan(h);
     engine_good(&h->e, kc_sim_create_topic(&h->cluster, "input", HERD_PARTITIONS, NULL, 0, &h->e.err));
     const struct kc_config_entry small = {.name = "max.message.bytes", .value = "300"};
     engine_good(&h->e, kc_sim_create_topic(&h->cluster, "output", HERD_OUTPUTS, &small, 1, &h->e.err));
     kc_sim_set_latency(h->sim, 2000);
+}
+
+static inline void herd_open(struct herd *h, int guarantee, uint64_t seed)
+{
+    herd_open_with(h, guarantee, seed, herd_build);
+}
+
+/* A machine nobody runs on, most often one that was used before. */
+static inline struct st_dbs *herd_disk(struct herd *h)
+{
+    bool used_before = herd_below(h, 4) > 0;
+    for (int i = 0; i < h->n_disks && used_before; i++) {
+        if (h->disk_used[i]) continue;
+        h->disk_used[i] = true;
+        return &h->disks[i];
+    }
+    assert_true(h->n_disks < HERD_MAX);
+    st_dbs_open_memory(&h->disks[h->n_disks]);
+    h->disk_used[h->n_disks] = true;
+    return &h->disks[h->n_disks++];
+}
+
+static inline void herd_leave_disk(struct herd *h, struct herd_instance *one)
+{
+    if (one->disk) h->disk_used[one->disk - h->disks] = false;
+    one->disk = NULL;
 }
 
 /* Returns the instance's number. */
@@ -169,6 +208,7 @@ static inline int herd_start(struct herd *h)
     int i = h->n++;
     assert_true(i < HERD_MAX);
     struct herd_instance *one = &h->list[i];
+    if (h->e.topology->n_stores > 0) one->disk = herd_disk(h);
     one->catalog = st_catalog_create(&h->ops, &h->e.settings, h->plan);
     engine_good(&h->e, st_catalog_connect(one->catalog, &never, &h->e.err));
     const struct st_worker_setup setup = {.ops = &h->ops,
@@ -176,6 +216,7 @@ static inline int herd_start(struct herd *h)
                                           .plan = h->plan,
                                           .serdes = h->serdes,
                                           .catalog = one->catalog,
+                                          .dbs = one->disk,
                                           .index = i,
                                           .inline_lookup = true};
     one->worker = st_worker_create(&setup);
@@ -184,12 +225,13 @@ static inline int herd_start(struct herd *h)
     return i;
 }
 
-static inline void herd_bury(struct herd_instance *one)
+static inline void herd_bury(struct herd *h, struct herd_instance *one)
 {
     if (one->state == HERD_FREE) return;
     st_worker_close(one->worker);
     st_worker_destroy(one->worker);
     st_catalog_destroy(one->catalog);
+    herd_leave_disk(h, one);
     *one = (struct herd_instance){.state = HERD_FREE};
 }
 
@@ -200,6 +242,16 @@ static inline void herd_kill(struct herd *h, int i)
     for (int k = 0; k < own->lanes.n; k++)
         if (own->lanes.list[k].producer) kc_sim_abandon_producer(own->lanes.list[k].producer);
     kc_sim_abandon_member(own->member);
+    /* Its files stay, and nobody holds them any more. */
+    for (int32_t s = 0; s < own->n_tasks; s++) {
+        struct st_slot *slot = &h->list[i].worker->slots[s];
+        for (struct st_stores *next; slot->stores; slot->stores = next) {
+            next = slot->stores->next;
+            st_restore_forget(h->list[i].worker, slot->stores);
+            st_stores_close(slot->stores);
+        }
+    }
+    herd_leave_disk(h, &h->list[i]);
     h->list[i].state = HERD_DEAD;
 }
 
@@ -220,7 +272,7 @@ static inline void herd_turn_one(struct herd *h, int i)
     if (alive) return;
     if (one->worker->own.err.code != 0) fail_msg("instance %d: %s", i, one->worker->own.err.text);
     assert_int_equal(one->state, HERD_ENDING);
-    herd_bury(one);
+    herd_bury(h, one);
 }
 
 /* A millisecond of everybody's life. */
@@ -240,7 +292,8 @@ static inline void herd_turns(struct herd *h, int n)
 
 static inline void herd_close(struct herd *h)
 {
-    for (int i = 0; i < h->n; i++) herd_bury(&h->list[i]);
+    for (int i = 0; i < h->n; i++) herd_bury(h, &h->list[i]);
+    for (int i = 0; i < h->n_disks; i++) st_dbs_close(&h->disks[i]);
     st_serde_flow_destroy(h->serdes);
     st_plan_destroy(h->plan);
     st_topology_destroy(h->e.topology);

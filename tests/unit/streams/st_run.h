@@ -64,7 +64,7 @@ __attribute__((unused)) static int run_start(struct run *run, const struct st_to
                                  .source = sub->sources[0],
                                  .committed = {.next = 0, .time_ms = ST_NO_TIME}};
     struct st_feed *feeds[] = {&run->feed};
-    return st_task_create(&run->shop, sub, 3, 0, feeds, 1, &run->task, &run->err);
+    return st_task_create(&run->shop, sub, 3, 0, feeds, 1, NULL, &run->task, &run->err);
 }
 
 __attribute__((unused)) static void run_stop(struct run *run)

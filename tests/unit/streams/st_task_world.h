@@ -237,8 +237,8 @@ __attribute__((unused)) static int try_create(struct world *w, uint32_t subtopol
 {
     struct st_feed *feeds[FEEDS];
     for (size_t i = 0; i < w->n_feeds; i++) feeds[i] = &w->feeds[i];
-    return st_task_create(&w->shop, &w->plan->subtopologies[subtopology], 0, 0, feeds, w->n_feeds, &w->task,
-                          &w->err);
+    return st_task_create(&w->shop, &w->plan->subtopologies[subtopology], 0, 0, feeds, w->n_feeds, NULL,
+                          &w->task, &w->err);
 }
 
 __attribute__((unused)) static void start(struct world *w)

@@ -34,9 +34,7 @@ static void begin(struct world *w, const struct st_db_kind *kind)
 static void finish(struct world *w)
 {
     if (w->db) w->kind->close(w->db);
-    char *command = t_printf("rm -rf '%s'", w->path);
-    assert_int_equal(system(command), 0);
-    free(command);
+    t_remove_folder(w->path);
 }
 
 static struct st_family *family(struct world *w, const char *name)

@@ -202,11 +202,11 @@ static void mistakes_in_properties_stand_at_their_item(void **state)
         {"properties = [\"linger.ms=5\", \"producer.linger.ms=6\"];",
          "streams: properties: 'producer.linger.ms' is set twice"},
         {"properties = [\"num.standby.replicas=1\"];",
-         "streams: properties: 'num.standby.replicas' is not supported: This version has no state stores, so there is nothing for "
-         "it to do."},
+         "streams: properties: 'num.standby.replicas' is not supported: Every task has its stores on one instance; another "
+         "one that takes it over reads the changelog first."},
         {"properties = [\"restore.consumer.fetch.min.bytes=1\"];",
-         "streams: properties: 'restore.consumer.fetch.min.bytes' is not supported: this version has no state stores, so there "
-         "is nothing to restore"},
+         "streams: properties: 'restore.consumer.fetch.min.bytes' is not supported: changelogs are read with the settings "
+         "of the main consumer"},
         {"properties = [\"consumer.socket.keepalive.enable=true\"];",
          "streams: properties: 'consumer.socket.keepalive.enable' holds for all clients of the application: write "
          "'socket.keepalive.enable'"},
