@@ -40,7 +40,7 @@ void st_adder_stop(struct st_adder *adder)
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
 int st_aggregation_start(struct st_aggregation *a, struct st_context *context, const struct st_aggregate *op,
-                         enum st_rows rows, struct aq_err *err)
+                         enum st_row_form rows, struct aq_err *err)
 {
     AQ_ASSERT(context && op);
     bool updates = rows == ST_ROWS_PLAIN || op->emit == ST_EMIT_UPDATES;
@@ -80,7 +80,7 @@ bool st_aggregation_takes(struct st_aggregation *a, struct aq_record *rec, bool 
 
 /* ---- keys --------------------------------------------------------------------------------------------------------- */
 
-struct aq_slice st_place_rest(enum st_rows rows, const struct st_place *place, char *buf)
+struct aq_slice st_place_rest(enum st_row_form rows, const struct st_place *place, char *buf)
 {
     switch (rows) {
     case ST_ROWS_PLAIN: return AQ_LIT("");
@@ -97,7 +97,7 @@ struct aq_slice st_place_rest(enum st_rows rows, const struct st_place *place, c
     return AQ_NULL_SLICE;
 }
 
-bool st_place_of(enum st_rows rows, struct aq_slice bucket, struct aq_slice rest, struct st_place *ret)
+bool st_place_of(enum st_row_form rows, struct aq_slice bucket, struct aq_slice rest, struct st_place *ret)
 {
     *ret = (struct st_place){.key = bucket};
     if (rows == ST_ROWS_PLAIN) return rest.len == 0;
@@ -124,15 +124,15 @@ static struct aq_slice output_key(const struct st_aggregation *a, const struct s
 /* ---- values ------------------------------------------------------------------------------------------------------- */
 
 /* Values of sessions have no time in front: it is the end, which is in the key. */
-static struct st_kept take_apart(const struct st_aggregation *a, const struct st_place *place,
+static struct st_accumulated take_apart(const struct st_aggregation *a, const struct st_place *place,
                                  struct aq_slice value)
 {
-    if (aq_slice_is_null(value)) return (struct st_kept){.acc = AQ_NULL_SLICE, .time_ms = ST_NO_TIME};
-    if (a->rows == ST_ROWS_SESSION) return (struct st_kept){.acc = value, .time_ms = place->end};
-    return (struct st_kept){.acc = st_stamped_value(value), .time_ms = st_stamped_time(value)};
+    if (aq_slice_is_null(value)) return (struct st_accumulated){.acc = AQ_NULL_SLICE, .time_ms = ST_NO_TIME};
+    if (a->rows == ST_ROWS_SESSION) return (struct st_accumulated){.acc = value, .time_ms = place->end};
+    return (struct st_accumulated){.acc = st_stamped_value(value), .time_ms = st_stamped_time(value)};
 }
 
-static struct aq_slice put_together(struct st_aggregation *a, const struct st_kept *kept)
+static struct aq_slice put_together(struct st_aggregation *a, const struct st_accumulated *kept)
 {
     bool timed = a->rows != ST_ROWS_SESSION;
     size_t front = timed ? ST_STAMP_LEN : 0, len = front + kept->acc.len;
@@ -175,7 +175,7 @@ static int send(struct st_aggregation *a, const struct aq_record *rec, const str
 int st_aggregation_send(struct st_aggregation *a, const struct aq_record *rec, const struct st_place *place,
                         struct aq_err *err)
 {
-    struct st_kept kept;
+    struct st_accumulated kept;
     struct aq_slice value;
     int rc = st_aggregation_get(a, place, &kept, err);
     if (rc != 0 || aq_slice_is_null(kept.acc)) return rc;
@@ -189,7 +189,7 @@ int st_aggregation_send(struct st_aggregation *a, const struct aq_record *rec, c
 
 /* The time of a row that is gone is not kept with it. */
 static int64_t time_of_change(const struct st_aggregation *a, const struct st_place *place,
-                              const struct st_kept *now)
+                              const struct st_accumulated *now)
 {
     if (a->rows == ST_ROWS_SESSION) return place->end;
     if (!aq_slice_is_null(now->acc)) return now->time_ms;
@@ -204,7 +204,7 @@ static int flush_row(struct st_context *context, void *state, struct aq_slice bu
     struct st_place place;
     if (!st_place_of(a->rows, bucket, rest, &place)) return 0;
     place.key = aq_arena_copy(arena, bucket);
-    struct st_kept now = take_apart(a, &place, value), was = take_apart(a, &place, old);
+    struct st_accumulated now = take_apart(a, &place, value), was = take_apart(a, &place, old);
     struct st_row row = {.old = AQ_NULL_SLICE, .known = known, .is_latest = true};
     struct aq_slice result;
     int rc = make_result(a, now.acc, &result, err);
@@ -221,7 +221,7 @@ int st_aggregation_flush(struct st_aggregation *a, struct aq_err *err)
 
 /* ---- one row ------------------------------------------------------------------------------------------------------ */
 
-int st_aggregation_get(struct st_aggregation *a, const struct st_place *place, struct st_kept *ret,
+int st_aggregation_get(struct st_aggregation *a, const struct st_place *place, struct st_accumulated *ret,
                        struct aq_err *err)
 {
     char buf[ST_SESSION_REST];
@@ -232,8 +232,8 @@ int st_aggregation_get(struct st_aggregation *a, const struct st_place *place, s
     return 0;
 }
 
-int st_aggregation_add(struct st_aggregation *a, struct aq_record *rec, const struct st_kept *kept,
-                       struct st_kept *next, struct aq_err *err)
+int st_aggregation_add(struct st_aggregation *a, struct aq_record *rec, const struct st_accumulated *kept,
+                       struct st_accumulated *next, struct aq_err *err)
 {
     const struct st_adder *adder = a->adder;
     next->time_ms = kept->time_ms > rec->timestamp ? kept->time_ms : rec->timestamp;
@@ -241,7 +241,7 @@ int st_aggregation_add(struct st_aggregation *a, struct aq_record *rec, const st
 }
 
 int st_aggregation_set(struct st_aggregation *a, const struct aq_record *rec, const struct st_place *place,
-                       const struct st_kept *was, const struct st_kept *next, struct aq_err *err)
+                       const struct st_accumulated *was, const struct st_accumulated *next, struct aq_err *err)
 {
     char buf[ST_SESSION_REST];
     struct st_row row = {.old = AQ_NULL_SLICE, .known = true, .is_latest = true};

@@ -31,7 +31,7 @@ static int process(struct st_context *context, void *state, struct aq_record *re
     struct st_aggregation *a = state;
     if (!st_aggregation_takes(a, rec, false)) return 0;
     const struct st_place place = {.key = rec->key};
-    struct st_kept was, next;
+    struct st_accumulated was, next;
     int rc = st_aggregation_get(a, &place, &was, err);
     if (rc == 0) rc = st_aggregation_add(a, rec, &was, &next, err);
     return rc == 0 ? st_aggregation_set(a, rec, &place, &was, &next, err) : rc;

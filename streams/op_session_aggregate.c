@@ -118,8 +118,8 @@ static int delete_all(struct sessions *s, const struct aq_record *rec, struct aq
     for (size_t i = 0; i < s->n; i++) {
         const struct session *old = &s->found[i];
         const struct st_place place = {.key = rec->key, .start = old->start, .end = old->end};
-        const struct st_kept was = {.acc = old->acc, .time_ms = old->end};
-        const struct st_kept gone = {.acc = AQ_NULL_SLICE, .time_ms = old->end};
+        const struct st_accumulated was = {.acc = old->acc, .time_ms = old->end};
+        const struct st_accumulated gone = {.acc = AQ_NULL_SLICE, .time_ms = old->end};
         int rc = st_windowing_set(&s->windowing, rec, &place, &was, &gone, err);
         if (rc != 0) return rc;
     }
@@ -129,7 +129,7 @@ static int delete_all(struct sessions *s, const struct aq_record *rec, struct aq
 static int add_to(struct sessions *s, struct aq_record *rec, const struct st_place *place, struct aq_err *err)
 {
     struct st_windowing *w = &s->windowing;
-    struct st_kept was = {.acc = AQ_NULL_SLICE, .time_ms = ST_NO_TIME}, merged = was, next;
+    struct st_accumulated was = {.acc = AQ_NULL_SLICE, .time_ms = ST_NO_TIME}, merged = was, next;
     int rc = merge_all(s, rec, &merged.acc, err);
     if (rc == 0) rc = st_aggregation_add(&w->rows, rec, &merged, &next, err);
     if (rc != 0) return rc;

@@ -35,7 +35,7 @@ struct sliding {
     struct st_windowing windowing; /* first: streams/op_aggregate.c */
     struct row *rows;              /* by start */
     size_t n, cap;
-    struct st_kept right; /* the newest row the record lies in, as it was; acc in the arena */
+    struct st_accumulated right; /* the newest row the record lies in, as it was; acc in the arena */
     int64_t previous_ms;  /* the record before; ST_NO_TIME */
     bool has_right;       /* the window that begins behind the record is there */
     struct aq_arena arena;
@@ -83,7 +83,7 @@ static int find_rows(struct sliding *s, const struct aq_record *rec, struct aq_e
     const struct st_state_range range = {.from = st_place_rest(ST_ROWS_WINDOW, &first, from),
                                          .to = st_place_rest(ST_ROWS_WINDOW, &last, to)};
     s->n = 0;
-    s->right = (struct st_kept){.acc = AQ_NULL_SLICE, .time_ms = ST_NO_TIME};
+    s->right = (struct st_accumulated){.acc = AQ_NULL_SLICE, .time_ms = ST_NO_TIME};
     s->previous_ms = ST_NO_TIME;
     s->has_right = false;
     aq_arena_reset(&s->arena);
@@ -97,7 +97,7 @@ static bool is_there(const struct sliding *s, int64_t start)
     return false;
 }
 
-static int copy_row(struct sliding *s, const struct aq_record *rec, int64_t start, struct st_kept *ret,
+static int copy_row(struct sliding *s, const struct aq_record *rec, int64_t start, struct st_accumulated *ret,
                     struct aq_err *err)
 {
     const struct st_place place = {.key = rec->key, .start = start};
@@ -114,15 +114,15 @@ static int add_at(struct sliding *s, struct aq_record *rec, int64_t start, struc
 
 /* ---- new rows ----------------------------------------------------------------------------------------------------- */
 
-static const struct st_kept nothing = {.acc = {NULL, 0}, .time_ms = ST_NO_TIME};
+static const struct st_accumulated nothing = {.acc = {NULL, 0}, .time_ms = ST_NO_TIME};
 
 /* A new row that grows from another one's. */
-static int add_from(struct sliding *s, struct aq_record *rec, int64_t start, const struct st_kept *base,
+static int add_from(struct sliding *s, struct aq_record *rec, int64_t start, const struct st_accumulated *base,
                     struct aq_err *err)
 {
     struct st_windowing *w = &s->windowing;
     const struct st_place place = {.key = rec->key, .start = start};
-    struct st_kept next;
+    struct st_accumulated next;
     if (st_windowing_is_over(w, st_windows_end(w->windows, start))) {
         st_windowing_late(w);
         return 0;
@@ -177,7 +177,7 @@ static int add_early(struct sliding *s, struct aq_record *rec, struct aq_err *er
 enum next { GO_ON, NO_MORE_ROWS, ALL_THERE };
 
 /* One row, the latest start first; *ret_left: the newest one that ended before the record. An enum next, or a code. */
-static int update_row(struct sliding *s, struct aq_record *rec, const struct row *row, struct st_kept *left,
+static int update_row(struct sliding *s, struct aq_record *rec, const struct row *row, struct st_accumulated *left,
                       bool *ret_has_left, struct aq_err *err)
 {
     int64_t ms = rec->timestamp, end = st_windows_end(s->windowing.windows, row->start);
@@ -204,7 +204,7 @@ static int update_row(struct sliding *s, struct aq_record *rec, const struct row
 static int add_own(struct sliding *s, struct aq_record *rec, struct aq_err *err)
 {
     int64_t first = rec->timestamp - s->windowing.windows->size_ms;
-    struct st_kept left = nothing;
+    struct st_accumulated left = nothing;
     bool has_left = false;
     int next = GO_ON;
     for (size_t i = s->n; next == GO_ON && i-- > 0;)

@@ -179,7 +179,7 @@ static int restore(struct st_windowing *w, struct aq_err *err)
 }
 
 int st_windowing_start(struct st_windowing *w, struct st_context *context, const struct st_aggregate *op,
-                       enum st_rows rows, struct aq_err *err)
+                       enum st_row_form rows, struct aq_err *err)
 {
     AQ_ASSERT(rows != ST_ROWS_PLAIN && op->windows.retention_ms > 0);
     *w = (struct st_windowing){.windows = &op->windows,
@@ -225,7 +225,7 @@ int st_windowing_end(struct st_windowing *w, const struct aq_record *rec, struct
 }
 
 int st_windowing_set(struct st_windowing *w, const struct aq_record *rec, const struct st_place *place,
-                     const struct st_kept *was, const struct st_kept *next, struct aq_err *err)
+                     const struct st_accumulated *was, const struct st_accumulated *next, struct aq_err *err)
 {
     if (w->closes) {
         bool is = !aq_slice_is_null(next->acc), had = !aq_slice_is_null(was->acc);
@@ -239,7 +239,7 @@ int st_windowing_set(struct st_windowing *w, const struct aq_record *rec, const 
 int st_windowing_add(struct st_windowing *w, struct aq_record *rec, const struct st_place *place,
                      struct aq_err *err)
 {
-    struct st_kept was, next;
+    struct st_accumulated was, next;
     if (st_windowing_is_over(w, end_of(w, place))) {
         st_windowing_late(w);
         return 0;

@@ -27,7 +27,7 @@ struct st_windowing {
 };
 
 int st_windowing_start(struct st_windowing *w, struct st_context *context, const struct st_aggregate *op,
-                       enum st_rows rows, struct aq_err *err);
+                       enum st_row_form rows, struct aq_err *err);
 void st_windowing_stop(struct st_windowing *w);
 
 /* A record has come: stream time moves, and what is over by it goes on. */
@@ -42,7 +42,7 @@ void st_windowing_late(struct st_windowing *w);
 
 /* st_aggregation_set() of a window that is not over. */
 int st_windowing_set(struct st_windowing *w, const struct aq_record *rec, const struct st_place *place,
-                     const struct st_kept *was, const struct st_kept *next, struct aq_err *err);
+                     const struct st_accumulated *was, const struct st_accumulated *next, struct aq_err *err);
 /* The record into one row; counts it as late when the window is over. */
 int st_windowing_add(struct st_windowing *w, struct aq_record *rec, const struct st_place *place,
                      struct aq_err *err);

@@ -30,6 +30,7 @@ struct store_world {
     struct st_topology *topology;
     struct aq_names names;
     struct st_outbox outbox;
+    struct st_settings settings;
     struct st_shop shop;
     struct st_task task;
     struct st_aggregate op;
@@ -258,8 +259,9 @@ static inline void world_open(struct store_world *w, const struct st_aggregate *
     build_topology(w);
     aq_names_init(&w->names);
     st_outbox_init(&w->outbox, no_batches, w);
+    w->settings.cache_bytes = (int64_t)cache_bytes;
     w->shop = (struct st_shop){
-        .topology = w->topology, .names = &w->names, .outbox = &w->outbox, .wall_ms = 1000000};
+        .settings = &w->settings, .topology = w->topology, .names = &w->names, .outbox = &w->outbox, .wall_ms = 1000000};
     w->task.shop = &w->shop;
     w->task.choice.stream_ms = ST_NO_TIME;
     aq_arena_init(&w->task.arena, 1024);
