@@ -114,6 +114,13 @@ uint32_t doc_find(const struct doc *doc, struct aq_slice name, uint32_t from)
     return DOC_NONE;
 }
 
+uint32_t doc_find_last(const struct doc *doc, struct aq_slice name)
+{
+    uint32_t last = DOC_NONE;
+    for (uint32_t i = doc_find(doc, name, 0); i != DOC_NONE; i = doc_find(doc, name, i + 1)) last = i;
+    return last;
+}
+
 bool doc_alive(const struct doc *doc, uint32_t index)
 {
     const struct doc_edit *edit = edit_of(doc, index);

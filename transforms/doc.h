@@ -68,6 +68,8 @@ static inline uint32_t doc_count(const struct doc *doc)
 
 /* First live field of this name at or behind index `from`, DOC_NONE when there is none. A name may occur twice. */
 uint32_t doc_find(const struct doc *doc, struct aq_slice name, uint32_t from);
+/* The last one, which is the one that counts with most readers of JSON. */
+uint32_t doc_find_last(const struct doc *doc, struct aq_slice name);
 
 bool doc_alive(const struct doc *doc, uint32_t index);
 struct aq_slice doc_name(const struct doc *doc, uint32_t index);

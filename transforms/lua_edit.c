@@ -56,7 +56,7 @@ static void set_field(lua_State *L, struct lua_engine *e, struct doc *doc)
     uint32_t last = DOC_NONE;
     if (!lua_isnil(L, 3)) {
         text = lua_to_json(L, 3, &type);
-        last = lua_doc_find(doc, name);
+        last = doc_find_last(doc, name);
     }
     for (uint32_t i = doc_find(doc, name, 0); i != DOC_NONE; i = doc_find(doc, name, i + 1)) {
         if (i != last) doc_drop(doc, i);
@@ -237,6 +237,8 @@ static void set_timestamp(lua_State *L, struct lua_engine *e)
 int lua_record_assign(lua_State *L)
 {
     enum lua_name name = lua_name_at(L, 2);
+    if (lua_variable_at(L, 2) < lua_engine_of(L)->n_variables)
+        return luaL_error(L, "'%s' cannot be assigned", lua_tostring(L, 2));
     if (name == NAME_COUNT) {
         if (!lua_istable(L, 1)) return luaL_error(L, "a record has no '%s'", luaL_tolstring(L, 2, NULL));
         lua_rawset(L, 1);

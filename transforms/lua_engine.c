@@ -329,6 +329,15 @@ static int evaluate(lua_State *L)
     return 0;
 }
 
+static int evaluate_value(lua_State *L)
+{
+    struct lua_engine *e = lua_engine_of(L);
+    lua_call(L, 0, 1);
+    e->encoding = true;
+    e->value = lua_to_value(L, 1);
+    return 0;
+}
+
 static int evaluate_array(lua_State *L)
 {
     lua_call(L, 0, 1);
@@ -360,6 +369,25 @@ int lua_engine_eval(struct lua_engine *e, struct xf_step *step, struct aq_record
     e->result_format = out;
     int rc = run_expression(e, step, rec, arena, evaluate, err);
     if (rc == 0) *ret = e->result;
+    return rc;
+}
+
+int lua_engine_eval_with(struct lua_engine *e, struct xf_step *step, struct aq_record *rec,
+                         const struct lua_variable *variables, enum xf_format out, struct aq_arena *arena,
+                         struct aq_slice *ret, struct aq_err *err)
+{
+    AQ_ASSERT(variables && e->program->variables);
+    e->variables = variables;
+    int rc = lua_engine_eval(e, step, rec, out, arena, ret, err);
+    e->variables = NULL;
+    return rc;
+}
+
+int lua_engine_value(struct lua_engine *e, struct xf_step *step, struct aq_record *rec,
+                     struct aq_arena *arena, struct json_value *ret, struct aq_err *err)
+{
+    int rc = run_expression(e, step, rec, arena, evaluate_value, err);
+    if (rc == 0) *ret = e->value;
     return rc;
 }
 

@@ -13,6 +13,7 @@
 #ifndef AQ_TRANSFORMS_LUA_ENGINE_H
 #define AQ_TRANSFORMS_LUA_ENGINE_H
 
+#include "transforms/json_value.h"
 #include "transforms/step.h"
 
 /* What keeps a mistake in a script from stopping a worker; defaults and bounds of the options of the same names. */
@@ -36,11 +37,22 @@ struct lua_program {
     enum lua_form form;
     const char *name; /* in messages: the option's name or the file's */
     struct aq_slice text;
-    const char *call;          /* LUA_FUNCTION: name of a global function of the file */
-    bool keep_key;             /* an edit of the key is an error: records stay in their partition */
+    const char *call; /* LUA_FUNCTION: name of a global function of the file */
+    bool keep_key;    /* an edit of the key is an error: records stay in their partition */
+    /* LUA_EXPRESSION: further names that it sees, up to LUA_VARIABLES_MAX, ending with NULL; one that is also a name of the record
+     * hides it. NULL: none. */
+    const char *const *variables;
     int64_t instruction_limit; /* per record, LUA_INSTRUCTIONS_MIN.._MAX */
     int64_t
         memory_limit; /* bytes, LUA_MEMORY_MIN.._MAX; once for the state and once for what a record gets */
+};
+
+#define LUA_VARIABLES_MAX 2
+
+/* What a variable is in one call; read when the script asks for it. */
+struct lua_variable {
+    struct aq_slice bytes; /* null: nil */
+    enum xf_format format;
 };
 
 enum lua_answer {
@@ -105,6 +117,16 @@ int lua_engine_run(struct lua_engine *engine, struct xf_step *step, struct aq_re
  * stands. 0, or AQ_E_BAD_RECORD. The record is not changed. */
 int lua_engine_eval(struct lua_engine *engine, struct xf_step *step, struct aq_record *rec,
                     enum xf_format out, struct aq_arena *arena, struct aq_slice *ret, struct aq_err *err);
+
+/* The same for a program with variables: as many as it has, in its order. */
+int lua_engine_eval_with(struct lua_engine *engine, struct xf_step *step, struct aq_record *rec,
+                         const struct lua_variable *variables, enum xf_format out, struct aq_arena *arena,
+                         struct aq_slice *ret, struct aq_err *err);
+
+/* LUA_EXPRESSION: its result as a value; nil and null are JS_NULL, a table is its JSON text. Strings and texts lie in the
+ * arena. 0, or AQ_E_BAD_RECORD, also for what has no JSON form (a function), but for numbers, which may be NaN or infinite. */
+int lua_engine_value(struct lua_engine *engine, struct xf_step *step, struct aq_record *rec,
+                     struct aq_arena *arena, struct json_value *ret, struct aq_err *err);
 
 /* LUA_EXPRESSION whose result is an array; nil and null are an empty one. All elements are encoded before the first is
  * emitted, so that a record that fails has made nothing. 0, AQ_E_BAD_RECORD, or what emit->call() returned. */

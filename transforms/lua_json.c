@@ -216,6 +216,32 @@ struct aq_slice lua_to_json(lua_State *L, int index, enum json_type *ret_type)
     return aq_arena_copy(arena, text);
 }
 
+struct json_value lua_to_value(lua_State *L, int index)
+{
+    struct json_value value = {.type = JS_NULL};
+    switch (lua_type(L, index)) {
+    case LUA_TNIL:
+    case LUA_TLIGHTUSERDATA: break;
+    case LUA_TBOOLEAN: value.type = lua_toboolean(L, index) ? JS_TRUE : JS_FALSE; break;
+    case LUA_TNUMBER:
+        value.type = JS_NUMBER;
+        value.is_integer = lua_isinteger(L, index);
+        if (value.is_integer)
+            value.integer = lua_tointeger(L, index);
+        else
+            value.real = lua_tonumber(L, index);
+        break;
+    case LUA_TSTRING:
+        value.type = JS_STRING;
+        value.string.ptr = lua_tolstring(L, index, &value.string.len);
+        lua_charge(L, value.string.len + 1);
+        value.string = aq_arena_copy(lua_engine_of(L)->arena, value.string);
+        break;
+    default: value.text = json_trim(lua_to_json(L, index, &value.type));
+    }
+    return value;
+}
+
 /* array(t): a table, {} when there is none, that becomes an array even when it is empty. */
 static int mark_array(lua_State *L)
 {

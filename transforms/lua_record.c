@@ -10,6 +10,8 @@
  * they are not, for which there are value_bytes and key_bytes. With another format than JSON (struct xf_formats) they
  * are strings or numbers (lua_typed.c). headers[name] is the last header of that name.
  *
+ * A program may have variables besides (struct lua_variable), which come with each call and are read the same way.
+ *
  * Threads: the engine's.
  */
 #include "transforms/lua_state.h"
@@ -45,6 +47,16 @@ enum lua_name lua_name_at(lua_State *L, int index)
     return name;
 }
 
+unsigned lua_variable_at(lua_State *L, int index)
+{
+    const struct lua_engine *e = lua_engine_of(L);
+    unsigned i = 0;
+    if (e->n_variables == 0 || lua_type(L, index) != LUA_TSTRING) return e->n_variables;
+    const char *text = lua_tostring(L, index);
+    while (i < e->n_variables && e->variable_names[i] != text) i++;
+    return i;
+}
+
 static void push_slice(lua_State *L, struct aq_slice bytes)
 {
     if (aq_slice_is_null(bytes))
@@ -75,10 +87,22 @@ static inline void push_part(lua_State *L, const struct lua_engine *e, enum xf_p
         lua_push_typed(L, part);
 }
 
+static void push_variable(lua_State *L, const struct lua_engine *e, unsigned i)
+{
+    if (!e->variables) lua_no_record(L);
+    const struct lua_variable *variable = &e->variables[i];
+    lua_push_bytes(L, variable->bytes, variable->format, e->variable_names[i]);
+}
+
 /* (globals or record object, name) */
 static int record_index(lua_State *L)
 {
     struct lua_engine *e = lua_engine_of(L);
+    unsigned i = e->n_variables ? lua_variable_at(L, 2) : 0;
+    if (i < e->n_variables) {
+        push_variable(L, e, i);
+        return 1;
+    }
     enum lua_name name = lua_name_at(L, 2);
     if (name == NAME_COUNT) return 0;
     struct aq_record *rec = record_of(L);
@@ -170,6 +194,11 @@ void lua_record_open(lua_State *L)
     for (enum lua_name name = 0; name < NAME_COUNT; name++) {
         e->names[name] = lua_pushstring(L, name_texts[name]);
         luaL_ref(L, LUA_REGISTRYINDEX); /* kept, so that the address stays */
+    }
+    for (const char *const *name = e->program->variables; name && *name; name++) {
+        AQ_ASSERT(e->program->form == LUA_EXPRESSION && e->n_variables < LUA_VARIABLES_MAX);
+        e->variable_names[e->n_variables++] = lua_pushstring(L, *name);
+        luaL_ref(L, LUA_REGISTRYINDEX);
     }
     lua_newuserdatauv(L, 0, 0);
     push_metatable(L, headers_methods);

@@ -51,8 +51,9 @@ struct lua_engine {
     /* The record at hand; NULL between calls. */
     struct xf_step *step;
     struct aq_record *rec;
-    struct aq_arena *arena; /* where the bytes of this call go; NULL between calls */
-    bool started;           /* the file itself has run */
+    struct aq_arena *arena;               /* where the bytes of this call go; NULL between calls */
+    bool started;                         /* the file itself has run */
+    const struct lua_variable *variables; /* of the call at hand; NULL: the program has none */
     const struct xf_formats *formats;
     /* By enum xf_part: what the part's bytes are now, and what they are when it is assigned. */
     enum xf_format now[XF_PART_VALUE + 1];
@@ -62,6 +63,7 @@ struct lua_engine {
     lua_Integer element; /* which one of it; 0: the whole */
     enum xf_format result_format;
     struct aq_slice result;
+    struct json_value value;
     enum lua_shape shape;        /* of the elements of the result; LUA_RECORDS of what forward() is given */
     const struct lua_emit *emit; /* NULL: forward() is an error */
     struct aq_err *emit_err;
@@ -73,11 +75,13 @@ struct lua_engine {
     size_t written;      /* bytes given to the record by this call */
     /* Made once. */
     const char *names[NAME_COUNT]; /* Lua's own copies, so that equal names have equal addresses */
-    int roots[XF_PART_VALUE + 1];  /* registry: what `key` and `value` stand for when they are objects */
-    int headers;                   /* registry */
-    int record;                    /* registry: the object that stands for the record */
-    int hooks[HOOK_COUNT];         /* registry; LUA_NOREF: the file has no such function */
-    int times[2];                  /* registry: "stream_time", "wall_clock" */
+    const char *variable_names[LUA_VARIABLES_MAX]; /* likewise */
+    unsigned n_variables;
+    int roots[XF_PART_VALUE + 1]; /* registry: what `key` and `value` stand for when they are objects */
+    int headers;                  /* registry */
+    int record;                   /* registry: the object that stands for the record */
+    int hooks[HOOK_COUNT];        /* registry; LUA_NOREF: the file has no such function */
+    int times[2];                 /* registry: "stream_time", "wall_clock" */
     struct lua_nested nested[LUA_NESTED_MAX];
     unsigned next_nested;
     struct aq_arena scratch; /* short-lived text; reset by whoever uses it */
@@ -113,6 +117,8 @@ void lua_sandbox_open(lua_State *L);
 void lua_record_open(lua_State *L);
 /* Which name the string at the index is; NAME_COUNT for none. */
 enum lua_name lua_name_at(lua_State *L, int index);
+/* Which variable of the program it is; n_variables for none. */
+unsigned lua_variable_at(lua_State *L, int index);
 
 /* lua_view.c: JSON as Lua sees it. */
 void lua_view_open(lua_State *L);
@@ -122,6 +128,8 @@ struct doc *lua_root_doc(lua_State *L, enum xf_part part);
 void lua_no_record(lua_State *L);
 /* Pushes what `key` or `value` is, its format being JSON. */
 void lua_push_part(lua_State *L, enum xf_part part);
+/* Pushes a whole JSON text that is no part of the record; `name` is what a complaint calls it. */
+void lua_push_text(lua_State *L, struct aq_slice text, const char *name);
 /* Pushes a scanned value; `parent` is the stack index of the view it is in, 0 for none. */
 void lua_push_json(lua_State *L, int parent, enum xf_part part, enum json_type type, struct aq_slice text);
 /* The view at a stack index, NULL when it is something else. */
@@ -130,11 +138,11 @@ struct lua_view *lua_to_view(lua_State *L, int index);
 struct lua_nested *lua_view_scan(lua_State *L, const struct lua_view *view);
 /* The JSON text of a view. */
 struct aq_slice lua_view_text(lua_State *L, const struct lua_view *view);
-/* Last field of this name, DOC_NONE when there is none: of a duplicated name the last counts. */
-uint32_t lua_doc_find(const struct doc *doc, struct aq_slice name);
 
 /* lua_typed.c: parts that are no JSON, and values as bytes. Pushes the part by its format, which is not JSON. */
 void lua_push_typed(lua_State *L, enum xf_part part);
+/* Pushes bytes of a format, JSON or another; `name` is what a complaint calls them. */
+void lua_push_bytes(lua_State *L, struct aq_slice bytes, enum xf_format format, const char *name);
 /* The value at an index as bytes of a format, in the call's arena; nil is null. `what` is the subject of the complaint
  * about a value that the format has no bytes for. */
 struct aq_slice lua_encode(lua_State *L, int index, enum xf_format format, const char *what);
@@ -147,6 +155,10 @@ const char *lua_what(lua_State *L, int index);
 struct aq_slice lua_encode_from(lua_State *L, int index, struct aq_slice text, enum xf_format format,
                                 const char *what);
 
+/* lua_window.c: keys with windows, by step->window. `name` and `what` as above. */
+void lua_push_windowed(lua_State *L, struct aq_slice bytes, const char *name);
+struct aq_slice lua_encode_windowed(lua_State *L, int index, const char *what);
+
 /* lua_emit.c: forward(); the array on top of the stack, into engine->outputs. */
 void lua_emit_open(lua_State *L);
 void lua_collect(lua_State *L);
@@ -156,6 +168,8 @@ int64_t lua_timestamp(lua_State *L, int index);
 /* lua_json.c: Lua values as JSON text in the call's arena; anything but nil, which has none. */
 void lua_json_open(lua_State *L);
 struct aq_slice lua_to_json(lua_State *L, int index, enum json_type *ret_type);
+/* The value at an index; strings and texts are copied into the call's arena. */
+struct json_value lua_to_value(lua_State *L, int index);
 /* Counts bytes about to be written into the batch; more than memory_limit for one record is an error. */
 void lua_charge(lua_State *L, size_t bytes);
 

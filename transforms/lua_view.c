@@ -19,61 +19,27 @@
  */
 #include "transforms/lua_state.h"
 
-#include <stdlib.h>
-
 #include "base/assert.h"
 #include "transforms/json_text.h"
+#include "transforms/json_value.h"
 
 static const char view_name[] = "JSON view";
 
 /* Slots whose list grew beyond this are not kept that large for ever. */
 #define FIELDS_KEPT 65536
 
-uint32_t lua_doc_find(const struct doc *doc, struct aq_slice name)
-{
-    uint32_t last = DOC_NONE;
-    for (uint32_t i = doc_find(doc, name, 0); i != DOC_NONE; i = doc_find(doc, name, i + 1)) last = i;
-    return last;
-}
-
 struct lua_view *lua_to_view(lua_State *L, int index)
 {
     return luaL_testudata(L, index, view_name);
 }
 
-/* True with the number when text is an integer of 64 bits. */
-static bool read_integer(struct aq_slice text, lua_Integer *ret)
-{
-    const char *p = text.ptr, *end = text.ptr + text.len;
-    bool negative = *p == '-';
-    uint64_t limit = (uint64_t)INT64_MAX + negative, n = 0;
-    for (p += negative; p < end; p++) {
-        unsigned digit = (unsigned)(*p - '0');
-        if (digit > 9 || n > (limit - digit) / 10) return false;
-        n = n * 10 + digit;
-    }
-    *ret = (lua_Integer)(negative ? 0 - n : n);
-    return true;
-}
-
 static void push_number(lua_State *L, struct aq_slice text)
 {
-    lua_Integer integer;
-    if (read_integer(text, &integer)) {
+    int64_t integer;
+    if (json_read_integer(text, &integer))
         lua_pushinteger(L, integer);
-        return;
-    }
-    struct lua_engine *e = lua_engine_of(L);
-    char buf[64];
-    const char *copy = buf;
-    if (text.len < sizeof(buf)) {
-        memcpy(buf, text.ptr, text.len);
-        buf[text.len] = '\0';
-    } else {
-        aq_arena_reset(&e->scratch);
-        copy = aq_arena_copy(&e->scratch, text).ptr;
-    }
-    lua_pushnumber(L, strtod(copy, NULL));
+    else
+        lua_pushnumber(L, json_read_real(text));
 }
 
 static void push_string(lua_State *L, struct aq_slice raw)
@@ -163,11 +129,20 @@ void lua_push_part(lua_State *L, enum xf_part part)
     } else if (fields == XF_NULL) {
         lua_pushnil(L);
     } else {
-        struct aq_slice text = xf_step_part(e->step, e->rec, part);
-        while ((unsigned char)text.ptr[0] <= ' ') text = aq_slice_of(text.ptr + 1, text.len - 1);
-        while ((unsigned char)text.ptr[text.len - 1] <= ' ') text.len--;
-        lua_push_json(L, 0, part, type, text);
+        lua_push_json(L, 0, part, type, json_trim(xf_step_part(e->step, e->rec, part)));
     }
+}
+
+void lua_push_text(lua_State *L, struct aq_slice text, const char *name)
+{
+    struct lua_engine *e = lua_engine_of(L);
+    struct json_error error;
+    struct json_value value;
+    char said[128];
+    aq_arena_reset(&e->scratch);
+    if (json_value_read(text, &e->scratch, &value, &error) < 0)
+        luaL_error(L, "%s is not JSON: %s", name, json_error_text(&error, said, sizeof(said)));
+    lua_push_json(L, 0, XF_PART_VALUE, value.type, value.text);
 }
 
 static struct lua_nested *take_slot(struct lua_engine *e)
@@ -234,7 +209,7 @@ static int view_index(lua_State *L)
         if (kind != LUA_TSTRING) return 0;
         name.ptr = lua_tolstring(L, 2, &name.len);
         const struct doc *doc = object_of(L, view);
-        uint32_t i = lua_doc_find(doc, name);
+        uint32_t i = doc_find_last(doc, name);
         if (i == DOC_NONE) return 0;
         push_field(L, view, doc, i);
         return 1;

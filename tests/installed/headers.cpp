@@ -2,6 +2,7 @@
 //
 // The installed headers in C++: only compiled.
 #include "aqueduct/plugin.h"
+#include "aqueduct/aggregator.h"
 #include "aqueduct/streams.h"
 #include "aqueduct/application.h"
 #include "aqueduct/testdriver.h"
