@@ -125,7 +125,7 @@ static struct aq_slice output_key(const struct st_aggregation *a, const struct s
 
 /* Values of sessions have no time in front: it is the end, which is in the key. */
 static struct st_accumulated take_apart(const struct st_aggregation *a, const struct st_place *place,
-                                 struct aq_slice value)
+                                        struct aq_slice value)
 {
     if (aq_slice_is_null(value)) return (struct st_accumulated){.acc = AQ_NULL_SLICE, .time_ms = ST_NO_TIME};
     if (a->rows == ST_ROWS_SESSION) return (struct st_accumulated){.acc = value, .time_ms = place->end};
@@ -241,7 +241,8 @@ int st_aggregation_add(struct st_aggregation *a, struct aq_record *rec, const st
 }
 
 int st_aggregation_set(struct st_aggregation *a, const struct aq_record *rec, const struct st_place *place,
-                       const struct st_accumulated *was, const struct st_accumulated *next, struct aq_err *err)
+                       const struct st_accumulated *was, const struct st_accumulated *next,
+                       struct aq_err *err)
 {
     char buf[ST_SESSION_REST];
     struct st_row row = {.old = AQ_NULL_SLICE, .known = true, .is_latest = true};

@@ -69,7 +69,8 @@ int st_aggregation_add(struct st_aggregation *a, struct aq_record *rec, const st
 /* Puts a row, and sends its result on if changes go on at once. was: what it was, as st_aggregation_get() gave it. Neither may have become
  * invalid. The record is the cause, whose headers the result carries. */
 int st_aggregation_set(struct st_aggregation *a, const struct aq_record *rec, const struct st_place *place,
-                       const struct st_accumulated *was, const struct st_accumulated *next, struct aq_err *err);
+                       const struct st_accumulated *was, const struct st_accumulated *next,
+                       struct aq_err *err);
 /* Sends the row's result on as it is in the store; nothing when it is not there. rec: the cause, or NULL. */
 int st_aggregation_send(struct st_aggregation *a, const struct aq_record *rec, const struct st_place *place,
                         struct aq_err *err);

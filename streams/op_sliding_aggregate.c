@@ -36,8 +36,8 @@ struct sliding {
     struct row *rows;              /* by start */
     size_t n, cap;
     struct st_accumulated right; /* the newest row the record lies in, as it was; acc in the arena */
-    int64_t previous_ms;  /* the record before; ST_NO_TIME */
-    bool has_right;       /* the window that begins behind the record is there */
+    int64_t previous_ms;         /* the record before; ST_NO_TIME */
+    bool has_right;              /* the window that begins behind the record is there */
     struct aq_arena arena;
 };
 
@@ -117,8 +117,8 @@ static int add_at(struct sliding *s, struct aq_record *rec, int64_t start, struc
 static const struct st_accumulated nothing = {.acc = {NULL, 0}, .time_ms = ST_NO_TIME};
 
 /* A new row that grows from another one's. */
-static int add_from(struct sliding *s, struct aq_record *rec, int64_t start, const struct st_accumulated *base,
-                    struct aq_err *err)
+static int add_from(struct sliding *s, struct aq_record *rec, int64_t start,
+                    const struct st_accumulated *base, struct aq_err *err)
 {
     struct st_windowing *w = &s->windowing;
     const struct st_place place = {.key = rec->key, .start = start};
@@ -177,8 +177,8 @@ static int add_early(struct sliding *s, struct aq_record *rec, struct aq_err *er
 enum next { GO_ON, NO_MORE_ROWS, ALL_THERE };
 
 /* One row, the latest start first; *ret_left: the newest one that ended before the record. An enum next, or a code. */
-static int update_row(struct sliding *s, struct aq_record *rec, const struct row *row, struct st_accumulated *left,
-                      bool *ret_has_left, struct aq_err *err)
+static int update_row(struct sliding *s, struct aq_record *rec, const struct row *row,
+                      struct st_accumulated *left, bool *ret_has_left, struct aq_err *err)
 {
     int64_t ms = rec->timestamp, end = st_windows_end(s->windowing.windows, row->start);
     int rc = 0;

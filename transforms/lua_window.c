@@ -66,8 +66,8 @@ struct aq_slice lua_encode_windowed(lua_State *L, int index, const char *what)
     struct lua_engine *e = lua_engine_of(L);
     const struct xf_window *window = window_of(L);
     if (lua_type(L, index) != LUA_TTABLE)
-        luaL_error(L, "%s must be a table with key, start and [\"end\"] (its serde is windowed), not %s", what,
-                   lua_what(L, index));
+        luaL_error(L, "%s must be a table with key, start and [\"end\"] (its serde is windowed), not %s",
+                   what, lua_what(L, index));
     int64_t start = time_field(L, index, "start", what);
     int64_t end = window->session ? time_field(L, index, "end", what) : start;
     if (end < start) luaL_error(L, "%s is a window that ends before it starts", what);

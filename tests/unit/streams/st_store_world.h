@@ -260,8 +260,11 @@ static inline void world_open(struct store_world *w, const struct st_aggregate *
     aq_names_init(&w->names);
     st_outbox_init(&w->outbox, no_batches, w);
     w->settings.cache_bytes = (int64_t)cache_bytes;
-    w->shop = (struct st_shop){
-        .settings = &w->settings, .topology = w->topology, .names = &w->names, .outbox = &w->outbox, .wall_ms = 1000000};
+    w->shop = (struct st_shop){.settings = &w->settings,
+                               .topology = w->topology,
+                               .names = &w->names,
+                               .outbox = &w->outbox,
+                               .wall_ms = 1000000};
     w->task.shop = &w->shop;
     w->task.choice.stream_ms = ST_NO_TIME;
     aq_arena_init(&w->task.arena, 1024);

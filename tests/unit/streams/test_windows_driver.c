@@ -70,7 +70,8 @@ static void expect_in(const char *topic, enum st_key_form form, const char *key,
     assert_int_equal(window.start, start);
     assert_int_equal(window.end, end);
     if (!aq_slice_equal(rec.value, aq_slice_str(value)))
-        fail_msg("%.*s, not %s", (int)rec.value.len, rec.value.ptr ? rec.value.ptr : "", value ? value : "null");
+        fail_msg("%.*s, not %s", (int)rec.value.len, rec.value.ptr ? rec.value.ptr : "",
+                 value ? value : "null");
     assert_int_equal(rec.timestamp, timestamp);
 }
 
