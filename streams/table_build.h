@@ -31,7 +31,7 @@ int st_add_table_group(struct st_topology *topology, const char *name, const cha
                        const struct st_table_group *user, const struct st_serde *key_serde,
                        int32_t partitions, struct aq_err *err);
 
-/* value_serde: of the results; NULL: that of the left table. store: where they are kept, one that has been added; NULL: nowhere. */
+/* value_serde: of the results; NULL: that of the rows, which then is one for both tables. store: where they are kept, one that has been added; NULL: nowhere. */
 int st_add_table_join(struct st_topology *topology, const char *name, struct st_table_ref left,
                       struct st_table_ref right, const struct st_table_join *user,
                       const struct st_serde *value_serde, const char *store, struct aq_err *err);
