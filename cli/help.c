@@ -165,12 +165,12 @@ static int unknown_name(const struct cli_call *call, const char *name)
 {
     const char *names[200];
     size_t n = 0;
-    AQ_ASSERT(cli_command_count + cli_section_count + xf_kind_count + st_form_count <=
+    AQ_ASSERT(cli_command_count + cli_section_count + xf_kind_count + st_n_forms <=
               sizeof(names) / sizeof(names[0]));
     for (size_t i = 0; i < cli_command_count; i++) names[n++] = cli_commands[i]->name;
     for (size_t i = 0; i < cli_section_count; i++) names[n++] = cli_sections[i]->name;
     for (size_t i = 0; i < xf_kind_count; i++) names[n++] = xf_kinds[i]->name;
-    for (size_t i = 0; i < st_form_count; i++) names[n++] = st_forms[i]->name;
+    for (size_t i = 0; i < st_n_forms; i++) names[n++] = st_forms[i]->name;
     const char *near = conf_did_you_mean(name, names, n);
     if (near) return cli_usage_error(call, "nothing is called '%s'; did you mean '%s'?", name, near);
     return cli_usage_error(call, "nothing is called '%s'; `aqueduct list` shows the names", name);

@@ -41,8 +41,7 @@ static void list_predicates(void)
 
 static void list_forms(void)
 {
-    for (size_t i = 0; i < st_form_count; i++)
-        printf("  %-22s %s\n", st_forms[i]->name, st_forms[i]->summary);
+    for (size_t i = 0; i < st_n_forms; i++) printf("  %-22s %s\n", st_forms[i]->name, st_forms[i]->summary);
 }
 
 static const struct list {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * print: "[label]: key, value" for every record, by the serdes of what comes in. Texts and JSON are shown as they are, numbers as
- * Java prints them, other bytes as Kafka's Bytes.toString() does: printable ASCII, and \xNN for the rest and the backslash.
+ * Java prints them, windowed keys as "[key@start/end]", other bytes as Kafka's Bytes.toString() does: printable ASCII, and \xNN for the rest and the backslash.
  *
  * A line is made as a whole before it is written, so that lines of several threads do not mix, and a value that is none of its serde
  * fails the record with nothing printed. Threads: the worker's own; the file's lock is stdio's.
@@ -54,6 +54,24 @@ static int number_text(struct aq_arena *arena, const struct st_serde *serde, str
 }
 
 static int text_of(struct aq_arena *arena, const struct st_serde *serde, struct aq_slice bytes,
+                   struct aq_slice *ret, struct aq_err *err);
+
+/* "[key@start/end]", as Kafka Streams' Windowed has it. */
+static int windowed_text(struct aq_arena *arena, const struct st_serde *serde, struct aq_slice bytes,
+                         struct aq_slice *ret, struct aq_err *err)
+{
+    struct json_fields none = {0};
+    struct st_value value;
+    struct aq_slice key;
+    int rc = st_serde_read(serde, bytes, &none, &value, err);
+    if (rc == 0) rc = text_of(arena, st_serde_inner(serde), value.windowed.key, &key, err);
+    if (rc < 0) return rc;
+    *ret = aq_slice_str(aq_arena_printf(arena, "[%.*s@%" PRId64 "/%" PRId64 "]", (int)key.len, key.ptr,
+                                        value.windowed.start, value.windowed.end));
+    return 0;
+}
+
+static int text_of(struct aq_arena *arena, const struct st_serde *serde, struct aq_slice bytes,
                    struct aq_slice *ret, struct aq_err *err)
 {
     enum st_value_type type = serde ? st_serde_type(serde) : ST_VALUE_BYTES;
@@ -66,6 +84,7 @@ static int text_of(struct aq_arena *arena, const struct st_serde *serde, struct 
     case ST_VALUE_DOUBLE: return number_text(arena, serde, bytes, ret, err);
     case ST_VALUE_STRING:
     case ST_VALUE_JSON: *ret = bytes; return 0;
+    case ST_VALUE_WINDOWED: return windowed_text(arena, serde, bytes, ret, err);
     case ST_VALUE_NULL:
     case ST_VALUE_BYTES: *ret = escaped(arena, bytes); return 0;
     }

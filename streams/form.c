@@ -40,11 +40,11 @@ const struct st_form *const st_forms[] = {
 #include "streams/form.def"
 #undef X
 };
-const size_t st_form_count = sizeof(st_forms) / sizeof(st_forms[0]);
+const size_t st_n_forms = sizeof(st_forms) / sizeof(st_forms[0]);
 
 const struct st_form *st_form_find(const char *name)
 {
-    for (size_t i = 0; i < st_form_count; i++)
+    for (size_t i = 0; i < st_n_forms; i++)
         if (strcmp(st_forms[i]->name, name) == 0) return st_forms[i];
     return NULL;
 }
@@ -110,9 +110,9 @@ static struct conf_node *child_of(const struct conf_node *group, const char *nam
 
 static void unknown_form(struct reading *r, const char *what, const struct conf_node *type)
 {
-    const char **names = aq_calloc(st_form_count, sizeof(*names));
-    for (size_t i = 0; i < st_form_count; i++) names[i] = st_forms[i]->name;
-    const char *near = conf_did_you_mean(type->string, names, st_form_count);
+    const char **names = aq_calloc(st_n_forms, sizeof(*names));
+    for (size_t i = 0; i < st_n_forms; i++) names[i] = st_forms[i]->name;
+    const char *near = conf_did_you_mean(type->string, names, st_n_forms);
     if (near)
         conf_diag(r->diags, CONF_ERROR, type->value_pos, "%s: unknown type '%s'; did you mean '%s'?", what,
                   type->string, near);

@@ -47,7 +47,7 @@ struct st_form {
 };
 
 extern const struct st_form *const st_forms[];
-extern const size_t st_form_count;
+extern const size_t st_n_forms;
 const struct st_form *st_form_find(const char *name);
 
 /* The options of every node besides its form's own; for printing. */

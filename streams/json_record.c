@@ -190,9 +190,45 @@ static int make_value(enum st_value_type wanted, struct aq_slice text, struct aq
         if (rc == 0) *ret = st_double(ret->number);
         return rc;
     case ST_VALUE_JSON: *ret = st_slice(wanted, text); return 0;
+    case ST_VALUE_WINDOWED:
     case ST_VALUE_NULL: break;
     }
     AQ_ASSERT(!"the type of a serde");
+    return rc;
+}
+
+#define WINDOWED_FORM "{\"key\": KEY, \"start\": MS, \"end\": MS}"
+
+static int take_window_field(const struct st_serde *serde, struct aq_slice name, struct aq_slice text,
+                             struct aq_arena *arena, struct st_windowed_key *key, struct aq_err *err)
+{
+    int rc;
+    if (aq_slice_equal(name, AQ_LIT("key")))
+        rc = st_json_encode(st_serde_inner(serde), text, arena, &key->key, err);
+    else if (aq_slice_equal(name, AQ_LIT("start")))
+        rc = read_integer(text, arena, &key->start, err);
+    else if (aq_slice_equal(name, AQ_LIT("end")))
+        rc = read_integer(text, arena, &key->end, err);
+    else
+        return aq_fail(err, AQ_E_BAD_RECORD, "a windowed key is " WINDOWED_FORM ", without '%s'", name.ptr);
+    return rc == 0 ? 0 : aq_err_in(err, "%s", name.ptr);
+}
+
+static int make_windowed(const struct st_serde *serde, struct aq_slice text, struct aq_arena *arena,
+                         struct st_value *ret, struct aq_err *err)
+{
+    struct json_fields fields = {0};
+    struct json_error error;
+    enum json_type type;
+    *ret = (struct st_value){.type = ST_VALUE_WINDOWED,
+                             .windowed = {.key = AQ_NULL_SLICE, .start = -1, .end = -1}};
+    int rc = json_scan(text, &fields, &type, &error);
+    AQ_ASSERT(rc == 0);
+    if (type != JS_OBJECT) rc = wrong_type(WINDOWED_FORM, text, err);
+    for (uint32_t i = 0; rc == 0 && i < fields.n; i++)
+        rc = take_window_field(serde, json_field_name(arena, text, &fields.list[i]),
+                               json_field_value(text, &fields.list[i]), arena, &ret->windowed, err);
+    json_fields_finish(&fields);
     return rc;
 }
 
@@ -210,7 +246,8 @@ int st_json_encode(const struct st_serde *serde, struct aq_slice text, struct aq
         return 0;
     }
     struct st_value value;
-    int rc = make_value(st_serde_type(serde), text, arena, &value, err);
+    int rc = st_serde_inner(serde) ? make_windowed(serde, text, arena, &value, err)
+                                   : make_value(st_serde_type(serde), text, arena, &value, err);
     return rc == 0 ? st_serde_write(serde, &value, arena, ret, err) : rc;
 }
 
@@ -238,9 +275,18 @@ static struct aq_slice print_value(const struct st_value *value, struct aq_arena
     case ST_VALUE_INT64: return json_int(arena, value->integer);
     case ST_VALUE_DOUBLE: return print_double(value->number, arena);
     case ST_VALUE_JSON: return value->slice;
+    case ST_VALUE_WINDOWED: break;
     }
     AQ_ASSERT(!"a value type");
     return AQ_NULL_SLICE;
+}
+
+static struct aq_slice print_windowed(const struct st_serde *serde, const struct st_windowed_key *key,
+                                      struct aq_arena *arena)
+{
+    struct aq_slice inner = st_json_decode(st_serde_inner(serde), key->key, arena);
+    return aq_slice_str(aq_arena_printf(arena, "{\"key\":%.*s,\"start\":%" PRId64 ",\"end\":%" PRId64 "}",
+                                        (int)inner.len, inner.ptr, key->start, key->end));
 }
 
 struct aq_slice st_json_decode(const struct st_serde *serde, struct aq_slice bytes, struct aq_arena *arena)
@@ -252,7 +298,9 @@ struct aq_slice st_json_decode(const struct st_serde *serde, struct aq_slice byt
     struct aq_err ignored;
     int rc = st_serde_read(serde, bytes, &fields, &value, &ignored);
     json_fields_finish(&fields);
-    return rc == 0 ? print_value(&value, arena) : print_raw(bytes, arena);
+    if (rc != 0) return print_raw(bytes, arena);
+    if (value.type == ST_VALUE_WINDOWED) return print_windowed(serde, &value.windowed, arena);
+    return print_value(&value, arena);
 }
 
 /* ---- headers ------------------------------------------------------------------------------------------------------ */

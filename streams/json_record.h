@@ -7,6 +7,7 @@
  *
  * Key and value, by serde: string and bytes are the text of a JSON string; int32 and int64 an integer; double a
  * number, or one of the texts "NaN", "Infinity", "-Infinity"; json the bytes of the value as they stand in the line;
+ * a windowed key is {"key":…,"start":0,"end":60000}, its key by the serde inside, its end optional where the serde knows it;
  * null is null for all of them. Bytes that are no such thing are written {"$hex":"00ff"} or, when they are UTF-8,
  * {"$text":"no number"}: for every serde, in both directions. Without a serde (what wrote the bytes is not known)
  * JSON is taken and printed as JSON, the rest as a text.

@@ -77,14 +77,18 @@ struct st_topic_by {
 };
 extern const struct st_topic_chooser st_topic_by_chooser;
 
-/* How the bytes of a serde are read and made by Lua. NULL: as bytes. */
+/* How the bytes of a serde are read and made by Lua. NULL, and windowed: as bytes; keys that are windowed are tables in running
+ * programs. */
 enum xf_format st_format_of(const struct st_serde *serde);
+/* The window of windowed keys. */
+struct xf_window st_window_of(const struct st_serde *serde);
 
 /* A running program of one node in one task. */
 struct st_running {
     struct lua_engine *engine;
     struct xf_step step; /* what Lua is told about the node */
     struct xf_formats formats;
+    struct xf_window window; /* of keys that have one */
 };
 void st_running_start(struct st_running *running, struct st_context *context,
                       const struct lua_program *program);

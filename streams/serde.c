@@ -9,6 +9,9 @@
  * A failing pass: a value of 5 bytes under int32 is refused with its length and the one expected. The record is then
  * the error policy's; nothing here logs or decides.
  *
+ * Serdes of windowed keys are made when they are asked for the first time and kept: there are as many as a process has kinds of
+ * windows, and serdes are compared by address.
+ *
  * Invariants: null never reaches a row's functions, in either direction; nothing is read beyond the bytes.
  *
  * Avro and Protobuf are rows to come. Both need a schema, by the id in front of the value (a zero byte and 4 bytes
@@ -19,10 +22,15 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/big_endian.h"
+#include "base/mem.h"
 #include "conf/diag.h"
+#include "conf/opt.h"
 
 #define JAVA_PREFIX  "org.apache.kafka.common.serialization.Serdes$"
 #define JAVA_CLASSES 3
@@ -39,6 +47,9 @@ struct st_serde {
                 struct st_value *ret, struct aq_err *err);
     int (*write)(const struct st_serde *serde, const struct st_value *value, struct aq_arena *arena,
                  struct aq_slice *ret, struct aq_err *err);
+    const struct st_serde *inner; /* of a windowed key */
+    enum st_key_form form;
+    int64_t window_ms;
 };
 
 /* ---- values ------------------------------------------------------------------------------------------------------- */
@@ -52,6 +63,7 @@ const char *st_value_type_name(enum st_value_type type)
     case ST_VALUE_INT64: return "an integer";
     case ST_VALUE_DOUBLE: return "a double";
     case ST_VALUE_JSON: return "JSON";
+    case ST_VALUE_WINDOWED: return "a windowed key";
     }
     AQ_ASSERT(!"a value type");
     return "";
@@ -197,20 +209,66 @@ static int read_json(const struct st_serde *serde, struct aq_slice bytes, struct
     return 0;
 }
 
+/* ---- windowed keys ------------------------------------------------------------------------------------------------- */
+
+static int read_windowed(const struct st_serde *serde, struct aq_slice bytes, struct json_fields *fields,
+                         struct st_value *ret, struct aq_err *err)
+{
+    (void)fields;
+    struct st_value value = {.type = ST_VALUE_WINDOWED};
+    int rc = st_windowed_key_decode(serde->form, bytes, &value.windowed, err);
+    if (rc != 0) return rc;
+    if (serde->form == ST_KEY_TIME)
+        value.windowed.end = serde->window_ms > 0 ? st_window_end(value.windowed.start, serde->window_ms)
+                                                  : value.windowed.start;
+    *ret = value;
+    return 0;
+}
+
+static int write_windowed(const struct st_serde *serde, const struct st_value *value, struct aq_arena *arena,
+                          struct aq_slice *ret, struct aq_err *err)
+{
+    const struct st_windowed_key *key = &value->windowed;
+    bool possible = key->start >= 0 && (serde->form == ST_KEY_TIME || key->end >= key->start);
+    if (!possible || aq_slice_is_null(key->key))
+        return aq_fail(err, AQ_E_BAD_RECORD, "%s: a window from %" PRId64 " to %" PRId64 " of %s cannot be",
+                       serde->name, key->start, key->end, aq_slice_is_null(key->key) ? "no key" : "a key");
+    *ret = st_windowed_key_encode(serde->form, key, arena);
+    return 0;
+}
+
 /* ---- the table ---------------------------------------------------------------------------------------------------- */
 
 static const struct st_serde serdes[] = {
-    {"bytes",
-     {"BytesSerde", "ByteArraySerde", "ByteBufferSerde"},
-     ST_VALUE_BYTES,
-     0,
-     read_slice,
-     write_slice},
-    {"string", {"StringSerde"}, ST_VALUE_STRING, 0, read_slice, write_slice},
-    {"int32", {"IntegerSerde"}, ST_VALUE_INT64, 4, read_int32, write_int32},
-    {"int64", {"LongSerde"}, ST_VALUE_INT64, 8, read_int64, write_int64},
-    {"double", {"DoubleSerde"}, ST_VALUE_DOUBLE, 8, read_double, write_double},
-    {"json", {NULL}, ST_VALUE_JSON, 0, read_json, write_slice},
+    {.name = "bytes",
+     .java = {"BytesSerde", "ByteArraySerde", "ByteBufferSerde"},
+     .type = ST_VALUE_BYTES,
+     .read = read_slice,
+     .write = write_slice},
+    {.name = "string",
+     .java = {"StringSerde"},
+     .type = ST_VALUE_STRING,
+     .read = read_slice,
+     .write = write_slice},
+    {.name = "int32",
+     .java = {"IntegerSerde"},
+     .type = ST_VALUE_INT64,
+     .size = 4,
+     .read = read_int32,
+     .write = write_int32},
+    {.name = "int64",
+     .java = {"LongSerde"},
+     .type = ST_VALUE_INT64,
+     .size = 8,
+     .read = read_int64,
+     .write = write_int64},
+    {.name = "double",
+     .java = {"DoubleSerde"},
+     .type = ST_VALUE_DOUBLE,
+     .size = 8,
+     .read = read_double,
+     .write = write_double},
+    {.name = "json", .type = ST_VALUE_JSON, .read = read_json, .write = write_slice},
 };
 
 #define SERDES (sizeof(serdes) / sizeof(serdes[0]))
@@ -242,14 +300,123 @@ static void not_found(const char *name, struct aq_err *err)
         aq_fail(err, AQ_E_CONFIG, "there is no serde '%s'; there are %s", name, all);
 }
 
-const struct st_serde *st_serde_find(const char *name, struct aq_err *err)
+static const struct st_serde *find_plain(const char *name)
 {
-    AQ_ASSERT(name);
     const size_t prefix = sizeof(JAVA_PREFIX) - 1;
     const char *java = strncmp(name, JAVA_PREFIX, prefix) == 0 ? name + prefix : NULL;
     for (size_t i = 0; i < SERDES; i++) {
         if (java ? stands_for(&serdes[i], java) : strcmp(serdes[i].name, name) == 0) return &serdes[i];
     }
+    return NULL;
+}
+
+/* ---- windowed serdes ----------------------------------------------------------------------------------------------- */
+
+#define TIME_PREFIX    "time-windowed-"
+#define SESSION_PREFIX "session-windowed-"
+#define NAME_MOST      64
+
+struct made {
+    struct st_serde serde;
+    char name[NAME_MOST];
+    struct made *next;
+};
+
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+static struct made *made_ones; /* never freed; guarded by `making` */
+
+static struct made *make_windowed(enum st_key_form form, const struct st_serde *inner, int64_t size_ms)
+{
+    struct made *made = aq_calloc(1, sizeof(*made));
+    if (form == ST_KEY_TIME)
+        snprintf(made->name, sizeof(made->name), TIME_PREFIX "%s-%" PRId64, inner->name, size_ms);
+    else
+        snprintf(made->name, sizeof(made->name), SESSION_PREFIX "%s", inner->name);
+    made->serde = (struct st_serde){.name = made->name,
+                                    .type = ST_VALUE_WINDOWED,
+                                    .read = read_windowed,
+                                    .write = write_windowed,
+                                    .inner = inner,
+                                    .form = form,
+                                    .window_ms = size_ms};
+    made->next = made_ones;
+    return made_ones = made;
+}
+
+const struct st_serde *st_serde_windowed(enum st_key_form form, const struct st_serde *inner, int64_t size_ms)
+{
+    AQ_ASSERT(inner && !inner->inner && size_ms >= 0);
+    AQ_ASSERT(form == ST_KEY_TIME || (form == ST_KEY_SESSION && size_ms == 0));
+    pthread_mutex_lock(&making);
+    struct made *made = made_ones;
+    while (made &&
+           (made->serde.form != form || made->serde.inner != inner || made->serde.window_ms != size_ms))
+        made = made->next;
+    if (!made) made = make_windowed(form, inner, size_ms);
+    pthread_mutex_unlock(&making);
+    return &made->serde;
+}
+
+const struct st_serde *st_serde_inner(const struct st_serde *serde)
+{
+    AQ_ASSERT(serde);
+    return serde->inner;
+}
+
+enum st_key_form st_serde_form(const struct st_serde *serde)
+{
+    AQ_ASSERT(serde && serde->inner);
+    return serde->form;
+}
+
+int64_t st_serde_size(const struct st_serde *serde)
+{
+    AQ_ASSERT(serde && serde->inner);
+    return serde->window_ms;
+}
+
+size_t st_serde_tail(const struct st_serde *serde)
+{
+    if (!serde || !serde->inner) return 0;
+    return st_windowed_key_tail(serde->form);
+}
+
+/* INNER, or INNER-SIZE. The name of a serde has no hyphen. */
+static const struct st_serde *find_windowed(const char *name, enum st_key_form form, const char *rest,
+                                            struct aq_err *err)
+{
+    char inner_name[NAME_MOST];
+    size_t len = strcspn(rest, "-");
+    const char *size = rest[len] == '-' ? rest + len + 1 : NULL;
+    int64_t size_ms = 0;
+    snprintf(inner_name, sizeof(inner_name), "%.*s", (int)(len < NAME_MOST ? len : 0), rest);
+    const struct st_serde *inner = find_plain(inner_name);
+    if (!inner) {
+        not_found(inner_name, err);
+        aq_err_in(err, "'%s'", name);
+        return NULL;
+    }
+    if (form == ST_KEY_SESSION && size) {
+        aq_fail(err, AQ_E_CONFIG, "'%s': a session has no size: " SESSION_PREFIX "%s", name, inner->name);
+        return NULL;
+    }
+    if (form == ST_KEY_TIME && (!size || opt_parse_duration(size, &size_ms) != 0 || size_ms < 0)) {
+        aq_fail(err, AQ_E_CONFIG, "'%s': the size of the windows is missing: " TIME_PREFIX "%s-1m", name,
+                inner->name);
+        return NULL;
+    }
+    return st_serde_windowed(form, inner, size_ms);
+}
+
+const struct st_serde *st_serde_find(const char *name, struct aq_err *err)
+{
+    AQ_ASSERT(name);
+    const struct st_serde *plain = find_plain(name);
+    if (plain) return plain;
+    if (strncmp(name, TIME_PREFIX, sizeof(TIME_PREFIX) - 1) == 0)
+        return find_windowed(name, ST_KEY_TIME, name + sizeof(TIME_PREFIX) - 1, err);
+    if (strncmp(name, SESSION_PREFIX, sizeof(SESSION_PREFIX) - 1) == 0)
+        return find_windowed(name, ST_KEY_SESSION, name + sizeof(SESSION_PREFIX) - 1, err);
     not_found(name, err);
     return NULL;
 }

@@ -11,6 +11,13 @@
  *   double  DoubleSerde                            8, IEEE 754, big-endian
  *   json    (none)                                 one JSON document (RFC 8259)
  *
+ * and, for keys of windows (streams/windowed_key.h), INNER being one of these:
+ *
+ *   time-windowed-INNER-SIZE   TimeWindowedSerializer      key and start; SIZE in ms, or with a unit: 60000, 1m
+ *   session-windowed-INNER     SessionWindowedSerializer   key, end and start
+ *
+ * SIZE says where the window ends, which is not written; of sliding windows it is the difference.
+ *
  * Null is null for every serde, in both directions; a record without bytes is an empty string, and no number.
  *
  * Where we are not Java's equal, on purpose:
@@ -22,13 +29,15 @@
  *     prints it anew, keeps one of two fields of a name, and takes no notice of what follows the first document.
  *
  * Ownership: slices are borrowed, never copied: what is read points into the bytes, what is written points into the
- * value or, for numbers, lies in the arena. Threads: none of its own; serdes are constant.
+ * value or, for numbers and windowed keys, lies in the arena. Serdes live as long as the process; one of a kind, so that equal ones
+ * have one address. Threads: none of its own; serdes are constant, and finding one may be done by several threads.
  */
 #ifndef AQ_STREAMS_SERDE_H
 #define AQ_STREAMS_SERDE_H
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "streams/windowed_key.h"
 #include "transforms/json_scan.h"
 
 enum st_value_type {
@@ -37,7 +46,8 @@ enum st_value_type {
     ST_VALUE_STRING,
     ST_VALUE_INT64,
     ST_VALUE_DOUBLE,
-    ST_VALUE_JSON
+    ST_VALUE_JSON,
+    ST_VALUE_WINDOWED
 };
 
 /* A key or a value as operators see it. */
@@ -47,6 +57,8 @@ struct st_value {
         struct aq_slice slice; /* bytes, string, json; never null */
         int64_t integer;
         double number;
+        struct st_windowed_key
+            windowed; /* end is known of both forms; the key inside is bytes of the inner serde */
     };
 };
 
@@ -71,6 +83,21 @@ int st_serde_read(const struct st_serde *serde, struct aq_slice bytes, struct js
  * again: it was when it was read, or else comes from a writer of ours. */
 int st_serde_write(const struct st_serde *serde, const struct st_value *value, struct aq_arena *arena,
                    struct aq_slice *ret, struct aq_err *err);
+
+/* ---- windowed keys ------------------------------------------------------------------------------------------------- */
+
+/* The serde of keys of windows whose keys are in `inner`, which is not windowed itself. form: ST_KEY_TIME or ST_KEY_SESSION; size_ms:
+ * of time windows, more than 0 (sliding windows of difference 0: 0); sessions: 0. */
+const struct st_serde *st_serde_windowed(enum st_key_form form, const struct st_serde *inner,
+                                         int64_t size_ms);
+/* Of the key inside; NULL when it is not windowed. */
+const struct st_serde *st_serde_inner(const struct st_serde *serde);
+/* Of a windowed one. */
+enum st_key_form st_serde_form(const struct st_serde *serde);
+int64_t st_serde_size(const struct st_serde *serde);
+/* How many bytes at the end of a key do not count when a partition is chosen: those of the window. All windows of a key go to the
+ * partition of the key alone, as Kafka Streams' WindowedStreamPartitioner has it. serde may be NULL. */
+size_t st_serde_tail(const struct st_serde *serde);
 
 /* "a string", "null", ... for messages. */
 const char *st_value_type_name(enum st_value_type type);

@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "streams/op_aggregate.h"
 
 struct flowing {
     const struct st_plan *plan;
@@ -94,6 +95,8 @@ static void visit(struct flowing *f, const struct st_plan_node *node)
     struct st_serdes in = st_plan_node_reads(node) ? read_by(f, node) : from_parents(f, node);
     struct st_serdes out = in;
     if (node->side != ST_SOURCE_SIDE) {
+        const struct st_windows *windows = st_aggregate_windows(node->node);
+        if (windows) out.key = st_windows_key_serde(windows, in.key);
         if (node->node->key_serde) out.key = node->node->key_serde;
         if (node->node->value_serde) out.value = node->node->value_serde;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * In which serdes keys and values lie on every edge of a plan. Records flow as bytes; a source says what its bytes
- * are (or the application's defaults do), a node that makes new keys or values says what those are, and everything in
- * between keeps them.
+ * are (or the application's defaults do), a node that makes new keys or values says what those are, an aggregation in
+ * windows puts its windows around the keys it gets, and everything in between keeps them.
  *
  * Errors, each located at its node: a source without a serde and no default; inputs of one node that disagree; a sink
  * that is to write another serde than what reaches it (nothing converts on the way: an int64 read as a string is a

@@ -19,7 +19,7 @@
 #define TIME_BYTES     8
 #define SEQUENCE_BYTES 4
 
-static size_t tail_of(enum st_key_form form)
+size_t st_windowed_key_tail(enum st_key_form form)
 {
     switch (form) {
     case ST_KEY_TIME: return TIME_BYTES;
@@ -44,7 +44,7 @@ struct aq_slice st_windowed_key_encode(enum st_key_form form, const struct st_wi
 {
     AQ_ASSERT(key && key->key.ptr && arena);
     AQ_ASSERT(!fault_of(form, key));
-    size_t length = key->key.len + tail_of(form);
+    size_t length = key->key.len + st_windowed_key_tail(form);
     char *bytes = aq_arena_alloc(arena, length);
     memcpy(bytes, key->key.ptr, key->key.len);
     char *at = bytes + key->key.len;
@@ -61,7 +61,7 @@ int st_windowed_key_decode(enum st_key_form form, struct aq_slice bytes, struct 
                            struct aq_err *err)
 {
     AQ_ASSERT(ret);
-    size_t tail = tail_of(form);
+    size_t tail = st_windowed_key_tail(form);
     if (aq_slice_is_null(bytes)) return aq_fail(err, AQ_E_BAD_RECORD, "a windowed key cannot be null");
     if (bytes.len < tail)
         return aq_fail(err, AQ_E_BAD_RECORD, "a windowed key of %zu bytes, where the window alone takes %zu",

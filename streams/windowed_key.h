@@ -38,6 +38,9 @@ struct st_windowed_key {
     int32_t sequence;    /* stores only; else 0 */
 };
 
+/* Bytes of the tail. */
+size_t st_windowed_key_tail(enum st_key_form form);
+
 /* Never null. What the form does not hold is not looked at; what it holds must be a window that can be. */
 struct aq_slice st_windowed_key_encode(enum st_key_form form, const struct st_windowed_key *key,
                                        struct aq_arena *arena);

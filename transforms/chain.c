@@ -22,9 +22,10 @@ static struct conf_pos name_pos(const struct opt_strings *names, size_t i)
 
 const char *xf_format_name(enum xf_format format)
 {
-    static const char *const names[] = {[XF_BYTES] = "bytes", [XF_STRING] = "string", [XF_JSON] = "json",
-                                        [XF_INT32] = "int32", [XF_INT64] = "int64",   [XF_DOUBLE] = "double"};
-    AQ_ASSERT(format <= XF_DOUBLE);
+    static const char *const names[] = {
+        [XF_BYTES] = "bytes", [XF_STRING] = "string", [XF_JSON] = "json",        [XF_INT32] = "int32",
+        [XF_INT64] = "int64", [XF_DOUBLE] = "double", [XF_WINDOWED] = "windowed"};
+    AQ_ASSERT(format <= XF_WINDOWED);
     return names[format];
 }
 

@@ -155,6 +155,10 @@ const char *lua_what(lua_State *L, int index);
 struct aq_slice lua_encode_from(lua_State *L, int index, struct aq_slice text, enum xf_format format,
                                 const char *what);
 
+/* lua_window.c: keys with windows, by step->window. `name` and `what` as above. */
+void lua_push_windowed(lua_State *L, struct aq_slice bytes, const char *name);
+struct aq_slice lua_encode_windowed(lua_State *L, int index, const char *what);
+
 /* lua_emit.c: forward(); the array on top of the stack, into engine->outputs. */
 void lua_emit_open(lua_State *L);
 void lua_collect(lua_State *L);

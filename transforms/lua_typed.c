@@ -8,6 +8,7 @@
  *   int32, int64    an integer            an integer, or a float with the value of one
  *   double          a float               a number
  *   json            (lua_view.c)          anything (lua_json.c)
+ *   windowed        a table               a table (lua_window.c)
  *
  * nil is null in both directions. JSON's null stands for it too where the format is not JSON, so that a field of a
  * document that is null makes a null key.
@@ -85,6 +86,7 @@ void lua_push_bytes(lua_State *L, struct aq_slice bytes, enum xf_format format, 
         check_size(L, format, name, bytes, 8);
         lua_pushnumber(L, double_of_bits(aq_be64_get(bytes.ptr)));
         return;
+    case XF_WINDOWED: lua_push_windowed(L, bytes, name); return;
     default: lua_pushlstring(L, bytes.ptr, bytes.len);
     }
 }
@@ -154,6 +156,7 @@ struct aq_slice lua_encode(lua_State *L, int index, enum xf_format format, const
     case XF_INT32:
     case XF_INT64: return encode_integer(L, index, format, what);
     case XF_DOUBLE: return encode_double(L, index, what);
+    case XF_WINDOWED: return lua_encode_windowed(L, index, what);
     default: return encode_string(L, index, format, what);
     }
 }

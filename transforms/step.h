@@ -18,6 +18,14 @@ struct xf_formats {
     enum xf_format out_value;
 };
 
+/* A key of the format XF_WINDOWED: the bytes of a key, and behind them its window's start, or a session's end and start (8 bytes each,
+ * big-endian, ms since 1970). */
+struct xf_window {
+    enum xf_format inner; /* of the key itself; never XF_WINDOWED */
+    bool session;
+    int64_t size_ms; /* from start to end, unless it is a session */
+};
+
 struct xf_step {
     const char *name; /* alias in the configuration; what failed records carry */
     const struct xf_kind *kind;
@@ -31,6 +39,7 @@ struct xf_step {
     struct aq_names *names;
     struct xf_views *views;
     const struct xf_formats *formats; /* NULL: JSON, whatever the route says; only Lua looks at them */
+    const struct xf_window *window;   /* of the key, where a format of it is XF_WINDOWED */
     bool alone;                       /* records come one at a time: see xf_source_partition() */
     struct xf_counters counters;
 };

@@ -123,7 +123,7 @@ static void the_streams_example_loads(void **state)
 static void form_examples_load(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < st_form_count; i++) {
+    for (size_t i = 0; i < st_n_forms; i++) {
         const struct st_form *form = st_forms[i];
         T_CHECK(form->example, "%s has no example", form->name);
         char *text =
