@@ -263,6 +263,73 @@ static void pairs_are_exact_while_instances_come_and_go(void **state)
     }
 }
 
+/* ---- stream time of a join ------------------------------------------------------------------------------------------- */
+
+static int take_sides(struct st_context *context, struct aq_record *rec, char side, struct aq_err *err)
+{
+    if (rec->value.ptr[0] != side) return 0;
+    rec->value = aq_slice_of(rec->value.ptr + 1, rec->value.len - 1);
+    return st_forward(context, rec, err);
+}
+
+static int take_l(struct st_context *context, void *state, struct aq_record *rec, struct aq_err *err)
+{
+    (void)state;
+    return take_sides(context, rec, 'L', err);
+}
+
+static int take_r(struct st_context *context, void *state, struct aq_record *rec, struct aq_err *err)
+{
+    (void)state;
+    return take_sides(context, rec, 'R', err);
+}
+
+static const struct st_processor_kind l_kind = {.name = "l", .process = take_l};
+static const struct st_processor_kind r_kind = {.name = "r", .process = take_r};
+
+static void build_small_join(struct herd *h)
+{
+    struct engine *e = &h->e;
+    join = (struct st_stream_join){
+        .joiner = {.kind = &st_joiner_pair}, .before_ms = 10, .after_ms = 10, .left_alone = true};
+    engine_source(e, "in", "input");
+    engine_processor(e, "l", &l_kind, "in");
+    engine_processor(e, "r", &r_kind, "in");
+    engine_good(e, st_add_stream_join(e->topology, "joined", &join, "l", "r", NULL, &e->err));
+    engine_sink(e, "out", "output", "joined");
+}
+
+static void produce_at(const char *value, int64_t ms)
+{
+    struct kc_sim_record rec = {
+        .partition = 0, .key = AQ_LIT("k"), .value = aq_slice_str(value), .timestamp = EPOCH + ms};
+    engine_good(&herd.e, kc_sim_append(&herd.cluster, "input", &rec, &herd.e.err));
+    herd_turns(&herd, 2000);
+}
+
+/* What a filter keeps from the join moves the time of the task, and must not make anything late after a restart. */
+static void a_join_goes_on_at_its_own_time(void **state)
+{
+    (void)state;
+    struct kc_sim_record rec = {0};
+    herd_open_with(&herd, ST_EXACTLY_ONCE, 1, build_small_join);
+    int first = herd_start(&herd);
+    herd_turns(&herd, 3000);
+    produce_at("LA", 0);
+    produce_at("x", 100000);
+    herd_leave(&herd, first);
+    herd_turns(&herd, 2000);
+    herd_start(&herd);
+    herd_turns(&herd, 3000);
+    produce_at("Ra", 5);
+    assert_int_equal(kc_sim_read(&herd.cluster, "output", 0, &rec, 1, &herd.e.err), 1);
+    assert_true(aq_slice_equal(rec.value, AQ_LIT("A-a")));
+    produce_at("LB", 2);
+    assert_int_equal(kc_sim_read(&herd.cluster, "output", 1, &rec, 1, &herd.e.err), 1);
+    assert_true(aq_slice_equal(rec.value, AQ_LIT("B-a")));
+    herd_close(&herd);
+}
+
 /* ---- suppress -------------------------------------------------------------------------------------------------------- */
 
 static int open_window(struct st_context *context, void *state, struct aq_record *rec, struct aq_err *err)
@@ -338,6 +405,7 @@ int main(void)
     aq_log_setup(getenv("AQUEDUCT_TEST_VERBOSE") ? AQ_DEBUG : AQ_ERROR, AQ_LOG_LOGFMT);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pairs_are_exact_while_instances_come_and_go),
+        cmocka_unit_test(a_join_goes_on_at_its_own_time),
         cmocka_unit_test(windows_are_told_once_while_instances_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
