@@ -156,7 +156,7 @@ static bool help_by_name(const char *name, enum opt_print form)
     if (!kind) kind = xf_kind_find(name, XF_PREDICATE, &part);
     const struct st_form *node = kind ? NULL : st_form_find(name);
     if (!kind && !node) return false;
-    struct opt_table table = kind ? cli_kind_table(kind) : st_form_table(node);
+    struct opt_table table = kind ? cli_kind_table(kind) : st_form_options(node);
     cli_help_table(&table, form, stdout);
     return true;
 }

@@ -103,7 +103,7 @@ static void print_kinds(FILE *out, enum opt_print form, enum xf_sort sort)
 static void print_forms(FILE *out, enum opt_print form)
 {
     for (size_t i = 0; i < st_n_forms; i++) {
-        struct opt_table table = st_form_table(st_forms[i]);
+        struct opt_table table = st_form_options(st_forms[i]);
         cli_help_table(&table, form, out);
         if (form == OPT_PRINT_MARKDOWN) fputc('\n', out);
     }
@@ -178,7 +178,7 @@ void cli_sample_file(FILE *out)
         cli_help_table(&table, OPT_PRINT_SAMPLE, out);
     }
     for (size_t i = 0; i < st_n_forms; i++) {
-        struct opt_table table = st_form_table(st_forms[i]);
+        struct opt_table table = st_form_options(st_forms[i]);
         fputs("\n", out);
         cli_help_table(&table, OPT_PRINT_SAMPLE, out);
     }

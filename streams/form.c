@@ -2,9 +2,10 @@
  *
  * From the `topology` group to a topology that can run.
  *
- * An ordinary pass: each group names its form, whose rows read it and whose add() makes the node, without parents yet; then the
- * edges, so that a node may name one that comes later in the file; then the check of the whole, the plan, and the serdes on
- * every edge, with which forms look at their nodes once more.
+ * An ordinary pass: each group names its form, whose rows read it. Which nodes are tables is known then. The form's add() makes the node,
+ * without parents yet; forms that build on their parents follow, each as soon as these are there. Then the edges, so that a
+ * node may name one that comes later in the file; then the check of the whole, the plan, and the serdes on every edge, with which
+ * forms look at their nodes once more.
  *
  * A failing pass: one run tells all mistakes. A node that cannot be made is stood in for by one that does nothing, and a node whose
  * parents cannot be found by name gets a stand-in for a source as its parent; so the rest of the graph is complete and is
@@ -49,7 +50,14 @@ const struct st_form *st_form_find(const char *name)
     return NULL;
 }
 
-struct opt_table st_form_table(const struct st_form *form)
+const struct st_formed_node *st_formed_find(const struct st_formed *formed, const char *name)
+{
+    for (size_t i = 0; i < formed->n_nodes; i++)
+        if (strcmp(formed->nodes[i].name, name) == 0) return &formed->nodes[i];
+    return NULL;
+}
+
+struct opt_table st_form_options(const struct st_form *form)
 {
     return (struct opt_table){.name = form->name,
                               .kind = "form",
@@ -96,8 +104,6 @@ struct reading {
     struct aq_arena *arena;
     struct conf_diags *diags;
     struct st_formed *formed;
-    bool *
-        broken; /* by node of the file: something about it, or about a transform it uses, was complained about */
     const char **what;
 };
 
@@ -163,6 +169,39 @@ static const struct opt_row *join_rows(struct reading *r, const struct st_form *
     return rows;
 }
 
+static const struct st_formed_node *formed_of(const struct reading *r, const char *name)
+{
+    return st_formed_find(r->formed, name);
+}
+
+/* Its records are changes of one table: it names one node, which is a table. */
+static bool is_of_table(const struct reading *r, const struct st_formed_node *node)
+{
+    const struct st_formed_node *from = node->from.count == 1 ? formed_of(r, node->from.items[0]) : NULL;
+    return from && from->is_table;
+}
+
+/* A table's filter is a table, so one may follow from another, wherever they stand in the file. */
+static void find_tables(struct reading *r)
+{
+    for (bool more = true; more;) {
+        more = false;
+        for (size_t i = 0; i < r->formed->n_nodes; i++) {
+            struct st_formed_node *node = &r->formed->nodes[i];
+            if (!node->form || !node->form->makes_table || node->is_table) continue;
+            node->is_table = node->form->makes_table(node->conf, is_of_table(r, node));
+            more = more || node->is_table;
+        }
+    }
+}
+
+/* It is made when its parents are there. */
+static bool is_behind(const struct reading *r, const struct st_formed_node *node)
+{
+    if (!node->form) return false;
+    return node->form->behind || (node->form->behind_tables && is_of_table(r, node));
+}
+
 static struct st_forming forming_of(const struct reading *r, size_t i)
 {
     return (struct st_forming){.topology = r->formed->topology,
@@ -170,6 +209,8 @@ static struct st_forming forming_of(const struct reading *r, size_t i)
                                .library = r->library,
                                .arena = r->arena,
                                .diags = r->diags,
+                               .formed = r->formed,
+                               .of_table = is_of_table(r, &r->formed->nodes[i]),
                                .what = r->what[i],
                                .name = r->formed->nodes[i].name,
                                .group = r->formed->nodes[i].group,
@@ -183,7 +224,7 @@ static void read_node(struct reading *r, size_t i, struct conf_node *group)
     char what[300];
     *node = (struct st_formed_node){.name = group->name, .group = group};
     r->what[i] = aq_arena_strdup(r->arena, conf_node_path(group, what, sizeof(what)));
-    size_t before = r->diags->errors, nodes = r->formed->topology->n_nodes;
+    size_t before = r->diags->errors;
     const struct st_form *form = group->faulty ? NULL : find_form(r, r->what[i], group);
     if (form) {
         char *memory = aq_arena_zalloc(r->arena, CONF_OFFSET + form->conf_size);
@@ -192,10 +233,21 @@ static void read_node(struct reading *r, size_t i, struct conf_node *group)
         node->form = form;
         node->conf = memory + CONF_OFFSET;
         node->from = common->from;
-        const struct st_forming forming = forming_of(r, i);
-        if (r->diags->errors == before) form->add(&forming, node->conf);
     }
-    r->broken[i] = r->diags->errors > before || r->formed->topology->n_nodes == nodes;
+    node->broken = !form || r->diags->errors > before;
+}
+
+/* ---- making nodes ------------------------------------------------------------------------------------------------------ */
+
+static void make_node(struct reading *r, size_t i)
+{
+    struct st_formed_node *node = &r->formed->nodes[i];
+    size_t before = r->diags->errors, nodes = r->formed->topology->n_nodes;
+    const struct st_forming forming = forming_of(r, i);
+    AQ_ASSERT(node->form && !node->broken && !node->made);
+    node->made = true;
+    node->form->add(&forming, node->conf);
+    node->broken = r->diags->errors > before || r->formed->topology->n_nodes == nodes;
 }
 
 /* A node that was not made and is not there in another's name. One of an illegal name stays away. */
@@ -203,18 +255,52 @@ static void stand_in(struct reading *r, size_t i)
 {
     struct st_topology *topology = r->formed->topology;
     const char *name = r->formed->nodes[i].name;
-    if (!r->broken[i] || st_find_node(topology, name)) return;
+    if (!r->formed->nodes[i].broken || st_find_node(topology, name)) return;
     st_add_processor(topology, name, &stand_in_kind, NULL, (struct st_parents){.more_later = true}, NULL);
 }
 
-/* ---- edges ------------------------------------------------------------------------------------------------------------- */
-
-static const struct st_formed_node *formed_of(const struct reading *r, const char *name)
+static bool are_parents_there(const struct reading *r, const struct st_formed_node *node)
 {
-    for (size_t i = 0; i < r->formed->n_nodes; i++)
-        if (strcmp(r->formed->nodes[i].name, name) == 0) return &r->formed->nodes[i];
-    return NULL;
+    for (size_t k = 0; k < node->from.count; k++) {
+        const struct st_formed_node *from = formed_of(r, node->from.items[k]);
+        if (!st_find_node(r->formed->topology, node->from.items[k])) return false;
+        if (from && from->form && from->form->childless) return false;
+    }
+    return true;
 }
+
+/* Those that build on their parents. What is left at the end names one that is not there or not to be named, or itself in the end: the
+ * edges of its stand-in tell. */
+static void make_behind(struct reading *r)
+{
+    struct st_formed *formed = r->formed;
+    for (bool more = true; more;) {
+        more = false;
+        for (size_t i = 0; i < formed->n_nodes; i++) {
+            struct st_formed_node *node = &formed->nodes[i];
+            if (node->broken || node->made || !are_parents_there(r, node)) continue;
+            make_node(r, i);
+            stand_in(r, i);
+            more = true;
+        }
+    }
+    for (size_t i = 0; i < formed->n_nodes; i++) {
+        if (formed->nodes[i].made || formed->nodes[i].broken) continue;
+        formed->nodes[i].broken = true;
+        stand_in(r, i);
+    }
+}
+
+static void make_nodes(struct reading *r)
+{
+    struct st_formed *formed = r->formed;
+    for (size_t i = 0; i < formed->n_nodes; i++)
+        if (!formed->nodes[i].broken && !is_behind(r, &formed->nodes[i])) make_node(r, i);
+    for (size_t i = 0; i < formed->n_nodes; i++) stand_in(r, i);
+    make_behind(r);
+}
+
+/* ---- edges ------------------------------------------------------------------------------------------------------------- */
 
 /* Would it be a way of a branch, had that been made? */
 static bool is_of_broken(const struct reading *r, const char *name)
@@ -222,7 +308,8 @@ static bool is_of_broken(const struct reading *r, const char *name)
     for (size_t i = 0; i < r->formed->n_nodes; i++) {
         const char *other = r->formed->nodes[i].name;
         size_t len = strlen(other);
-        if (r->broken[i] && strncmp(other, name, len) == 0 && (name[len] == '-' || !name[len])) return true;
+        bool begins = strncmp(other, name, len) == 0 && (name[len] == '-' || !name[len]);
+        if (begins && r->formed->nodes[i].broken) return true;
     }
     return false;
 }
@@ -273,11 +360,12 @@ static bool add_edge(struct reading *r, size_t i, size_t k)
 
 static void add_edges(struct reading *r, size_t i)
 {
-    const struct st_formed_node *node = &r->formed->nodes[i];
+    struct st_formed_node *node = &r->formed->nodes[i];
     const struct st_node *child = st_find_node(r->formed->topology, entry_of(node, 0));
-    if (!child || child->type == ST_SOURCE || (child->n_parents > 0 && r->broken[i])) return;
+    if (!child || child->type == ST_SOURCE || (child->n_parents > 0 && node->broken)) return;
+    if (is_behind(r, node) && !node->broken) return; /* it was made with them */
     for (size_t k = 0; k < node->from.count; k++)
-        if (!add_edge(r, i, k)) r->broken[i] = true;
+        if (!add_edge(r, i, k)) node->broken = true;
 }
 
 /* Parents for what has none because of a mistake that was told. */
@@ -299,7 +387,7 @@ static void adopt_entry(struct reading *r, const char *name)
 static void adopt(struct reading *r, size_t i)
 {
     const struct st_formed_node *node = &r->formed->nodes[i];
-    if (!r->broken[i]) return;
+    if (!node->broken) return;
     for (size_t k = 0; k == 0 || k < node->n_entries; k++) adopt_entry(r, entry_of(node, k));
 }
 
@@ -312,7 +400,7 @@ static bool *find_doubtful(const struct reading *r)
     bool *doubtful = aq_calloc(topology->n_nodes + 1, sizeof(*doubtful));
     for (size_t i = 0; i < r->formed->n_nodes; i++) {
         const struct st_node *node = st_find_node(topology, r->formed->nodes[i].name);
-        if (node) doubtful[node->index] = r->broken[i];
+        if (node) doubtful[node->index] = r->formed->nodes[i].broken;
     }
     for (bool more = true; more;) {
         more = false;
@@ -368,12 +456,20 @@ static const struct st_plan_node *plan_node_of(const struct st_plan *plan, const
     return NULL;
 }
 
+struct st_serdes st_formed_sends(const struct st_formed *formed, const char *name)
+{
+    AQ_ASSERT(formed->plan && formed->serdes);
+    const struct st_plan_node *node = plan_node_of(formed->plan, name);
+    AQ_ASSERT(node);
+    return formed->serdes->out[node->index];
+}
+
 /* Forms that want to know in which serdes records come. */
 static void check_forms(struct reading *r, const bool *doubtful)
 {
     for (size_t i = 0; i < r->formed->n_nodes; i++) {
         const struct st_formed_node *node = &r->formed->nodes[i];
-        if (!node->form || !node->form->check || r->broken[i]) continue;
+        if (!node->form || !node->form->check || node->broken) continue;
         const struct st_plan_node *plan_node = plan_node_of(r->formed->plan, node->name);
         if (!plan_node || doubtful[plan_node->node->index]) continue;
         const struct st_forming forming = forming_of(r, i);
@@ -429,16 +525,15 @@ bool st_form_topology(const struct st_settings *settings, struct xf_library *lib
                         .arena = arena,
                         .diags = diags,
                         .formed = ret,
-                        .broken = aq_calloc(room, sizeof(bool)),
                         .what = aq_calloc(room, sizeof(const char *))};
     /* Rows hand the sub-tree out read-only; reading it marks what was used. */
     for (struct conf_node *n = (struct conf_node *)group->first; n; n = n->next)
         read_node(&r, ret->n_nodes++, n);
-    for (size_t i = 0; i < ret->n_nodes; i++) stand_in(&r, i);
+    find_tables(&r);
+    make_nodes(&r);
     for (size_t i = 0; i < ret->n_nodes; i++) add_edges(&r, i);
     for (size_t i = 0; i < ret->n_nodes; i++) adopt(&r, i);
     check_whole(&r);
-    free(r.broken);
     free(r.what);
     bool good = diags->errors == before && ret->plan && ret->serdes;
     if (good) return true;

@@ -15,6 +15,7 @@
 #include "streams/topology.h"
 #include "transforms/chain.h"
 
+struct st_formed;
 struct st_formed_node;
 
 /* What a form is given to build with. */
@@ -24,6 +25,8 @@ struct st_forming {
     struct xf_library *library; /* the `transforms` and `predicates` sections */
     struct aq_arena *arena;     /* lives as long as the topology */
     struct conf_diags *diags;
+    const struct st_formed *formed; /* the nodes of the file, and in check() their serdes */
+    bool of_table;                  /* what reaches the node are changes of a table's rows */
     const char *what;              /* "streams.topology.NAME", for messages */
     const char *name;              /* of the node */
     const struct conf_node *group; /* for places in messages */
@@ -39,6 +42,10 @@ struct st_form {
     size_t conf_size;
     bool reads;            /* a source: takes no `from` */
     const char *childless; /* why no node can name it in `from`; NULL: nodes can */
+    bool behind; /* add() needs the parents, and makes the edges itself: it runs when all nodes of `from` are there */
+    bool behind_tables; /* the same for a node that is of a table */
+    /* By what was read (complaints or not): is what the node makes a table? NULL: never. */
+    bool (*makes_table)(const void *conf, bool of_table);
     /* Adds the node or nodes; complaints go to forming->diags at the group's places. `conf` lives in the arena. */
     void (*add)(const struct st_forming *forming, void *conf);
     /* Once it is known in which serdes records reach the node, in a topology without errors so far. May be NULL. */
@@ -53,7 +60,7 @@ const struct st_form *st_form_find(const char *name);
 /* The options of every node besides its form's own; for printing. */
 extern const struct opt_table st_node_table;
 /* A form as an option table, so that one printer serves both. */
-struct opt_table st_form_table(const struct st_form *form);
+struct opt_table st_form_options(const struct st_form *form);
 
 /* One node as it was read; for dumps. */
 struct st_formed_node {
@@ -65,6 +72,12 @@ struct st_formed_node {
     /* The nodes that get the records: one for all of `from`, or one for each, in their order. NULL: the node of this name. */
     const char *const *entries;
     size_t n_entries;
+    bool made;   /* add() has run */
+    bool broken; /* something about it, or about a transform it uses, was complained about */
+    bool is_table;
+    const char *table_store; /* of its rows, for joins; NULL: they are kept nowhere. Set by add(). */
+    const char *table_hint; /* without a store: what to do for one; NULL: put a to_table behind it */
+    int64_t table_history_ms; /* that store is a versioned one; 0: it is none */
 };
 
 /* A topology made of a configuration. */
@@ -80,6 +93,10 @@ struct st_formed {
  * the arena, the settings and the library must outlive *ret, which is finished either way. */
 bool st_form_topology(const struct st_settings *settings, struct xf_library *library, struct aq_arena *arena,
                       struct conf_diags *diags, struct st_formed *ret);
+/* The node of the file; NULL when there is none of that name. */
+const struct st_formed_node *st_formed_find(const struct st_formed *formed, const char *name);
+/* How key and value lie in what leaves a node of the topology. There is a plan, and serdes are known. */
+struct st_serdes st_formed_sends(const struct st_formed *formed, const char *name);
 void st_formed_finish(struct st_formed *formed);
 
 #endif

@@ -46,6 +46,20 @@ static void add_node(const struct st_forming *forming, struct aggregate_conf *c)
     const char *store = c->keep.store ? c->keep.store : forming->name;
     if (st_aggregate_add_stores(forming->topology, forming->name, store, &c->op, windowed, how, &err) != 0)
         st_form_refused(forming, c->keep.store ? "store" : NULL, &err);
+    if (windowed) return;
+    /* Of an average the store has sum and count, which only its aggregator understands. */
+    if (c->op.aggregator.kind->result)
+        forming->node->table_hint = "its store has what its rows are made of; put a to_table behind it";
+    else
+        forming->node->table_store = store;
+}
+
+/* Rows of windows are none of a table that could be joined: their keys say the window, too. */
+static bool makes_table(const void *conf, bool of_table)
+{
+    (void)of_table;
+    const struct aggregate_conf *c = conf;
+    return !c->windows.window;
 }
 
 static void add_count(const struct st_forming *forming, void *conf)
@@ -77,6 +91,7 @@ const struct st_form st_form_count = {
         "  out   = { type = \"sink\"; from = \"count\"; topic = \"orders-by-customer\"; };\n",
     .rows = count_rows,
     .conf_size = sizeof(struct aggregate_conf),
+    .makes_table = makes_table,
     .add = add_count,
 };
 
@@ -89,6 +104,7 @@ const struct st_form st_form_reduce = {
                "  out  = { type = \"sink\"; from = \"best\"; topic = \"best-bids\"; };\n",
     .rows = reduce_rows,
     .conf_size = sizeof(struct aggregate_conf),
+    .makes_table = makes_table,
     .add = add_reduce,
 };
 
@@ -102,5 +118,6 @@ const struct st_form st_form_aggregate = {
         "  out    = { type = \"sink\"; from = \"totals\"; topic = \"totals\"; };\n",
     .rows = aggregate_rows,
     .conf_size = sizeof(struct aggregate_conf),
+    .makes_table = makes_table,
     .add = add_aggregate,
 };

@@ -15,13 +15,6 @@ const struct opt_enum st_function_names[] = {
     {.name = NULL},
 };
 
-static bool is_given(const struct st_forming *forming, const char *option)
-{
-    for (const struct conf_node *n = forming->group->first; n; n = n->next)
-        if (strcmp(n->name, option) == 0) return true;
-    return false;
-}
-
 static const struct st_serde *serde_of(const char *name)
 {
     const struct st_serde *serde = st_serde_find(name, NULL);
@@ -46,7 +39,7 @@ static bool refuse_options(const struct st_forming *forming, const char *name, u
     };
     bool good = true;
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-        if (takes & options[i].bit || !is_given(forming, options[i].option)) continue;
+        if (takes & options[i].bit || !st_form_gives(forming, options[i].option)) continue;
         st_form_error(forming, options[i].option, "%s has no %s: %s", name, options[i].option,
                       options[i].why);
         good = false;
@@ -68,7 +61,7 @@ static bool check_way(const struct st_forming *forming, const struct st_aggregat
     }
     bool good = true;
     for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++) {
-        if (!is_given(forming, expressions[i])) continue;
+        if (!st_form_gives(forming, expressions[i])) continue;
         st_form_error(forming, expressions[i], "%s is for a node without function: leave one of them out",
                       expressions[i]);
         good = false;

@@ -17,22 +17,61 @@ static struct conf_pos place_of(const struct st_forming *forming, const char *op
     return forming->group->pos;
 }
 
-void st_form_error(const struct st_forming *forming, const char *option, const char *format, ...)
+static void complain(const struct st_forming *forming, struct conf_pos at, const char *format, va_list args)
 {
     AQ_ASSERT(forming && forming->what);
-    va_list args;
-    va_start(args, format);
     char *text = NULL;
     int n = vasprintf(&text, format, args);
-    va_end(args);
     AQ_ASSERT(n >= 0);
-    conf_diag(forming->diags, CONF_ERROR, place_of(forming, option), "%s: %s", forming->what, text);
+    conf_diag(forming->diags, CONF_ERROR, at, "%s: %s", forming->what, text);
     free(text);
+}
+
+void st_form_error(const struct st_forming *forming, const char *option, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    complain(forming, place_of(forming, option), format, args);
+    va_end(args);
+}
+
+void st_form_error_from(const struct st_forming *forming, size_t k, const char *format, ...)
+{
+    AQ_ASSERT(k < forming->node->from.count);
+    va_list args;
+    va_start(args, format);
+    complain(forming, forming->node->from.places[k], format, args);
+    va_end(args);
+}
+
+bool st_form_gives(const struct st_forming *forming, const char *option)
+{
+    for (const struct conf_node *n = forming->group->first; n; n = n->next)
+        if (strcmp(n->name, option) == 0) return true;
+    return false;
 }
 
 void st_form_refused(const struct st_forming *forming, const char *option, const struct aq_err *err)
 {
     conf_diag(forming->diags, CONF_ERROR, place_of(forming, option), "streams.topology: %s", err->text);
+}
+
+bool st_form_extractor(const struct st_forming *forming, const char *name, const struct st_extractor **ret)
+{
+    *ret = NULL;
+    if (!name) return true;
+    const char *names[16];
+    size_t n = 0;
+    for (const struct opt_enum *e = st_extractor_names; e->name; e++) {
+        if (strcmp(e->name, name) == 0) *ret = st_extractors[e->value];
+        if (n < sizeof(names) / sizeof(names[0])) names[n++] = e->name;
+    }
+    if (*ret) return true;
+    const char *near = conf_did_you_mean(name, names, n);
+    st_form_error(forming, "timestamp_extractor", "timestamp_extractor: unknown extractor '%s'%s%s%s", name,
+                  near ? "; did you mean '" : "; `aqueduct help source` names them", near ? near : "",
+                  near ? "'?" : "");
+    return false;
 }
 
 static bool find_serde(const struct st_forming *forming, const char *option, const char *name,

@@ -50,35 +50,18 @@ static const struct opt_row rows[] = {
      .kind = OPT_STRING,
      .offset = offsetof(struct source_conf, extractor_name),
      .reload = OPT_RELOAD_PROCESS,
-     .help =
-         "Which moment a record stands for, instead of default_timestamp_extractor: FailOnInvalidTimestamp, "
-         "LogAndSkipOnInvalidTimestamp, UsePartitionTimeOnInvalidTimestamp or WallclockTimestampExtractor."},
+     .help = ST_EXTRACTOR_HELP},
     {.name = "topic", .kind = OPT_REFUSED, .help = "Write topics = [\"…\"]."},
     {.name = "from", .kind = OPT_REFUSED, .help = "A source reads topics, not nodes."},
     {.name = NULL},
 };
 
-/* NULL, and a complaint when the name is not one. */
-static const struct st_extractor *find_extractor(const struct st_forming *forming, const char *name)
-{
-    if (!name) return NULL;
-    const char *names[16];
-    size_t n = 0;
-    for (const struct opt_enum *e = st_extractor_names; e->name; e++) {
-        if (strcmp(e->name, name) == 0) return st_extractors[e->value];
-        if (n < sizeof(names) / sizeof(names[0])) names[n++] = e->name;
-    }
-    const char *near = conf_did_you_mean(name, names, n);
-    st_form_error(forming, "timestamp_extractor", "timestamp_extractor: unknown extractor '%s'%s%s%s", name,
-                  near ? "; did you mean '" : "; `aqueduct help source` names them", near ? near : "",
-                  near ? "'?" : "");
-    return NULL;
-}
-
 static void add(const struct st_forming *forming, void *conf)
 {
     const struct source_conf *c = conf;
     struct aq_err err = {0};
+    const struct st_extractor *extractor;
+    st_form_extractor(forming, c->extractor_name, &extractor);
     const struct st_source_conf source = {
         .topics = c->topics.items,
         .n_topics = c->topics.count,
@@ -86,7 +69,7 @@ static void add(const struct st_forming *forming, void *conf)
         .reset = c->reset == RESET_OF_APPLICATION ? (enum st_reset)forming->settings->auto_offset_reset
                  : c->reset == RESET_LATEST       ? ST_LATEST
                                                   : ST_EARLIEST,
-        .extractor = find_extractor(forming, c->extractor_name),
+        .extractor = extractor,
     };
     if (st_add_source(forming->topology, forming->name, &source, &err) != 0)
         st_form_refused(forming, c->pattern ? "pattern" : "topics", &err);

@@ -401,7 +401,7 @@ static void the_tables_are_sane(void **state)
     (void)state;
     assert_int_equal(opt_check_table(&st_node_table, stderr), 0);
     for (size_t i = 0; i < st_n_forms; i++) {
-        struct opt_table table = st_form_table(st_forms[i]);
+        struct opt_table table = st_form_options(st_forms[i]);
         assert_int_equal(opt_check_table(&table, stderr), 0);
         assert_ptr_equal(st_form_find(st_forms[i]->name), st_forms[i]);
     }
