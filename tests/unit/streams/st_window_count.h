@@ -10,8 +10,8 @@
 #include "streams/op_aggregate.h"
 #include "tests/unit/streams/st_engine.h"
 
-static inline int window_count_add(struct st_context *context, void *running, struct aq_record *rec, struct aq_slice acc,
-                     struct aq_slice *ret, struct aq_err *err)
+static inline int window_count_add(struct st_context *context, void *running, struct aq_record *rec,
+                                   struct aq_slice acc, struct aq_slice *ret, struct aq_err *err)
 {
     (void)running;
     (void)rec;
@@ -22,8 +22,9 @@ static inline int window_count_add(struct st_context *context, void *running, st
     return 0;
 }
 
-static inline int window_count_merge(struct st_context *context, void *running, struct aq_slice key, struct aq_slice a,
-                       struct aq_slice b, struct aq_slice *ret, struct aq_err *err)
+static inline int window_count_merge(struct st_context *context, void *running, struct aq_slice key,
+                                     struct aq_slice a, struct aq_slice b, struct aq_slice *ret,
+                                     struct aq_err *err)
 {
     (void)running;
     (void)key;
@@ -35,6 +36,7 @@ static inline int window_count_merge(struct st_context *context, void *running, 
     return 0;
 }
 
-static const struct st_aggregator_kind count_aggregator = {.name = "count", .add = window_count_add, .merge = window_count_merge};
+static const struct st_aggregator_kind count_aggregator = {
+    .name = "count", .add = window_count_add, .merge = window_count_merge};
 
 #endif

@@ -34,11 +34,10 @@ static void build(struct herd *h)
 {
     struct engine *e = &h->e;
     e->settings.cache_bytes = herd_below(h, 2) ? 1 << 20 : 0;
-    op = (struct st_aggregate){.aggregator = {.kind = &count_aggregator},
-                               .windows = {.kind = ST_TUMBLING,
-                                           .size_ms = SIZE_MS,
-                                           .grace_ms = herd_below(h, 2) ? 200 : ALL_TAKEN},
-                               .emit = ST_EMIT_CLOSE};
+    op = (struct st_aggregate){
+        .aggregator = {.kind = &count_aggregator},
+        .windows = {.kind = ST_TUMBLING, .size_ms = SIZE_MS, .grace_ms = herd_below(h, 2) ? 200 : ALL_TAKEN},
+        .emit = ST_EMIT_CLOSE};
     st_windows_complete(&op.windows, false);
     engine_source(e, "in", "input");
     engine_processor(e, "rekey", &herd_rekeying, "in");
@@ -120,10 +119,8 @@ static void produce_end(struct herd *h)
 {
     for (int32_t p = 0; p < HERD_PARTITIONS; p++) {
         for (int i = 0; i < HERD_KEYS; i++) {
-            struct kc_sim_record rec = {.partition = p,
-                                        .key = AQ_LIT("k"),
-                                        .value = AQ_LIT("v"),
-                                        .timestamp = BASE_MS + END_MS + i};
+            struct kc_sim_record rec = {
+                .partition = p, .key = AQ_LIT("k"), .value = AQ_LIT("v"), .timestamp = BASE_MS + END_MS + i};
             engine_good(&h->e, kc_sim_append(&h->cluster, "input", &rec, &h->e.err));
         }
     }
@@ -172,7 +169,9 @@ static void every_window_sends_its_last_state_exactly_once(void **state)
                     fail_msg("seed %d: window %d of k%d: %d sent %d times, %d kept", (int)seed, w, k,
                              sent.count[k][w], sent.times[k][w], kept.count[k][w]);
             }
-        if (sent.n <= 30) fail_msg("seed %d: %d windows kept, %d sent of %d records", (int)seed, kept.n, sent.n, (int)produced(&herd));
+        if (sent.n <= 30)
+            fail_msg("seed %d: %d windows kept, %d sent of %d records", (int)seed, kept.n, sent.n,
+                     (int)produced(&herd));
         assert_true(sent.sum <= produced(&herd));
         if (op.windows.grace_ms == ALL_TAKEN) assert_int_equal(sent.sum, produced(&herd));
         herd_close(&herd);
