@@ -115,6 +115,7 @@ static inline int first_add(struct st_context *context, void *running, struct aq
     (void)running;
     (void)err;
     *ret = aq_slice_is_null(acc) ? rec->value : acc;
+    if (aq_slice_equal(rec->value, AQ_LIT("!"))) *ret = AQ_NULL_SLICE;
     return 0;
 }
 

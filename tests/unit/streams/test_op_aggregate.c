@@ -70,10 +70,38 @@ static void what_goes_on_may_differ_from_what_is_kept(void **state)
     op.aggregator = (struct st_aggregator){.kind = &first_kind};
     world_open(&w, &op, false, 0, 0);
     EXPECT(&w, "A", "x", 10, "A=<x>@10");
-    EXPECT(&w, "A", "y", 11, "A=<x>@11(<x>)");
+    EXPECT(&w, "A", "!", 11, "A=-@11(<x>)");
+    EXPECT(&w, "A", "y", 12, "A=<y>@12");
     commit(&w);
-    restart(&w, 11);
-    EXPECT(&w, "A", "z", 12, "A=<x>@12(<x>)");
+    restart(&w, 12);
+    EXPECT(&w, "A", "!", 9, "A=-@12(<y>)");
+    world_close(&w);
+}
+
+static void a_row_that_the_aggregator_leaves_as_it_is_is_not_sent_again(void **state)
+{
+    (void)state;
+    struct store_world w;
+    struct st_aggregate op = plain;
+    op.aggregator = (struct st_aggregator){.kind = &first_kind};
+    world_open(&w, &op, false, 0, 0);
+    EXPECT(&w, "A", "x", 10, "A=<x>@10");
+    EXPECT(&w, "A", "y", 11, "");
+    EXPECT(&w, "A", "!", 2, "A=-@10(<x>)");
+    world_close(&w);
+    op.compat = true;
+    world_open(&w, &op, false, 0, 0);
+    EXPECT(&w, "A", "x", 10, "A=<x>@10");
+    EXPECT(&w, "A", "y", 11, "A=<x>@11(<x>)");
+    world_close(&w);
+    op = (struct st_aggregate){.aggregator = {.kind = &first_kind},
+                               .windows = {.kind = ST_TUMBLING, .size_ms = 5}};
+    world_open(&w, &op, true, 10000, 0);
+    feed(&w, "A", "x", 10);
+    commit(&w);
+    feed(&w, "A", "y", 11);
+    commit(&w);
+    expect_told(&w, "A[10]=<x>@10");
     world_close(&w);
 }
 
@@ -549,6 +577,7 @@ int main(void)
         cmocka_unit_test(a_row_that_goes_away_begins_anew_with_its_own_time),
         cmocka_unit_test(a_record_that_is_refused_leaves_its_row_as_it_was),
         cmocka_unit_test(what_goes_on_may_differ_from_what_is_kept),
+        cmocka_unit_test(a_row_that_the_aggregator_leaves_as_it_is_is_not_sent_again),
         cmocka_unit_test(a_cached_store_sends_each_changed_row_once_when_it_is_flushed),
         cmocka_unit_test(a_restart_goes_on_from_what_was_committed),
         cmocka_unit_test(streams_of_a_cogroup_share_rows_and_add_in_their_own_way),
