@@ -37,13 +37,14 @@ static const int blows[T_BLOW_KINDS] = {[T_BLOW_KILL] = 3,
 
 struct round {
     int number;
-    bool exactly_once;
+    bool exactly_once, stateful;
     uint64_t seed;
-    struct t_name source, sink, application;
+    struct t_name source, sink, counts, application;
     struct t_herd herd;
     struct t_ordeal ordeal;
     struct t_process *generator;
     struct t_rekey_found found;
+    int64_t miscounted;
 };
 
 static void start_round(struct round *r, int rounds)
@@ -54,16 +55,19 @@ static void start_round(struct round *r, int rounds)
     t_clusters("start", "source", 0);
     r->source = t_unique("orders.streams");
     r->sink = t_unique("rekeyed");
+    r->counts = t_unique("counted");
     r->application = t_unique("fault");
     t_topic_create(t_pair.src, r->sink.text, OUTPUTS, "retention.ms=-1", NULL);
+    if (r->stateful) t_topic_create(t_pair.src, r->counts.text, OUTPUTS, "retention.ms=-1", NULL);
     r->generator = t_rekey_generate(t_pair.source, r->source.text, PARTITIONS, records, rate, r->seed);
     T_CHECK(T_WAIT(CATCH_UP_MS, t_partitions(t_pair.src, r->source.text) == PARTITIONS), "no source topic");
     t_sleep_ms(500); /* for the other brokers to hear of it, too */
     t_herd_open(
         &r->herd, "streams",
-        t_rekey_config(t_pair.source, r->application.text, r->source.text, r->sink.text, r->exactly_once,
+        t_rekey_config(t_pair.source, r->application.text, r->source.text, r->sink.text,
+                       r->stateful ? r->counts.text : NULL, r->exactly_once,
                        "num_stream_threads = 2; session_timeout_ms = 3000; transaction_timeout_ms = 5000;\n"
-                       "  repartition_purge_interval_ms = 2000;"),
+                       "  repartition_purge_interval_ms = 2000; state_dir = \"${" T_HERD_STATE_DIR "}\";"),
         INSTANCES);
     for (int i = 0; i < INSTANCES; i++) t_herd_start(&r->herd, i, -1, 0);
     r->ordeal.session_ms = SESSION_MS;
@@ -76,7 +80,10 @@ static void start_round(struct round *r, int rounds)
 static bool judge(struct round *r, bool strict, bool tell)
 {
     r->found = t_rekey_check(t_pair.source, r->source.text, r->sink.text, r->exactly_once, tell);
-    return t_rekey_is_right(&r->found, strict);
+    if (r->stateful)
+        r->miscounted =
+            t_rekey_miscounted(t_pair.source, r->source.text, r->counts.text, r->exactly_once, tell);
+    return t_rekey_is_right(&r->found, strict) && r->miscounted == 0;
 }
 
 /* Everything is well again: the output must become complete, or the engine has stopped living. */
@@ -111,11 +118,13 @@ static void print_round(const struct round *r, int64_t produced, int64_t took_ms
     const int *done = r->ordeal.done;
     const struct t_rekey_found *f = &r->found;
     printf("%-5d %-13s %-10" PRIu64 " %8" PRId64 " %5.0f %5d %6d %5d %7d %5d %2d/%-2d  %s lost=%" PRId64
-           " duplicated=%" PRId64 " altered=%" PRId64 " reordered=%" PRId64 "\n",
+           " duplicated=%" PRId64 " altered=%" PRId64 " reordered=%" PRId64,
            r->number, r->exactly_once ? "exactly_once" : "at_least_once", r->seed, produced,
            (double)took_ms / 1000, done[T_BLOW_KILL], done[T_BLOW_FREEZE], done[T_BLOW_LEAVE],
            done[T_BLOW_SOURCE], done[T_BLOW_MOVE_SOURCE], hits, done[T_BLOW_CRASH], result, f->lost,
            f->duplicated, f->altered, f->reordered);
+    if (r->stateful) printf(" miscounted=%" PRId64, r->miscounted);
+    printf("\n");
     fflush(stdout);
 }
 
@@ -123,15 +132,17 @@ static void delete_topics(const struct round *r)
 {
     char *state = t_printf("%s-aqueduct-state", r->application.text);
     char *middle = t_printf("%s-again-repartition", r->application.text);
-    const char *topics[] = {r->source.text, r->sink.text, state, middle};
-    for (size_t i = 0; i < 4; i++) t_topic_delete(t_pair.src, topics[i]);
+    char *changelog = t_printf("%s-count-changelog", r->application.text);
+    const char *topics[] = {r->source.text, r->sink.text, state, middle, r->counts.text, changelog};
+    for (size_t i = 0; i < (r->stateful ? 6 : 4); i++) t_topic_delete(t_pair.src, topics[i]);
     free(state);
     free(middle);
+    free(changelog);
 }
 
-static bool play_round(int number, bool exactly_once, uint64_t seed, int rounds)
+static bool play_round(int number, bool exactly_once, bool stateful, uint64_t seed, int rounds)
 {
-    struct round r = {.number = number, .exactly_once = exactly_once, .seed = seed};
+    struct round r = {.number = number, .exactly_once = exactly_once, .stateful = stateful, .seed = seed};
     int64_t started = t_now_ms();
     start_round(&r, rounds);
     while (!t_ordeal_is_over(&r.ordeal) || t_running(r.generator)) {
@@ -159,13 +170,14 @@ static bool play_round(int number, bool exactly_once, uint64_t seed, int rounds)
     return fine;
 }
 
-static void play(bool exactly_once, int rounds)
+static void play(bool exactly_once, bool stateful, int rounds)
 {
     T_CHECK(t_pair.brokers >= 3, "three brokers a cluster are needed, here is %d", t_pair.brokers);
     uint64_t seed = (uint64_t)t_setting("AQUEDUCT_FAULT_SEED", (int64_t)time(NULL) % 1000000);
     int failed = 0;
     print_header();
-    for (int i = 1; i <= rounds; i++) failed += !play_round(i, exactly_once, seed + (uint64_t)i - 1, rounds);
+    for (int i = 1; i <= rounds; i++)
+        failed += !play_round(i, exactly_once, stateful, seed + (uint64_t)i - 1, rounds);
     if (failed)
         T_FAIL("%d of %d rounds failed; AQUEDUCT_FAULT_SEED=%" PRIu64 " replays them", failed, rounds, seed);
 }
@@ -180,13 +192,20 @@ static int rounds_asked_for(void)
 static void test_exactly_once_survives_faults(void **state)
 {
     (void)state;
-    play(true, rounds_asked_for());
+    play(true, false, rounds_asked_for());
+}
+
+/* A store behind the repartition: every count once and in order, whoever counted. */
+static void test_state_is_exact(void **state)
+{
+    (void)state;
+    play(true, true, rounds_asked_for());
 }
 
 static void test_at_least_once_loses_nothing(void **state)
 {
     (void)state;
-    play(false, (rounds_asked_for() + 2) / 3);
+    play(false, true, (rounds_asked_for() + 2) / 3);
 }
 
 static int tell_crash_points(void **state)
@@ -200,6 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T_WITH_PAIR(test_exactly_once_survives_faults),
+        T_WITH_PAIR(test_state_is_exact),
         T_WITH_PAIR(test_at_least_once_loses_nothing),
     };
     return cmocka_run_group_tests_name("streams under faults", tests, NULL, tell_crash_points);

@@ -42,7 +42,7 @@ static void crash_at(int point)
     char *timeouts = t_printf("session_timeout_ms = 2000; transaction_timeout_ms = %d;",
                               1000 * t_crash_transaction_s(point));
     t_herd_open(&herd, "streams",
-                t_rekey_config(t_pair.source, name.text, source.text, sink.text, true, timeouts), 2);
+                t_rekey_config(t_pair.source, name.text, source.text, sink.text, NULL, true, timeouts), 2);
     free(timeouts);
     t_crash_arm(&herd, point);
     struct t_process *generator = t_rekey_generate(t_pair.source, source.text, 0, RECORDS, RATE, 1);

@@ -91,7 +91,7 @@ static void scale(bool exactly_once)
     struct t_process *generator = t_rekey_generate(t_pair.source, source.text, PARTITIONS, records, RATE, 1);
     T_CHECK(T_WAIT(CATCH_UP_MS, t_partitions(t_pair.src, source.text) == PARTITIONS), "no source topic");
     t_herd_open(&herd, "streams",
-                t_rekey_config(t_pair.source, name.text, source.text, sink.text, exactly_once,
+                t_rekey_config(t_pair.source, name.text, source.text, sink.text, NULL, exactly_once,
                                "num_stream_threads = 2;"),
                 MOST);
     t_herd_start(&herd, 0, -1, 0);

@@ -58,12 +58,14 @@ void t_herd_start(struct t_herd *herd, int i, int crash, int count)
     struct t_instance *one = &herd->list[i];
     T_CHECK(one->state == T_HERD_DOWN, "instance %d is not down", i);
     char *armed = crash >= 0 ? t_printf("AQUEDUCT_CRASH=%s:%d", aq_crash_names[crash], count) : NULL;
-    const char *env[] = {armed ? armed : "AQUEDUCT_CRASH", NULL};
+    char *state_dir = t_printf(T_HERD_STATE_DIR "=%s/state-%d", herd->folder, i);
+    const char *env[] = {armed ? armed : "AQUEDUCT_CRASH", state_dir, NULL};
     one->process = t_program(herd->command, herd->config, env);
     one->state = T_HERD_UP;
     one->crash = crash;
     one->starts++;
     free(armed);
+    free(state_dir);
 }
 
 void t_herd_kill(struct t_herd *herd, int i)
@@ -164,7 +166,7 @@ void t_herd_close(struct t_herd *herd, bool keep_logs)
     } else {
         snprintf(path, sizeof path, "%s/aqueduct.conf", herd->folder);
         unlink(path);
-        rmdir(herd->folder);
+        t_remove_folder(herd->folder);
     }
     free(herd->config);
     herd->config = NULL;

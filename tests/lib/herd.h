@@ -32,6 +32,9 @@ struct t_herd {
     char last_words[2048];    /* of the latest unexpected death */
 };
 
+/* An environment variable that each instance finds, for its configuration: a folder of its own, which survives its deaths. */
+#define T_HERD_STATE_DIR "AQUEDUCT_STATE_DIR"
+
 /* n instances of `aqueduct COMMAND -c FILE`. Takes `config` over (it is freed). Nothing runs yet. */
 void t_herd_open(struct t_herd *herd, const char *command, char *config, int n);
 /* crash: number of a crash point to arm, hit at its count-th passing; -1: none. */

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <xxhash.h>
 
+#include "aqueduct/number.h"
 #include "tests/lib/check.h"
 #include "tests/lib/expect.h"
 #include "tests/lib/read.h"
@@ -24,9 +25,14 @@
 /* ---- the application ---------------------------------------------------------------------------------------------- */
 
 char *t_rekey_config(const char *brokers, const char *application, const char *source, const char *sink,
-                     bool exactly_once, const char *more)
+                     const char *counts, bool exactly_once, const char *more)
 {
-    return t_printf(
+    char *counting = counts
+                         ? t_printf("    count = { type = \"count\"; from = \"again\"; cached = false; };\n"
+                                    "    each  = { type = \"sink\"; from = \"count\"; topic = \"%s\"; };\n",
+                                    counts)
+                         : t_printf("%s", "");
+    char *config = t_printf(
         "clusters = { main = { brokers = \"%s\"; connect_timeout = \"60s\"; }; };\n"
         "streams = {\n"
         "  application_id = \"%s\"; cluster = \"main\"; processing_guarantee = \"%s\";\n"
@@ -41,10 +47,13 @@ char *t_rekey_config(const char *brokers, const char *application, const char *s
         "    again = { type = \"repartition\"; from = \"rekey\"; partitions = %d; };\n"
         "    mark  = { type = \"map_values\"; from = \"again\"; value = \"value .. '!'\"; value_serde = \"string\"; };\n"
         "    out   = { type = \"sink\"; from = \"mark\"; topic = \"%s\"; };\n"
+        "%s"
         "  };\n"
         "};\n",
         brokers, application, exactly_once ? "exactly_once_v2" : "at_least_once", more, source, KEYS,
-        T_REKEY_MIDDLE, sink);
+        T_REKEY_MIDDLE, sink, counting);
+    free(counting);
+    return config;
 }
 
 struct t_process *t_rekey_generate(const char *brokers, const char *source, int partitions, int64_t records,
@@ -236,6 +245,70 @@ struct t_rekey_found t_rekey_check(const char *brokers, const char *source, cons
     t_cluster_close(cluster);
     free(c);
     return found;
+}
+
+/* ---- counts ------------------------------------------------------------------------------------------------------- */
+
+struct counting {
+    int64_t last[KEYS];
+    int64_t wrong;
+    int shown;
+    bool exactly_once, tell;
+};
+
+static void note_count(struct counting *c, const rd_kafka_message_t *message)
+{
+    char text[16] = "";
+    T_CHECK(message->key && message->key_len > 1 && message->key_len < sizeof text && message->len == 8,
+            "a count of %zu bytes", message->len);
+    memcpy(text, message->key, message->key_len);
+    int k = atoi(text + 1);
+    int64_t n = (int64_t)aq_be64_get(message->payload);
+    T_CHECK(text[0] == 'k' && k >= 0 && k < KEYS, "key %s", text);
+    if (c->exactly_once && n != c->last[k] + 1) {
+        c->wrong++;
+        if (c->tell && c->shown++ < SHOWN_MOST)
+            fprintf(stderr, "count of %s at [%d]@%" PRId64 ": %" PRId64 " behind %" PRId64 "\n", text,
+                    message->partition, message->offset, n, c->last[k]);
+    }
+    c->last[k] = n;
+}
+
+static int64_t records_of(struct t_stream *reader, struct t_cluster *cluster, const char *source, int k)
+{
+    int64_t low, end, n = 0;
+    for (int p = 0, parts = t_partitions(cluster, source); p < parts; p++) {
+        T_CHECK(t_stream_bounds(reader, source, p, &low, &end), "%s[%d]: no answer", source, p);
+        n += (end - k + KEYS - 1) / KEYS; /* numbers 0 to end - 1 that leave k */
+    }
+    return n;
+}
+
+int64_t t_rekey_miscounted(const char *brokers, const char *source, const char *counts, bool exactly_once,
+                           bool tell)
+{
+    struct counting c = {.exactly_once = exactly_once, .tell = tell};
+    struct t_cluster *cluster = t_cluster_open(brokers);
+    struct t_stream *reader = t_stream_open(brokers, true);
+    const rd_kafka_message_t *message;
+    int64_t low, end;
+    for (int p = 0, parts = t_partitions(cluster, counts); p < parts; p++) {
+        T_CHECK(t_stream_bounds(reader, counts, p, &low, &end), "%s[%d]: no answer", counts, p);
+        t_stream_start(reader, counts, p, low, end);
+        while ((message = t_stream_next(reader))) note_count(&c, message);
+        t_stream_stop(reader);
+    }
+    for (int k = 0; k < KEYS; k++) {
+        int64_t true_count = records_of(reader, cluster, source, k);
+        if (c.last[k] == true_count || (!exactly_once && c.last[k] > true_count)) continue;
+        c.wrong++;
+        if (tell && c.shown++ < SHOWN_MOST)
+            fprintf(stderr, "key k%d was counted %" PRId64 " times, and there are %" PRId64 "\n", k,
+                    c.last[k], true_count);
+    }
+    t_stream_close(reader);
+    t_cluster_close(cluster);
+    return c.wrong;
 }
 
 bool t_rekey_is_right(const struct t_rekey_found *found, bool exactly_once)

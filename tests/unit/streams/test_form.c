@@ -268,6 +268,35 @@ static void a_chain_with_a_broken_transform(void **state)
                   "t.conf:1:48: error: transforms.wrong: where:1: unexpected symbol near ')'\n");
 }
 
+static void aggregations(void **state)
+{
+    (void)state;
+    expect(
+        IN "x = { type = \"aggregate\"; from = \"in\"; };\n" OUT,
+        "t.conf:5:1: error: streams.topology.x: function or add is needed: function = \"sum\" names what there is, add "
+        "= \"...\" is a Lua expression\n");
+    expect(IN "x = { type = \"count\"; from = \"in\"; window = { type = \"tumbling\"; }; };\n" OUT,
+           "t.conf:5:36: error: streams.topology.x: window: tumbling windows need size_ms\n");
+    expect(
+        IN "x = { type = \"aggregate\"; from = \"in\"; add = \"1\"; window = { type = \"session\"; gap_ms = "
+           "\"1m\"; }; };\n" OUT,
+        "t.conf:5:1: error: streams.topology.x: merge is needed: a record between two sessions makes them one, and "
+        "merge = \"...\" says what becomes of their rows a and b\n");
+    expect(IN "x = { type = \"count\"; from = \"in\"; by_serde = \"string\"; };\n" OUT,
+           "t.conf:5:47: error: streams.topology.x: by_serde is for a new key, and there is no by\n");
+    expect(IN "x = { type = \"count\"; from = \"in\"; by = \"(\"; };\n" OUT,
+           "t.conf:5:41: error: streams.topology.x: by:1: unexpected symbol near ')'\n");
+    expect(
+        IN
+        "x = { type = \"count\"; from = \"in\"; };\ny = { type = \"count\"; from = \"in\"; store = \"x\"; };\n" OUT,
+        "t.conf:6:44: error: streams.topology: store 'x': there is a store of this name already\n");
+    expect(
+        IN "k = { type = \"select_key\"; from = \"in\"; key = \"1\"; key_serde = \"string\"; };\n"
+           "x = { type = \"count\"; from = \"k\"; };\n" OUT,
+        "t.conf:6:1: error: streams.topology.x: aggregate needs all records of a key in one partition, but 'k' "
+        "(select_key) in front of it changes the key; put a repartition between them\n");
+}
+
 static void one_run_shows_them_all(void **state)
 {
     (void)state;
@@ -393,6 +422,7 @@ int main(void)
         cmocka_unit_test(sinks_and_sources),
         cmocka_unit_test(nodes_that_send_nothing_on),
         cmocka_unit_test(a_chain_with_a_broken_transform),
+        cmocka_unit_test(aggregations),
         cmocka_unit_test(one_run_shows_them_all),
         cmocka_unit_test(nodes_may_name_later_ones),
         cmocka_unit_test(a_file_needs_something_to_run),
