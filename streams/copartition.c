@@ -3,7 +3,8 @@
  * Which topics need equal partition counts, and whether they have them (streams/copartition.h).
  *
  * A join finds both records of a key in the same task only when their topics put that key into the same partition, and
- * for that the counts must be equal. What "their topics" are is read off the plan: all sources above the processor.
+ * for that the counts must be equal. What "their topics" are is read off the plan: all sources above the processor, and above those
+ * that fill its stores: a join reads a table there without being its child.
  *
  * An ordinary pass: for each such processor walk up to the sources and unite their topics; make a group of every set of
  * two or more; take the one count its members have, and give it to those that have none.
@@ -68,10 +69,35 @@ static size_t unite_inputs(struct search *search, const struct st_plan_node *sou
     return first;
 }
 
+static bool uses_store(const struct st_plan_node *node, const struct st_store *store)
+{
+    const struct st_node *of = node->node;
+    for (size_t i = 0; i < of->n_stores; i++)
+        if (of->stores[i] == store) return true;
+    return false;
+}
+
+/* Adds the others that use a store of the processor to the list, and returns how many are on it. */
+static size_t list_users(struct search *search, const struct st_plan_node *processor, size_t count)
+{
+    const struct st_plan *plan = search->tasks->plan;
+    for (size_t s = 0; s < processor->node->n_stores; s++)
+        for (size_t i = 0; i < plan->n_nodes; i++) {
+            const struct st_plan_node *user = &plan->nodes[i];
+            if (search->seen[i] == processor->index + 1 || !uses_store(user, processor->node->stores[s]))
+                continue;
+            search->seen[i] = processor->index + 1;
+            search->list[count++] = user;
+        }
+    return count;
+}
+
 static void unite_above(struct search *search, const struct st_plan_node *processor)
 {
     size_t count = 0, first = SIZE_MAX;
+    search->seen[processor->index] = processor->index + 1;
     search->list[count++] = processor;
+    count = list_users(search, processor, count);
     for (size_t i = 0; i < count; i++) {
         const struct st_plan_node *node = search->list[i];
         if (st_plan_node_reads(node)) first = unite_inputs(search, node, first);

@@ -71,6 +71,14 @@ int st_forward_row(struct st_context *context, struct aq_record *rec, const stru
 /* What came with the record at hand, to be asked before anything is forwarded; {null, false, true} when it stands for no change. */
 struct st_row st_row(const struct st_context *context);
 
+/* ---- losses ------------------------------------------------------------------------------------------------------ */
+
+/* The record at hand ends here although nobody asked for that: it has no key where one is needed, say. Counted for the node and for the
+ * application. */
+void st_drop(struct st_context *context);
+/* It ends here because the window it belongs to has closed: counted as late, and as dropped. */
+void st_drop_late(struct st_context *context);
+
 /* ---- stores ------------------------------------------------------------------------------------------------------ */
 
 /* The store that was connected to the node as its i-th. Valid as long as the processor runs. */

@@ -389,6 +389,35 @@ static void topics_of_one_source_are_a_group_too(void **state)
     finish(&w);
 }
 
+/* A stream and a table: the table's processor is no parent of the join, it fills the store that the join reads. */
+static struct st_topology *lookup_join(const struct st_processor_kind *kind)
+{
+    struct st_topology *t = new_topology();
+    source(t, "rows", "a");
+    source(t, "stream", "b");
+    processor(t, "table", &count_kind, "rows");
+    processor(t, "joined", kind, "stream");
+    store(t, "table", "table joined");
+    return t;
+}
+
+static void who_reads_a_store_is_joined_with_who_fills_it(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, lookup_join(&join_kind), "a:4 b:4");
+    assert_int_equal(w.tasks->n_groups, 1);
+    assert_string_equal(w.tasks->groups[0].processor->name, "joined");
+    finish(&w);
+    begin(&w, lookup_join(&join_kind), "a:4 b:5");
+    assert_null(w.tasks);
+    assert_int_equal(w.findings.errors, 1);
+    finish(&w);
+    begin(&w, lookup_join(&filter_kind), "a:4 b:5");
+    assert_int_equal(w.tasks->n_groups, 0);
+    finish(&w);
+}
+
 /* ---- slots -------------------------------------------------------------------------------------------------------- */
 
 static void slots_are_fixed_for_ever(void **state)
@@ -430,6 +459,7 @@ int main(void)
         cmocka_unit_test(groups_that_share_a_topic_are_one),
         cmocka_unit_test(a_self_join_needs_nobody),
         cmocka_unit_test(topics_of_one_source_are_a_group_too),
+        cmocka_unit_test(who_reads_a_store_is_joined_with_who_fills_it),
         cmocka_unit_test(slots_are_fixed_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
