@@ -15,6 +15,7 @@
 #define AQ_STREAMS_JOINER_H
 
 #include "streams/processor.h"
+#include "transforms/lua_engine.h"
 
 struct st_joiner_kind {
     const char *name; /* "pair" */
@@ -51,5 +52,16 @@ struct st_joiner_call {
     void *user;
 };
 extern const struct st_joiner_kind st_joiner_c;
+
+/* A Lua expression over left, right (nil: that side is absent) and the record's names, of which key is the result's and value is nil; nil
+ * is a null result. */
+struct st_joiner_script {
+    struct lua_program program; /* variables: st_join_names */
+    /* How the values of the sides lie; NULL: as those that come in where the joiner runs. */
+    const struct st_serde *left, *right;
+    const struct st_serde *as; /* how the result is written; NULL: as those */
+};
+extern const struct st_joiner_kind st_joiner_lua;
+extern const char *const st_join_names[];
 
 #endif

@@ -4,7 +4,7 @@
  *
  * Two processors, one for each side, share three stores: the left records and the right ones, each by key, time and a number that tells
  * those of one time apart; and those of either side that have no partner yet, by time. They share stream time, too: the largest
- * time of a record that reached either.
+ * time of a record that reached either. It is kept in the third store; an inner join has none, and begins with task stream time.
  *
  * An ordinary pass: stream time moves; records that waited for a partner and whose window has closed give their result alone. Then the
  * record at hand looks for its partners in the other side's store, gives a result with each, in the order of their times, and
@@ -48,12 +48,14 @@ enum { LEFT, RIGHT };
 
 #define STORE_ALONE 2 /* the third to be connected */
 #define REST_LEN    12
-#define LIST_HEAD   4 /* length of each record on the list */
+#define LIST_HEAD   4           /* length of each record on the list */
+#define TIME_BUCKET AQ_LIT("s") /* of stream time, in the third store */
 
 /* What the two sides share. */
 struct meeting {
     unsigned sides; /* that run */
     int64_t stream_ms;
+    int64_t stored_ms;             /* what the third store has of it */
     struct st_time_queue alone[2]; /* records without a partner, by side; where it is needed */
     int64_t put_ms[2];             /* compat: the latest record of each store */
     int64_t earliest_ms;           /* compat: Kafka Streams' guess at the earliest record without a partner */
@@ -135,6 +137,21 @@ static int open_alone(struct meeting *meeting, const struct st_stream_join *join
                               needed_for(join), err);
 }
 
+static bool has_list(const struct st_stream_join *join)
+{
+    return join->left_alone || join->right_alone;
+}
+
+/* Stream time as it was at the last commit. Task stream time is not it: records that a filter took may have moved that one further. */
+static int read_time(struct meeting *meeting, struct st_context *context, struct aq_err *err)
+{
+    struct aq_slice bytes;
+    int rc = st_state_get(st_store(context, STORE_ALONE), TIME_BUCKET, AQ_LIT(""), &bytes, err);
+    if (rc != 0 || bytes.len != 8) return rc;
+    meeting->stream_ms = meeting->stored_ms = (int64_t)aq_be64_get(bytes.ptr);
+    return 0;
+}
+
 static void close_meeting(struct meeting *meeting)
 {
     st_time_queue_close(&meeting->alone[LEFT]);
@@ -147,10 +164,12 @@ static int open_meeting(struct st_context *context, const struct st_stream_join 
 {
     struct meeting *meeting = aq_calloc(1, sizeof(*meeting));
     meeting->stream_ms = st_stream_ms(context);
+    meeting->stored_ms = ST_NO_TIME;
     meeting->put_ms[LEFT] = meeting->put_ms[RIGHT] = ST_NO_TIME;
     meeting->earliest_ms = INT64_MAX;
     int rc = open_alone(meeting, join, LEFT, context, err);
     if (rc == 0) rc = open_alone(meeting, join, RIGHT, context, err);
+    if (rc == 0 && has_list(join)) rc = read_time(meeting, context, err);
     if (rc != 0) {
         close_meeting(meeting);
         return rc;
@@ -514,11 +533,26 @@ static int process(struct st_context *context, void *state, struct aq_record *re
     return rc == 0 ? meet(j, context, rec, err) : rc;
 }
 
+/* Results went on when they were due; what a commit has to take along is stream time. */
+static int flush(struct st_context *context, void *state, struct aq_err *err)
+{
+    const struct joining *j = state;
+    struct meeting *meeting = j->meeting;
+    char time[8];
+    (void)err;
+    if (!has_list(j->join) || meeting->stored_ms == meeting->stream_ms) return 0;
+    meeting->stored_ms = meeting->stream_ms;
+    aq_be64_put(time, (uint64_t)meeting->stream_ms);
+    st_state_put(st_store(context, STORE_ALONE), TIME_BUCKET, AQ_LIT(""), aq_slice_of(time, sizeof(time)));
+    return 0;
+}
+
 const struct st_processor_kind st_stream_join_side_kind = {.name = "stream join",
                                                            .needs_key = true,
                                                            .copartitioned = true,
                                                            .start = start,
                                                            .process = process,
+                                                           .flush = flush,
                                                            .stop = stop};
 
 static int pass_on(struct st_context *context, void *state, struct aq_record *rec, struct aq_err *err)
@@ -558,8 +592,7 @@ static int add_stores(struct st_topology *topology, const struct st_stream_join 
          *list = aq_asprintf("%s-alone", store);
     int rc = add_store(topology, sides, left, &window, err);
     if (rc == 0) rc = add_store(topology, sides, right, &window, err);
-    if (rc == 0 && (join->left_alone || join->right_alone))
-        rc = add_store(topology, sides, list, &alone, err);
+    if (rc == 0 && has_list(join)) rc = add_store(topology, sides, list, &alone, err);
     free(left);
     free(right);
     free(list);

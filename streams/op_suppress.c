@@ -530,6 +530,22 @@ static int start(struct st_context *context, void *user, void **ret_state, struc
 const struct st_processor_kind st_suppress_kind = {
     .name = "suppress", .start = start, .process = process, .stop = stop};
 
+void st_suppress_windows(struct st_suppress *suppress, const struct st_windows *windows)
+{
+    suppress->wait_ms = windows->grace_ms;
+    suppress->size_ms = windows->size_ms;
+    switch (windows->kind) {
+    case ST_TUMBLING:
+    case ST_HOPPING: suppress->until = ST_SUPPRESS_TIME_WINDOW; return;
+    case ST_SLIDING: suppress->until = ST_SUPPRESS_SLIDING_WINDOW; return;
+    case ST_SESSION:
+        suppress->until = ST_SUPPRESS_SESSION_WINDOW;
+        suppress->wait_ms = st_time_sum(windows->size_ms, windows->grace_ms);
+        suppress->size_ms = 0;
+        return;
+    }
+}
+
 int st_add_suppress(struct st_topology *topology, const char *name, struct st_suppress *suppress,
                     const char *parent, const char *store, struct aq_err *err)
 {

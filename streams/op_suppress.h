@@ -8,6 +8,7 @@
 #define AQ_STREAMS_OP_SUPPRESS_H
 
 #include "streams/processor.h"
+#include "streams/windows.h"
 
 enum st_suppress_until {
     ST_SUPPRESS_TIME_LIMIT,     /* so long after the first change of a key that was held back */
@@ -34,6 +35,9 @@ struct st_suppress {
 };
 
 #define ST_SUPPRESS_ROW_BYTES 64
+
+/* Until the windows of an aggregation close: fills in until, wait_ms and size_ms. */
+void st_suppress_windows(struct st_suppress *suppress, const struct st_windows *windows);
 
 /* Processor and store in a topology. store NULL: called NAME. `suppress` outlives the topology. */
 int st_add_suppress(struct st_topology *topology, const char *name, struct st_suppress *suppress,

@@ -390,6 +390,72 @@ static void records_before_their_partners_find_them_later_in_compat(void **state
     join_close(&w);
 }
 
+/* ---- joiners --------------------------------------------------------------------------------------------------------- */
+
+static void values_are_joined_by_an_expression(void **state)
+{
+    (void)state;
+    struct join_world w;
+    struct aq_err err = {0};
+    struct st_joiner_script script = {
+        .program = {.form = LUA_EXPRESSION,
+                    .name = "join",
+                    .text =
+                        AQ_LIT("right and right.n == 0 and nil or key .. ' ' .. (left and left.n or 'none') "
+                               ".. ' ' .. (right and right.n or 'none')"),
+                    .variables = st_join_names,
+                    .instruction_limit = 10000,
+                    .memory_limit = LUA_MEMORY_MIN},
+        .left = st_serde_find("json", &err),
+        .right = st_serde_find("json", &err),
+        .as = st_serde_find("string", &err)};
+    join_conf(&w, OUTER, 10, 10, 0);
+    w.join.joiner = (struct st_joiner){.kind = &st_joiner_lua, .user = &script};
+    join_start(&w, false);
+    STEP(&w, "L", "k", "{\"n\": 1}", 0, "");
+    STEP(&w, "R", "k", "{\"n\": 2}", 5, "k:k 1 2@5");
+    STEP(&w, "R", "j", "{\"n\": 3}", 6, "");
+    STEP(&w, "L", "i", "{\"n\": 4}", 17, "j:j none 3@6");
+    STEP(&w, "R", "x", "{\"n\": 5}", 28, "i:i 4 none@17");
+    join_close(&w);
+}
+
+static int join_call(struct st_context *context, void *user, struct aq_slice key, struct aq_slice left,
+                     struct aq_slice right, struct aq_slice *ret, struct aq_err *err)
+{
+    (void)context;
+    if (aq_slice_equal(key, AQ_LIT("bad"))) return aq_fail(err, AQ_E_BAD_RECORD, "no");
+    ++*(int *)user;
+    /* It lies in the record at hand or in a store. */
+    *ret = aq_slice_is_null(right) ? left : aq_slice_of(right.ptr + 1, right.len - 1);
+    return 0;
+}
+
+static void values_are_joined_by_a_function(void **state)
+{
+    (void)state;
+    struct join_world w;
+    int calls = 0;
+    struct st_joiner_call call = {.call = join_call, .user = &calls};
+    join_conf(&w, LEFT_JOIN, 10, 10, 0);
+    w.join.joiner = (struct st_joiner){.kind = &st_joiner_c, .user = &call};
+    join_start(&w, false);
+    STEP(&w, "R", "k", "abc", 0, "");
+    STEP(&w, "L", "k", "left", 5, "k:bc@5");
+    STEP(&w, "R", "k", "xyz", 6, "k:yz@6");
+    STEP(&w, "L", "j", "alone", 7, "");
+    STEP(&w, "R", "x", "x", 18, "j:alone@7");
+    assert_int_equal(calls, 3);
+    /* A refusal ends the task, as the handlers say here. */
+    STEP(&w, "R", "bad", "x", 18, "");
+    const struct kc_sim_record rec = {
+        .partition = 0, .key = AQ_LIT("bad"), .value = AQ_LIT("x"), .timestamp = BASE + 18};
+    assert_int_equal(st_driver_pipe(w.engine.driver, "left", &rec, &w.engine.err), AQ_E_BAD_RECORD);
+    assert_non_null(strstr(w.engine.err.text, "joined-left"));
+    st_driver_destroy(w.engine.driver);
+    st_topology_destroy(w.engine.topology);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +476,8 @@ int main(void)
         cmocka_unit_test(a_closed_window_stays_closed),
         cmocka_unit_test(late_records_join_what_is_left_in_compat),
         cmocka_unit_test(records_before_their_partners_find_them_later_in_compat),
+        cmocka_unit_test(values_are_joined_by_an_expression),
+        cmocka_unit_test(values_are_joined_by_a_function),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
