@@ -240,6 +240,12 @@ int st_aggregation_add(struct st_aggregation *a, struct aq_record *rec, const st
     return adder->aggregator->kind->add(adder->context, adder->running, rec, kept->acc, &next->acc, err);
 }
 
+/* The aggregator made nothing of the record: there was no row and is none, or it gave back the very one it was given. */
+static bool is_untouched(const struct st_accumulated *was, const struct st_accumulated *next)
+{
+    return was->acc.ptr == next->acc.ptr && was->acc.len == next->acc.len;
+}
+
 int st_aggregation_set(struct st_aggregation *a, const struct aq_record *rec, const struct st_place *place,
                        const struct st_accumulated *was, const struct st_accumulated *next,
                        struct aq_err *err)
@@ -247,8 +253,8 @@ int st_aggregation_set(struct st_aggregation *a, const struct aq_record *rec, co
     char buf[ST_SESSION_REST];
     struct st_row row = {.old = AQ_NULL_SLICE, .known = true, .is_latest = true};
     struct aq_slice result = AQ_NULL_SLICE;
-    /* Nobody has seen it. Kafka Streams sends a tombstone. */
-    if (aq_slice_is_null(was->acc) && aq_slice_is_null(next->acc) && !a->op->compat) return 0;
+    /* Kafka Streams sends it on again. */
+    if (is_untouched(was, next) && !a->op->compat) return 0;
     bool goes_on = a->eager && a->context->n_children > 0;
     int rc = goes_on ? make_result(a, was->acc, &row.old, err) : 0;
     if (rc == 0 && goes_on) rc = make_result(a, next->acc, &result, err);

@@ -3,7 +3,8 @@
  * count, reduce and aggregate without windows, cogroup's inputs, and the stores of all aggregations (streams/op_aggregate.h).
  *
  * A record without key or value is dropped. The result's time is the later of the row's and the record's. When the aggregator says that the row
- * is gone, it is deleted, a tombstone goes on, and the next record starts it anew with its own time.
+ * is gone, it is deleted, a tombstone goes on, and the next record starts it anew with its own time. When it makes nothing of a record, the row stays as it
+ * is and nothing goes on; compat: the result goes on again, or a tombstone for a row that never was, as in Kafka Streams.
  */
 #include <stdlib.h>
 

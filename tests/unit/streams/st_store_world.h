@@ -48,41 +48,63 @@ struct store_world {
 
 /* ---- aggregators ---------------------------------------------------------------------------------------------------- */
 
-static inline int text_add(struct st_context *context, void *running, struct aq_record *rec,
-                           struct aq_slice acc, struct aq_slice *ret, struct aq_err *err)
+/* What runs: results lie in memory that is given back with the next one, so that who keeps one shows under a sanitizer. */
+struct text_running {
+    const char *sign;
+    char *last;
+};
+
+static inline struct aq_slice text_made(struct text_running *running, char *text)
 {
-    const char *sign = running;
-    struct aq_slice value = aq_slice_is_null(rec->value) ? AQ_LIT("-") : rec->value;
-    if (aq_slice_equal(value, AQ_LIT("?"))) return aq_fail(err, AQ_E_BAD_RECORD, "it cannot be added");
-    *ret = AQ_NULL_SLICE;
-    if (aq_slice_equal(value, AQ_LIT("!"))) return 0;
-    if (aq_slice_is_null(acc)) acc = AQ_LIT("0");
-    *ret = aq_slice_str(aq_arena_printf(st_arena(context), "%.*s%s%.*s", (int)acc.len, acc.ptr, sign,
-                                        (int)value.len, value.ptr));
-    return 0;
+    free(running->last);
+    running->last = text;
+    return aq_slice_str(text);
 }
 
 static inline int text_start(struct st_context *context, void *user, void **ret_running, struct aq_err *err)
 {
     (void)context;
     (void)err;
-    *ret_running = user;
+    struct text_running *running = aq_calloc(1, sizeof(*running));
+    running->sign = user;
+    *ret_running = running;
     return 0;
 }
 
-static inline int text_merge(struct st_context *context, void *running, struct aq_slice key,
-                             struct aq_slice a, struct aq_slice b, struct aq_slice *ret, struct aq_err *err)
+static inline void text_stop(void *state)
 {
-    (void)running;
+    struct text_running *running = state;
+    free(running->last);
+    free(running);
+}
+
+static inline int text_add(struct st_context *context, void *state, struct aq_record *rec,
+                           struct aq_slice acc, struct aq_slice *ret, struct aq_err *err)
+{
+    (void)context;
+    struct text_running *running = state;
+    struct aq_slice value = aq_slice_is_null(rec->value) ? AQ_LIT("-") : rec->value;
+    if (aq_slice_equal(value, AQ_LIT("?"))) return aq_fail(err, AQ_E_BAD_RECORD, "it cannot be added");
+    *ret = AQ_NULL_SLICE;
+    if (aq_slice_equal(value, AQ_LIT("!"))) return 0;
+    if (aq_slice_is_null(acc)) acc = AQ_LIT("0");
+    *ret = text_made(running,
+                     t_printf("%.*s%s%.*s", (int)acc.len, acc.ptr, running->sign, (int)value.len, value.ptr));
+    return 0;
+}
+
+static inline int text_merge(struct st_context *context, void *state, struct aq_slice key, struct aq_slice a,
+                             struct aq_slice b, struct aq_slice *ret, struct aq_err *err)
+{
+    (void)context;
     (void)key;
     (void)err;
-    *ret =
-        aq_slice_str(aq_arena_printf(st_arena(context), "(%.*s|%.*s)", (int)a.len, a.ptr, (int)b.len, b.ptr));
+    *ret = text_made(state, t_printf("(%.*s|%.*s)", (int)a.len, a.ptr, (int)b.len, b.ptr));
     return 0;
 }
 
 static const struct st_aggregator_kind text_kind = {
-    .name = "text", .start = text_start, .add = text_add, .merge = text_merge};
+    .name = "text", .start = text_start, .stop = text_stop, .add = text_add, .merge = text_merge};
 static char plus[] = "+", minus[] = "-";
 
 /* The first value, handed back as it lies in the store, with a result of its own: "<value>". */
@@ -93,6 +115,7 @@ static inline int first_add(struct st_context *context, void *running, struct aq
     (void)running;
     (void)err;
     *ret = aq_slice_is_null(acc) ? rec->value : acc;
+    if (aq_slice_equal(rec->value, AQ_LIT("!"))) *ret = AQ_NULL_SLICE;
     return 0;
 }
 

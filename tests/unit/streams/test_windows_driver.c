@@ -2,41 +2,10 @@
  *
  * Aggregations in windows on the test driver: through the engine's own commits, changelogs and wall clock.
  */
-#include <stdlib.h>
-
-#include "streams/op_aggregate.h"
 #include "streams/windowed_key.h"
-#include "tests/unit/streams/st_engine.h"
+#include "tests/unit/streams/st_window_count.h"
 
 #define MINUTE 60000
-
-/* Counts, as text. */
-static int count_add(struct st_context *context, void *running, struct aq_record *rec, struct aq_slice acc,
-                     struct aq_slice *ret, struct aq_err *err)
-{
-    (void)running;
-    (void)rec;
-    (void)err;
-    char text[32] = "0";
-    if (!aq_slice_is_null(acc)) snprintf(text, sizeof(text), "%.*s", (int)acc.len, acc.ptr);
-    *ret = aq_slice_str(aq_arena_printf(st_arena(context), "%d", atoi(text) + 1));
-    return 0;
-}
-
-static int count_merge(struct st_context *context, void *running, struct aq_slice key, struct aq_slice a,
-                       struct aq_slice b, struct aq_slice *ret, struct aq_err *err)
-{
-    (void)running;
-    (void)key;
-    (void)err;
-    char x[32], y[32];
-    snprintf(x, sizeof(x), "%.*s", (int)a.len, a.ptr);
-    snprintf(y, sizeof(y), "%.*s", (int)b.len, b.ptr);
-    *ret = aq_slice_str(aq_arena_printf(st_arena(context), "%d", atoi(x) + atoi(y)));
-    return 0;
-}
-
-static const struct st_aggregator_kind counting = {.name = "count", .add = count_add, .merge = count_merge};
 
 static struct engine e;
 static struct st_aggregate op;
@@ -45,7 +14,7 @@ static struct st_aggregate op;
 static void open_windows(struct st_aggregate conf, int64_t cache_bytes)
 {
     op = conf;
-    op.aggregator = (struct st_aggregator){.kind = &counting};
+    op.aggregator = (struct st_aggregator){.kind = &count_aggregator};
     st_windows_complete(&op.windows, false);
     engine_init(&e, ST_EXACTLY_ONCE);
     e.wall_ms = 1000 * MINUTE;
