@@ -358,14 +358,23 @@ static bool add_edge(struct reading *r, size_t i, size_t k)
     return false;
 }
 
+static bool is_named_before(const struct opt_strings *from, size_t k)
+{
+    for (size_t i = 0; i < k; i++)
+        if (strcmp(from->items[i], from->items[k]) == 0) return true;
+    return false;
+}
+
 static void add_edges(struct reading *r, size_t i)
 {
     struct st_formed_node *node = &r->formed->nodes[i];
     const struct st_node *child = st_find_node(r->formed->topology, entry_of(node, 0));
     if (!child || child->type == ST_SOURCE || (child->n_parents > 0 && node->broken)) return;
     if (is_behind(r, node) && !node->broken) return; /* it was made with them */
-    for (size_t k = 0; k < node->from.count; k++)
+    for (size_t k = 0; k < node->from.count; k++) {
+        if (is_behind(r, node) && is_named_before(&node->from, k)) continue; /* a join with itself */
         if (!add_edge(r, i, k)) node->broken = true;
+    }
 }
 
 /* Parents for what has none because of a mistake that was told. */

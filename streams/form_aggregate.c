@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * count, reduce and aggregate: one row for each key, or for each key and window, made of the records of a stream.
+ * count, reduce and aggregate: one row for each key, or for each key and window, made of the records of a stream; or of the rows of a
+ * table, which leave the row again when they change.
  */
 #include "streams/form_aggregator.h"
 #include "streams/form_group.h"
 #include "streams/form_windows.h"
+#include "streams/table_build.h"
 
 struct aggregate_conf {
     struct st_group_conf group;
@@ -16,6 +18,7 @@ struct aggregate_conf {
     struct st_reduce_conf reduce;
     struct st_aggregate_user counter;
     struct st_aggregate op;
+    struct st_table_group table_group; /* of a table */
 };
 
 #define SHARED_ROWS                                                              \
@@ -28,8 +31,66 @@ static const struct opt_row reduce_rows[] = {
 static const struct opt_row aggregate_rows[] = {
     ST_AGGREGATE_ROWS(struct aggregate_conf), SHARED_ROWS, {.name = NULL}};
 
+/* ---- of a table ------------------------------------------------------------------------------------------------------ */
+
+static bool check_of_table(const struct st_forming *forming, struct aggregate_conf *c)
+{
+    bool windowed;
+    if (c->windows.window)
+        st_form_error(forming, "window",
+                      "window: the rows of a table are in no window; put a to_stream in front to aggregate "
+                      "their changes");
+    else if (!c->group.by)
+        st_form_error(forming, NULL,
+                      "by is needed: the rows of a table are grouped by another key than their own; put a "
+                      "to_stream in front to aggregate their changes");
+    else
+        return st_form_windows(forming, &c->windows, &c->op, &windowed) &&
+               st_form_needs_subtract(forming, &c->op.aggregator);
+    return false;
+}
+
+/* The nodes that group; *ret: the same node behind them. */
+static bool group_table(const struct st_forming *forming, struct aggregate_conf *c, struct st_forming *ret)
+{
+    struct aq_err err = {0};
+    const char **name = aq_arena_alloc(forming->arena, sizeof(*name));
+    const struct st_serde *key = c->group.by_serde ? st_serde_find(c->group.by_serde, &err) : NULL;
+    if (c->group.by_serde && !key) st_form_error(forming, "by_serde", "by_serde: %s", err.text);
+    bool good = !c->group.by_serde || key;
+    if (!st_form_program(forming, "by", LUA_EXPRESSION, c->group.by, c->limits, &c->table_group.key.lua) || !good)
+        return false;
+    *name = aq_arena_printf(forming->arena, "%s-by", forming->name);
+    *ret = *forming;
+    ret->parents = (struct st_parents){.names = name, .count = 1};
+    if (st_add_table_group(forming->topology, *name, forming->node->from.items[0], &c->table_group, key,
+                           (int32_t)c->group.partitions, &err) == 0)
+        return true;
+    st_form_refused(forming, "by", &err);
+    return false;
+}
+
+static void add_of_table(const struct st_forming *forming, struct aggregate_conf *c)
+{
+    struct st_forming behind;
+    struct aq_err err = {0};
+    if (!check_of_table(forming, c) || !group_table(forming, c, &behind)) return;
+    const struct st_serde *value = c->op.aggregator.value_serde;
+    if (!st_form_processor(&behind, &st_table_aggregate_kind, &c->op.aggregator, NULL,
+                           value ? st_serde_name(value) : NULL))
+        return;
+    const struct st_store_conf how = {
+        .timestamped = true, .in_memory = c->keep.in_memory, .uncached = !c->keep.cached};
+    const char *store = c->keep.store ? c->keep.store : forming->name;
+    int rc = st_add_store(forming->topology, store, &how, &err);
+    if (rc == 0) rc = st_connect_store(forming->topology, forming->name, store, &err);
+    if (rc != 0) st_form_refused(forming, c->keep.store ? "store" : NULL, &err);
+}
+
+/* ---- of a stream ----------------------------------------------------------------------------------------------------- */
+
 /* Processor and stores, behind what groups. */
-static void add_node(const struct st_forming *forming, struct aggregate_conf *c)
+static void add_of_stream(const struct st_forming *forming, struct aggregate_conf *c)
 {
     struct aq_err err = {0};
     struct st_forming behind;
@@ -46,12 +107,22 @@ static void add_node(const struct st_forming *forming, struct aggregate_conf *c)
     const char *store = c->keep.store ? c->keep.store : forming->name;
     if (st_aggregate_add_stores(forming->topology, forming->name, store, &c->op, windowed, how, &err) != 0)
         st_form_refused(forming, c->keep.store ? "store" : NULL, &err);
-    if (windowed) return;
+}
+
+/* ---- all ------------------------------------------------------------------------------------------------------------- */
+
+static void add_node(const struct st_forming *forming, struct aggregate_conf *c)
+{
+    if (forming->of_table)
+        add_of_table(forming, c);
+    else
+        add_of_stream(forming, c);
+    if (c->windows.window) return;
     /* Of an average the store has sum and count, which only its aggregator understands. */
     if (c->op.aggregator.kind->result)
         forming->node->table_hint = "its store has what its rows are made of; put a to_table behind it";
     else
-        forming->node->table_store = store;
+        forming->node->table_store = c->keep.store ? c->keep.store : forming->name;
 }
 
 /* Rows of windows are none of a table that could be joined: their keys say the window, too. */
@@ -91,6 +162,7 @@ const struct st_form st_form_count = {
         "  out   = { type = \"sink\"; from = \"count\"; topic = \"orders-by-customer\"; };\n",
     .rows = count_rows,
     .conf_size = sizeof(struct aggregate_conf),
+    .behind_tables = true,
     .makes_table = makes_table,
     .add = add_count,
 };
@@ -104,6 +176,7 @@ const struct st_form st_form_reduce = {
                "  out  = { type = \"sink\"; from = \"best\"; topic = \"best-bids\"; };\n",
     .rows = reduce_rows,
     .conf_size = sizeof(struct aggregate_conf),
+    .behind_tables = true,
     .makes_table = makes_table,
     .add = add_reduce,
 };
@@ -118,6 +191,7 @@ const struct st_form st_form_aggregate = {
         "  out    = { type = \"sink\"; from = \"totals\"; topic = \"totals\"; };\n",
     .rows = aggregate_rows,
     .conf_size = sizeof(struct aggregate_conf),
+    .behind_tables = true,
     .makes_table = makes_table,
     .add = add_aggregate,
 };

@@ -2,7 +2,7 @@
  *
  * map, map_values and select_key: one record for each, with another key, another value, or both.
  */
-#include "streams/form_parts.h"
+#include "streams/form_view.h"
 
 struct map_conf {
     const char *key;
@@ -10,8 +10,10 @@ struct map_conf {
     const char *edit;
     const char *key_serde;
     const char *value_serde;
+    const char *store; /* map_values */
     struct st_limits limits;
     struct st_map op;
+    struct st_table_map table_op; /* map_values of a table, instead */
 };
 
 #define KEY_ROW                                                                                             \
@@ -59,6 +61,7 @@ static const struct opt_row map_values_rows[] = {
     {.name = "key_serde",
      .kind = OPT_REFUSED,
      .help = "map_values keeps the key; map and select_key make another."},
+    ST_VIEW_ROW(struct map_conf),
     ST_LIMIT_ROWS(struct map_conf),
     {.name = NULL},
 };
@@ -112,8 +115,7 @@ static bool compile(const struct st_forming *forming, struct map_conf *c, bool k
 static void add_one(const struct st_forming *forming, struct map_conf *c,
                     const struct st_processor_kind *kind, const char *needed)
 {
-    if (check_texts(forming, c, needed) && check_serdes(forming, c) &&
-        compile(forming, c, kind == &st_map_values_kind))
+    if (check_texts(forming, c, needed) && check_serdes(forming, c) && compile(forming, c, false))
         st_form_processor(forming, kind, &c->op, c->key_serde, c->value_serde);
 }
 
@@ -122,9 +124,26 @@ static void add_map(const struct st_forming *forming, void *conf)
     add_one(forming, conf, &st_map_kind, "one of key, value and map is needed");
 }
 
+static void add_table_map(const struct st_forming *forming, struct map_conf *c)
+{
+    if (c->value)
+        c->table_op.value.lua = c->op.value;
+    else
+        c->table_op.edit = c->op.edit;
+    if (st_form_processor(forming, &st_table_map_values_kind, &c->table_op, NULL, c->value_serde))
+        st_form_view_store(forming, c->store);
+}
+
 static void add_map_values(const struct st_forming *forming, void *conf)
 {
-    add_one(forming, conf, &st_map_values_kind, "value or map is needed");
+    struct map_conf *c = conf;
+    if (!check_texts(forming, c, "value or map is needed") || !check_serdes(forming, c) ||
+        !compile(forming, c, true))
+        return;
+    if (forming->of_table)
+        add_table_map(forming, c);
+    else if (st_form_processor(forming, &st_map_values_kind, &c->op, NULL, c->value_serde))
+        st_form_view_store(forming, c->store);
 }
 
 static void add_select_key(const struct st_forming *forming, void *conf)
@@ -147,12 +166,13 @@ const struct st_form st_form_map = {
 
 const struct st_form st_form_map_values = {
     .name = "map_values",
-    .summary = "Makes another value of each; the key stays, and so does the partition.",
+    .summary = "Makes another value of each record, or of each row of a table; the key stays.",
     .example = "  in   = { type = \"source\"; topics = [\"orders\"]; };\n"
                "  tidy = { type = \"map_values\"; from = \"in\"; map = \"value.note = nil\"; };\n"
                "  out  = { type = \"sink\"; from = \"tidy\"; topic = \"tidy-orders\"; };\n",
     .rows = map_values_rows,
     .conf_size = sizeof(struct map_conf),
+    .makes_table = st_form_view_makes_table,
     .add = add_map_values,
 };
 

@@ -17,6 +17,7 @@
 #include "streams/aggregator.h"
 #include "streams/joiner.h"
 #include "streams/row_function.h"
+#include "streams/serde_flow.h"
 
 /* table, to_table: records become rows. A null value deletes, a record without a key is dropped and counted; what comes out of
  * order is applied. user NULL: all zero. Without a store: the records stand for changes of which nobody knows what was. */
@@ -59,6 +60,10 @@ extern const struct st_processor_kind st_table_group_kind;
 /* Aggregation of what a group_by and its repartition bring. user: a struct st_aggregator that can subtract. Store: one, timestamped, of
  * accumulators. */
 extern const struct st_processor_kind st_table_aggregate_kind;
+/* How the rows lie that such a node is given in pairs: as the values of the group_by two nodes up, behind whose repartition it stands. in:
+ * what comes in, by node of the plan, of which there are n. */
+const struct st_serde *st_table_aggregate_takes(const struct st_plan_node *node, const struct st_serdes *in,
+                                                size_t n);
 
 /* ---- joins -------------------------------------------------------------------------------------------------------- */
 

@@ -27,17 +27,16 @@ struct aggregating {
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
-/* Of the values of the group_by two nodes up, behind whose repartition we stand. */
-static const struct st_serde *serde_of_halves(const struct st_context *context)
+const struct st_serde *st_table_aggregate_takes(const struct st_plan_node *node, const struct st_serdes *in,
+                                                size_t n)
 {
-    const struct st_node *group = context->node->node->parents[0]->parents[0];
+    const struct st_node *group = node->node->parents[0]->parents[0];
     AQ_ASSERT(group->kind == &st_table_group_kind);
     const struct st_table_group *conf = group->user;
     if (st_row_function_is_there(&conf->value) && conf->value.serde) return conf->value.serde;
-    const struct st_serde_flow *flow = context->task->shop->serdes;
-    const struct st_plan_node *all = context->node - context->node->index;
-    for (size_t i = 0; i < flow->n; i++)
-        if (all[i].node == group) return flow->in[i].value;
+    const struct st_plan_node *all = node - node->index;
+    for (size_t i = 0; i < n; i++)
+        if (all[i].node == group) return in[i].value;
     AQ_ASSERT(!"a node that is not in its own plan");
     return NULL;
 }
@@ -61,7 +60,8 @@ static int start(struct st_context *context, void *user, void **ret_state, struc
     struct aggregating *a = aq_calloc(1, sizeof(*a));
     a->kind = aggregator->kind;
     a->running = aggregator->user;
-    context->value_serde = serde_of_halves(context);
+    const struct st_serde_flow *flow = context->task->shop->serdes;
+    context->value_serde = st_table_aggregate_takes(context->node, flow->in, flow->n);
     const struct st_rows_conf rows = {
         .borrowed = true, .view = a->kind->result ? view_result : NULL, .user = a};
     int rc = a->kind->start ? a->kind->start(context, aggregator->user, &a->running, err) : 0;

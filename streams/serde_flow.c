@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "streams/op_aggregate.h"
+#include "streams/op_table.h"
 
 struct flowing {
     const struct st_plan *plan;
@@ -97,6 +98,8 @@ static void visit(struct flowing *f, const struct st_plan_node *node)
     if (node->side != ST_SOURCE_SIDE) {
         const struct st_windows *windows = st_aggregate_windows(node->node);
         if (windows) out.key = st_windows_key_serde(windows, in.key);
+        if (node->node->kind == &st_table_aggregate_kind)
+            out.value = st_table_aggregate_takes(node, f->flow->in, f->flow->n);
         if (node->node->key_serde) out.key = node->node->key_serde;
         if (node->node->value_serde) out.value = node->node->value_serde;
     }

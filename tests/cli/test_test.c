@@ -76,6 +76,117 @@ static void the_cases_of_the_examples_pass(void **state)
     free(pattern);
 }
 
+/* ---- tables and joins --------------------------------------------------------------------------------------------- */
+
+#define STREAMS                                                                                                  \
+    "streams = { application_id = \"app\"; bootstrap_servers = \"127.0.0.1:1\"; default_key_serde = \"string\";\n" \
+    "default_value_serde = \"json\"; statestore_cache_max_bytes = 0; topology = {\n"
+#define AT(topic, key, value, time) \
+    "{\"topic\":\"" topic "\",\"key\":\"" key "\",\"value\":" value ",\"timestamp\":" time "}"
+
+static void expect_cases_pass(const char *topology, const char *cases)
+{
+    char *text = t_printf(STREAMS "%s}; };\n", topology);
+    char *conf = put("tables.conf", text), *path = put("tables.test.jsonl", cases);
+    struct said said = RUN("test", path);
+    T_CHECK(said.code == 0, "%s%s", said.out, said.err);
+    said_free(&said);
+    free(conf);
+    free(path);
+    free(text);
+}
+
+static void tables_are_joined_with_what_they_were(void **state)
+{
+    (void)state;
+    expect_cases_pass(
+        "s = { type = \"source\"; topics = [\"s\"]; };\n"
+        "now = { type = \"table\"; topic = \"n\"; };\n"
+        "then = { type = \"table\"; topic = \"t\"; history = \"1m\"; };\n"
+        "a = { type = \"join_table\"; from = [\"s\", \"now\"]; join = \"left + right\"; };\n"
+        "b = { type = \"join_table\"; from = [\"s\", \"then\"]; join = \"left + right\"; };\n"
+        "c = { type = \"join_table\"; from = [\"s\", \"then\"]; join = \"left + right\"; grace = \"10s\"; };\n"
+        "a-out = { type = \"sink\"; from = \"a\"; topic = \"a\"; };\n"
+        "b-out = { type = \"sink\"; from = \"b\"; topic = \"b\"; };\n"
+        "c-out = { type = \"sink\"; from = \"c\"; topic = \"c\"; };\n",
+        "{\"name\":\"as it is, as it was, and with time for late rows\",\"in\":["
+        /* clang-format off */
+        AT("n", "k", "1", "100000") "," AT("t", "k", "1", "100000") ","
+        AT("n", "k", "2", "120000") "," AT("t", "k", "2", "120000") ","
+        AT("s", "k", "10", "110000") "," AT("t", "k", "5", "105000") "," AT("s", "k", "20", "130000")
+        "],\"out\":[" AT("a", "k", "12", "110000") "," AT("a", "k", "22", "130000") ","
+        AT("b", "k", "11", "110000") "," AT("b", "k", "22", "130000") "," AT("c", "k", "15", "110000") "]}\n");
+    /* clang-format on */
+}
+
+static void joined_tables_are_tables(void **state)
+{
+    (void)state;
+    expect_cases_pass(
+        /* The last comes first: it is made when its parents are there. */
+        "all = { type = \"join_tables\"; from = [\"both\", \"high\"]; kind = \"outer\";\n"
+        "        join = \"(left or 'none') .. '/' .. (right or 'none')\"; };\n"
+        "both = { type = \"join_tables\"; from = [\"l\", \"r\"]; join = \"left + right\"; store = \"sums\"; };\n"
+        "l = { type = \"table\"; topic = \"l\"; };\n"
+        "in = { type = \"source\"; topics = [\"r\"]; };\n"
+        "r = { type = \"to_table\"; from = \"in\"; in_memory = true; };\n"
+        "high = { type = \"filter\"; from = \"ten\"; where = \"value > 30\"; store = \"high\"; };\n"
+        "ten = { type = \"map_values\"; from = \"r\"; value = \"value * 10\"; };\n"
+        "out = { type = \"sink\"; from = \"all\"; topic = \"out\"; };\n",
+        "{\"name\":\"rows come and go\",\"in\":["
+        /* clang-format off */
+        AT("l", "k", "1", "1000") "," AT("r", "k", "2", "2000") "," AT("r", "k", "4", "3000") ","
+        AT("r", "k", "3", "4000") "," AT("l", "k", "null", "5000") "],\"out\":["
+        AT("out", "k", "\"3/none\"", "2000") ","
+        AT("out", "k", "\"5/none\"", "3000") "," AT("out", "k", "\"5/40\"", "3000") ","
+        AT("out", "k", "\"4/40\"", "4000") "," AT("out", "k", "\"4/none\"", "4000") ","
+        AT("out", "k", "null", "5000") "]}\n");
+    /* clang-format on */
+}
+
+static void rows_of_tables_are_counted_where_they_are(void **state)
+{
+    (void)state;
+    expect_cases_pass(
+        "t = { type = \"table\"; topic = \"t\"; };\n"
+        "n = { type = \"count\"; from = \"t\"; by = \"value\"; cached = false; };\n"
+        "top = { type = \"reduce\"; from = \"t\"; by = \"'all'\"; reduce = \"agg .. value\"; cached = false;\n"
+        "        subtract = \"string.gsub(agg, value, '', 1)\"; };\n"
+        "n-out = { type = \"sink\"; from = \"n\"; topic = \"n\"; };\n"
+        "top-out = { type = \"sink\"; from = \"top\"; topic = \"top\"; };\n",
+        "{\"name\":\"a row leaves its group\",\"in\":["
+        /* clang-format off */
+        AT("t", "k", "\"a\"", "1000") "," AT("t", "j", "\"b\"", "2000") "," AT("t", "k", "\"b\"", "3000")
+        "],\"out\":[" AT("n", "a", "1", "1000") "," AT("n", "b", "1", "2000") "," AT("n", "a", "0", "3000") ","
+        AT("n", "b", "2", "3000") "," AT("top", "all", "\"a\"", "1000") "," AT("top", "all", "\"ab\"", "2000") ","
+        AT("top", "all", "\"bb\"", "3000") "]}\n");
+    /* clang-format on */
+}
+
+static void changes_are_held_back(void **state)
+{
+    (void)state;
+    expect_cases_pass(
+        "in = { type = \"source\"; topics = [\"in\"]; };\n"
+        "n = { type = \"count\"; from = \"in\"; window = { type = \"tumbling\"; size_ms = \"10s\"; grace_ms = \"1s\"; };\n"
+        "      cached = false; };\n"
+        "final = { type = \"suppress\"; from = \"n\"; until = \"window_closes\"; };\n"
+        "told = { type = \"map\"; from = \"final\"; key = \"key.key\"; key_serde = \"string\"; };\n"
+        "out = { type = \"sink\"; from = \"told\"; topic = \"n\"; };\n"
+        "t = { type = \"table\"; topic = \"t\"; cached = false; };\n"
+        "slow = { type = \"suppress\"; from = \"t\"; until = \"time_limit\"; limit = \"5s\"; max_records = 2; };\n"
+        "t-out = { type = \"sink\"; from = \"slow\"; topic = \"slow\"; };\n",
+        "{\"name\":\"one result for each window\",\"in\":["
+        /* clang-format off */
+        AT("in", "a", "1", "1000") "," AT("in", "a", "1", "2000") "," AT("in", "b", "1", "10500") ","
+        AT("in", "a", "1", "3000") "," AT("in", "b", "1", "11000") "],\"out\":[" AT("n", "a", "3", "3000") "]}\n"
+        "{\"name\":\"changes of a row as one\",\"in\":["
+        AT("t", "a", "1", "1000") "," AT("t", "a", "2", "2000") "," AT("t", "b", "3", "6000") ","
+        AT("t", "c", "4", "6001") "," AT("t", "d", "5", "6002") "],\"out\":["
+        AT("slow", "a", "2", "2000") "," AT("slow", "b", "3", "6000") "]}\n");
+    /* clang-format on */
+}
+
 /* ---- doc/testing.md ----------------------------------------------------------------------------------------------- */
 
 /* Runs what was collected of one configuration; how many cases passed. */
@@ -321,6 +432,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_cases_of_the_examples_pass),
+        cmocka_unit_test(tables_are_joined_with_what_they_were),
+        cmocka_unit_test(joined_tables_are_tables),
+        cmocka_unit_test(rows_of_tables_are_counted_where_they_are),
+        cmocka_unit_test(changes_are_held_back),
         cmocka_unit_test(the_cases_of_the_page_pass),
         cmocka_unit_test(a_failed_case_is_shown_as_on_the_page),
         cmocka_unit_test(every_kind_of_difference_fails),
