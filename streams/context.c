@@ -80,7 +80,9 @@ static int write_record(struct st_context *context, struct aq_record *rec, struc
         task->shop->tally.dropped++;
         return 0;
     }
-    st_outbox_add(task->shop->outbox, rec, topic, -1, task->source);
+    /* All windows of a key lie in the partition of the key. */
+    int32_t by_key = ST_BY_KEY - (int32_t)context->key_tail;
+    st_outbox_add(task->shop->outbox, rec, topic, by_key, task->source);
     task->shop->tally.emitted++;
     return 0;
 }

@@ -59,7 +59,10 @@ void st_outbox_finish(struct st_outbox *outbox);
 /* Bytes that live until the open flight is through. */
 struct aq_arena *st_outbox_arena(struct st_outbox *outbox);
 
-/* A copy of the record, for this topic; headers must be loaded, and a record without a time keeps none. partition -1: decided by the key when it is sent. Its bytes are
+/* In place of a partition: the key decides when the record is sent; ST_BY_KEY - n: the key without its last n bytes, which are a window. */
+#define ST_BY_KEY (-1)
+
+/* A copy of the record, for this topic; headers must be loaded, and a record without a time keeps none. Its bytes are
  * borrowed: from an input batch that was not given back yet, or from the arena. `source` is the record it was made of, which lies
  * in its input batch (NULL: a punctuation); the copy's origin says so. */
 void st_outbox_add(struct st_outbox *outbox, const struct aq_record *rec, const struct aq_name *topic,

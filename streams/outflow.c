@@ -58,8 +58,11 @@ static int choose_partition(struct st_worker *worker, struct aq_record *rec, str
     if (rec->partition >= 0) return 0;
     int32_t n = partitions_of(worker, rec->topic, err);
     if (n <= 0) return err->code;
-    rec->partition = aq_slice_is_null(rec->key) ? (int32_t)(worker->round_robin++ % (uint32_t)n)
-                                                : aq_partition_for_key(rec->key, n);
+    struct aq_slice key = rec->key;
+    size_t tail = (size_t)(ST_BY_KEY - rec->partition);
+    if (!aq_slice_is_null(key)) key.len -= tail < key.len ? tail : key.len;
+    rec->partition =
+        aq_slice_is_null(key) ? (int32_t)(worker->round_robin++ % (uint32_t)n) : aq_partition_for_key(key, n);
     return 0;
 }
 

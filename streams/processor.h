@@ -39,6 +39,7 @@ struct st_context {
     const struct st_serde *key_serde; /* of what comes in */
     const struct st_serde *value_serde;
     struct st_state **stores; /* in the order of connecting */
+    uint32_t key_tail;        /* bytes of a window at the end of its keys */
     uint64_t records;         /* that came in */
     uint64_t dropped;         /* of them, those that ended here: filtered out, or refused (st_drop()) */
     uint64_t late;            /* of those, the ones whose window had closed */

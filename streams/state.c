@@ -302,17 +302,33 @@ static int learn_bucket(struct st_state *state, struct aq_slice bucket, struct a
     return 1;
 }
 
+/* The first of the entries whose rest is not below this one, or is above it. */
+static uint32_t first_from(struct st_entry **entries, uint32_t n, struct aq_slice rest, bool above)
+{
+    uint32_t low = 0, high = n;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = st_key_compare(st_entry_rest(entries[middle]), rest);
+        if (order < 0 || (above && order == 0))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static int walk_bucket(struct st_state *state, struct aq_slice bucket, const struct st_state_range *rests,
                        st_state_each *each, void *ctx, struct aq_err *err)
 {
     uint32_t n;
     bool whole;
     struct st_entry **entries = st_table_bucket(&state->table, bucket, &n, &whole);
-    for (uint32_t i = 0; i < n; i++) {
-        const struct st_entry *entry = entries[rests->backwards ? n - 1 - i : i];
-        struct aq_slice rest = st_entry_rest(entry);
-        if (!entry->present || !is_inside(rests, rest)) continue;
-        int rc = each(ctx, bucket, rest, st_entry_value(entry), err);
+    uint32_t from = aq_slice_is_null(rests->from) ? 0 : first_from(entries, n, rests->from, false);
+    uint32_t to = aq_slice_is_null(rests->to) ? n : first_from(entries, n, rests->to, true);
+    for (uint32_t i = from; i < to; i++) {
+        const struct st_entry *entry = entries[rests->backwards ? to - 1 - (i - from) : i];
+        if (!entry->present) continue;
+        int rc = each(ctx, bucket, st_entry_rest(entry), st_entry_value(entry), err);
         if (rc != 0) return rc < 0 ? rc : 0;
     }
     return 0;
@@ -380,6 +396,13 @@ void st_state_restore(struct st_state *state, struct st_db_batch *batch, struct 
 {
     AQ_ASSERT(state->table.n_buckets == 0);
     state->conf.kind->batch_put(batch, state->family, key, value);
+}
+
+void st_state_expire(struct st_state *state, struct st_db_batch *batch, struct aq_slice key)
+{
+    struct aq_slice bucket, rest;
+    if (split_key(state, key, &bucket, &rest) && st_table_forget(&state->table, bucket, rest))
+        state->conf.kind->batch_put(batch, state->family, key, AQ_NULL_SLICE);
 }
 
 void st_state_trim(struct st_state *state)

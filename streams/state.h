@@ -72,6 +72,8 @@ void st_state_write(struct st_state *state, struct st_db_batch *batch);
 /* A key and value of the changelog, while the task is not running yet: straight into the family. */
 void st_state_restore(struct st_state *state, struct st_db_batch *batch, struct aq_slice key,
                       struct aq_slice value);
+/* Deletes a key of the family that is too old, in the batch, and from the table; not one that a cycle which is not over has changed. */
+void st_state_expire(struct st_state *state, struct st_db_batch *batch, struct aq_slice key);
 /* At the end of a turn: keeps the cache within its bound. */
 void st_state_trim(struct st_state *state);
 

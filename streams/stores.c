@@ -345,7 +345,7 @@ static void sweep(struct st_kept *kept, uint64_t most)
     while ((more = home->kind->at(cursor, &key, &value)) && most-- > 0) {
         rest = aq_slice_of(key.ptr + key.len - rest_len, rest_len);
         if (time_of_rest(kept, rest) < kept->newest_ms - retention_ms)
-            home->kind->batch_put(home->batch, kept->state.family, key, AQ_NULL_SLICE);
+            st_state_expire(&kept->state, home->batch, key);
         home->kind->next(cursor);
     }
     free(kept->swept);

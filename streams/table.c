@@ -393,6 +393,16 @@ void st_table_put(struct st_table *table, struct aq_slice key, struct aq_slice r
     set_value(table, entry, value);
 }
 
+bool st_table_forget(struct st_table *table, struct aq_slice key, struct aq_slice rest)
+{
+    struct st_bucket *bucket = find_bucket(table, key);
+    struct st_entry *entry = bucket ? find_entry(bucket, rest) : NULL;
+    if (!entry) return true;
+    if (entry->pending > 0) return false;
+    drop_entry(table, entry);
+    return true;
+}
+
 void st_table_trim(struct st_table *table, uint64_t bytes)
 {
     for (uint32_t left = table->n_buckets; left > 0 && table->bytes > bytes; left--) {

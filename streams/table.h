@@ -85,6 +85,8 @@ void st_table_learnt_all(struct st_table *table, struct aq_slice bucket);
 void st_table_put(struct st_table *table, struct aq_slice bucket, struct aq_slice rest,
                   struct aq_slice value);
 
+/* The store is about to lose this key, which is too old: so does the table. False when a cycle that is not over has changed it. */
+bool st_table_forget(struct st_table *table, struct aq_slice bucket, struct aq_slice rest);
 /* Forgets what was not used for longest and does not belong to a cycle until the table costs no more than `bytes`, if it can. */
 void st_table_trim(struct st_table *table, uint64_t bytes);
 

@@ -47,6 +47,7 @@ static void build_context(struct st_task *task, size_t i, const size_t *at)
     context->node = node;
     context->key_serde = in->key;
     context->value_serde = in->value;
+    context->key_tail = in->key ? (uint32_t)st_serde_tail(in->key) : 0;
     if (node->node->type == ST_PROCESSOR) context->kind = node->node->kind;
     if (topic) context->topic = aq_names_intern(task->shop->names, aq_slice_str(topic));
     context->n_children = node->n_children;

@@ -31,18 +31,19 @@ static struct scene make_scene(void)
                       .out = t_unique("out"),
                       .folder = "/tmp/aqueduct-state.XXXXXX"};
     assert_non_null(mkdtemp(s.folder));
-    char *config = t_printf("clusters = { one = { brokers = \"%s\"; }; };\n"
-                            "streams = {\n"
-                            "  application_id = \"%s\"; cluster = \"one\"; processing_guarantee = \"exactly_once_v2\";\n"
-                            "  session_timeout_ms = 6000; state_dir = \"%s/made/by/it\";\n"
-                            "  default_key_serde = \"string\"; default_value_serde = \"string\";\n"
-                            "  topology = {\n"
-                            "    in    = { type = \"source\"; topics = [\"%s\"]; };\n"
-                            "    count = { type = \"count\"; from = \"in\"; by = \"'x' .. key\"; cached = false; };\n"
-                            "    out   = { type = \"sink\"; from = \"count\"; topic = \"%s\"; };\n"
-                            "  };\n"
-                            "};\n",
-                            t_pair.source, s.app.text, s.folder, s.in.text, s.out.text);
+    char *config =
+        t_printf("clusters = { one = { brokers = \"%s\"; }; };\n"
+                 "streams = {\n"
+                 "  application_id = \"%s\"; cluster = \"one\"; processing_guarantee = \"exactly_once_v2\";\n"
+                 "  session_timeout_ms = 6000; state_dir = \"%s/made/by/it\";\n"
+                 "  default_key_serde = \"string\"; default_value_serde = \"string\";\n"
+                 "  topology = {\n"
+                 "    in    = { type = \"source\"; topics = [\"%s\"]; };\n"
+                 "    count = { type = \"count\"; from = \"in\"; by = \"'x' .. key\"; cached = false; };\n"
+                 "    out   = { type = \"sink\"; from = \"count\"; topic = \"%s\"; };\n"
+                 "  };\n"
+                 "};\n",
+                 t_pair.source, s.app.text, s.folder, s.in.text, s.out.text);
     s.file = t_config_file(config);
     free(config);
     t_topic_create(t_pair.src, s.in.text, PARTITIONS, NULL);
@@ -135,7 +136,8 @@ static void a_store_outlives_its_process_and_its_folder(void **state)
     wait_outputs(&s, 2 * RECORDS);
     char *words = stop_app(process);
     /* At most the last commit was not in the folder yet, and as many markers and repetitions as there were commits. */
-    T_CHECK(restored(words) < RECORDS / 2, "%lld records were restored:\n%s", (long long)restored(words), words);
+    T_CHECK(restored(words) < RECORDS / 2, "%lld records were restored:\n%s", (long long)restored(words),
+            words);
     free(words);
 
     t_remove_folder(s.folder);

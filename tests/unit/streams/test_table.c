@@ -92,6 +92,31 @@ static void the_sealed_cycle_keeps_its_values_while_the_next_one_changes_them(vo
     st_table_finish(&table);
 }
 
+static void what_is_too_old_is_forgotten_unless_a_cycle_has_it(void **state)
+{
+    (void)state;
+    struct st_table table;
+    st_table_init(&table);
+    st_table_learn(&table, text("k"), text("old"), text("one"));
+    st_table_learn(&table, text("k"), text("new"), text("two"));
+    st_table_learnt_all(&table, text("k"));
+    uint64_t bytes = table.bytes;
+    uint32_t n;
+    bool whole;
+    assert_true(st_table_forget(&table, text("k"), text("old")));
+    assert_true(st_table_forget(&table, text("k"), text("never there")));
+    assert_true(table.bytes < bytes);
+    st_table_bucket(&table, text("k"), &n, &whole);
+    assert_true(n == 1 && whole);
+    st_table_put(&table, text("k"), text("new"), text("three"));
+    assert_false(st_table_forget(&table, text("k"), text("new")));
+    st_table_seal(&table);
+    assert_false(st_table_forget(&table, text("k"), text("new")));
+    st_table_committed(&table);
+    assert_true(st_table_forget(&table, text("k"), text("new")));
+    st_table_finish(&table);
+}
+
 static void trimming_forgets_what_was_used_longest_ago_and_never_a_change(void **state)
 {
     (void)state;
@@ -311,6 +336,7 @@ int main(void)
         cmocka_unit_test(what_nothing_was_known_of_is_asked_for_again_after_an_abort),
         cmocka_unit_test(an_empty_value_is_not_a_missing_one),
         cmocka_unit_test(the_sealed_cycle_keeps_its_values_while_the_next_one_changes_them),
+        cmocka_unit_test(what_is_too_old_is_forgotten_unless_a_cycle_has_it),
         cmocka_unit_test(trimming_forgets_what_was_used_longest_ago_and_never_a_change),
         cmocka_unit_test(whatever_happens_it_is_what_a_copy_of_everything_would_be),
         cmocka_unit_test(many_keys_are_found_again),

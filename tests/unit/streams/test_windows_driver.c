@@ -2,6 +2,7 @@
  *
  * Aggregations in windows on the test driver: through the engine's own commits, changelogs and wall clock.
  */
+#include "base/hash.h"
 #include "streams/windowed_key.h"
 #include "tests/unit/streams/st_window_count.h"
 
@@ -9,6 +10,7 @@
 
 static struct engine e;
 static struct st_aggregate op;
+static int32_t partitions = 1;
 
 /* words -> counts (in these windows) -> out */
 static void open_windows(struct st_aggregate conf, int64_t cache_bytes)
@@ -18,6 +20,7 @@ static void open_windows(struct st_aggregate conf, int64_t cache_bytes)
     st_windows_complete(&op.windows, false);
     engine_init(&e, ST_EXACTLY_ONCE);
     e.wall_ms = 1000 * MINUTE;
+    e.partitions = partitions;
     e.settings.cache_bytes = cache_bytes;
     engine_source(&e, "in", "words");
     engine_good(&e, st_add_processor(e.topology, "counts", st_aggregate_kind_of(&op.windows, false), &op,
@@ -127,6 +130,32 @@ static void an_idle_partition_is_closed_by_the_wall_clock(void **state)
     engine_stop(&e);
 }
 
+/* The key alone decides, so that a consumer of one partition sees all windows of its keys. */
+static void windows_of_a_key_lie_in_the_partition_of_the_key(void **state)
+{
+    (void)state;
+    struct kc_sim_record rec;
+    struct st_windowed_key window;
+    bool used[4] = {false};
+    int n = 0;
+    partitions = 4;
+    open_windows((struct st_aggregate){.windows = {.kind = ST_TUMBLING, .size_ms = MINUTE}}, 0);
+    for (int i = 0; i < 40; i++) {
+        char key[8];
+        snprintf(key, sizeof(key), "k%d", i % 8);
+        engine_pipe(&e, "words", key, "x", i * MINUTE);
+    }
+    for (; st_driver_read(e.driver, "out", &rec); n++) {
+        engine_good(&e, st_windowed_key_decode(ST_KEY_TIME, rec.key, &window, &e.err));
+        assert_int_equal(rec.partition, aq_partition_for_key(window.key, 4));
+        used[rec.partition] = true;
+    }
+    assert_int_equal(n, 40);
+    assert_true(used[0] + used[1] + used[2] + used[3] > 1);
+    engine_stop(&e);
+    partitions = 1;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +163,7 @@ int main(void)
         cmocka_unit_test(sessions_go_to_kafkas_changelog),
         cmocka_unit_test(a_final_result_comes_with_the_record_that_moves_time_past_it),
         cmocka_unit_test(an_idle_partition_is_closed_by_the_wall_clock),
+        cmocka_unit_test(windows_of_a_key_lie_in_the_partition_of_the_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
