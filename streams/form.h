@@ -27,9 +27,9 @@ struct st_forming {
     struct conf_diags *diags;
     const struct st_formed *formed; /* the nodes of the file, and in check() their serdes */
     bool of_table;                  /* what reaches the node are changes of a table's rows */
-    const char *what;              /* "streams.topology.NAME", for messages */
-    const char *name;              /* of the node */
-    const struct conf_node *group; /* for places in messages */
+    const char *what;               /* "streams.topology.NAME", for messages */
+    const char *name;               /* of the node */
+    const struct conf_node *group;  /* for places in messages */
     struct st_formed_node *node; /* what was read so far; a form that makes several nodes sets its entries */
     struct st_parents parents;   /* more_later: streams/form.c adds the edges that `from` names */
 };
@@ -42,7 +42,8 @@ struct st_form {
     size_t conf_size;
     bool reads;            /* a source: takes no `from` */
     const char *childless; /* why no node can name it in `from`; NULL: nodes can */
-    bool behind; /* add() needs the parents, and makes the edges itself: it runs when all nodes of `from` are there */
+    bool
+        behind; /* add() needs the parents, and makes the edges itself: it runs when all nodes of `from` are there */
     bool behind_tables; /* the same for a node that is of a table */
     /* By what was read (complaints or not): is what the node makes a table? NULL: never. */
     bool (*makes_table)(const void *conf, bool of_table);
@@ -75,8 +76,8 @@ struct st_formed_node {
     bool made;   /* add() has run */
     bool broken; /* something about it, or about a transform it uses, was complained about */
     bool is_table;
-    const char *table_store; /* of its rows, for joins; NULL: they are kept nowhere. Set by add(). */
-    const char *table_hint; /* without a store: what to do for one; NULL: put a to_table behind it */
+    const char *table_store;  /* of its rows, for joins; NULL: they are kept nowhere. Set by add(). */
+    const char *table_hint;   /* without a store: what to do for one; NULL: put a to_table behind it */
     int64_t table_history_ms; /* that store is a versioned one; 0: it is none */
 };
 

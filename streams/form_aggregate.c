@@ -58,7 +58,8 @@ static bool group_table(const struct st_forming *forming, struct aggregate_conf 
     const struct st_serde *key = c->group.by_serde ? st_serde_find(c->group.by_serde, &err) : NULL;
     if (c->group.by_serde && !key) st_form_error(forming, "by_serde", "by_serde: %s", err.text);
     bool good = !c->group.by_serde || key;
-    if (!st_form_program(forming, "by", LUA_EXPRESSION, c->group.by, c->limits, &c->table_group.key.lua) || !good)
+    if (!st_form_program(forming, "by", LUA_EXPRESSION, c->group.by, c->limits, &c->table_group.key.lua) ||
+        !good)
         return false;
     *name = aq_arena_printf(forming->arena, "%s-by", forming->name);
     *ret = *forming;

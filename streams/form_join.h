@@ -26,26 +26,27 @@ extern const struct opt_enum st_join_types[];
 extern const struct opt_enum st_join_table_types[];
 
 /* The rows of a conf that has `struct st_join_conf join`. */
-#define ST_JOIN_ROWS(conf, types, kind_help)                                                                      \
-    {.name = "kind",                                                                                              \
-     .kind = OPT_ENUM,                                                                                            \
-     .offset = offsetof(conf, join.type),                                                                         \
-     .def = "inner",                                                                                              \
-     .values = types,                                                                                             \
-     .reload = OPT_RELOAD_PROCESS,                                                                                \
-     .help = kind_help},                                                                                          \
-        {.name = "join",                                                                                          \
-         .kind = OPT_STRING,                                                                                      \
-         .offset = offsetof(conf, join.expression),                                                               \
-         .flags = OPT_REQUIRED,                                                                                   \
-         .reload = OPT_RELOAD_PROCESS,                                                                            \
-         .help = "Lua expression for the result's value, made of left and right (nil where a side is absent) "    \
-                 "and key: { amount = left.amount, name = right.name }."},                                        \
-        {.name = "value_serde",                                                                                   \
-         .kind = OPT_STRING,                                                                                      \
-         .offset = offsetof(conf, join.value_serde),                                                              \
-         .reload = OPT_RELOAD_PROCESS,                                                                            \
-         .help = "How that value is written, when not as the left one: " ST_SERDE_HELP},                          \
+#define ST_JOIN_ROWS(conf, types, kind_help)                                                               \
+    {.name = "kind",                                                                                       \
+     .kind = OPT_ENUM,                                                                                     \
+     .offset = offsetof(conf, join.type),                                                                  \
+     .def = "inner",                                                                                       \
+     .values = types,                                                                                      \
+     .reload = OPT_RELOAD_PROCESS,                                                                         \
+     .help = kind_help},                                                                                   \
+        {.name = "join",                                                                                   \
+         .kind = OPT_STRING,                                                                               \
+         .offset = offsetof(conf, join.expression),                                                        \
+         .flags = OPT_REQUIRED,                                                                            \
+         .reload = OPT_RELOAD_PROCESS,                                                                     \
+         .help =                                                                                           \
+             "Lua expression for the result's value, made of left and right (nil where a side is absent) " \
+             "and key: { amount = left.amount, name = right.name }."},                                     \
+        {.name = "value_serde",                                                                            \
+         .kind = OPT_STRING,                                                                               \
+         .offset = offsetof(conf, join.value_serde),                                                       \
+         .reload = OPT_RELOAD_PROCESS,                                                                     \
+         .help = "How that value is written, when not as the left one: " ST_SERDE_HELP},                   \
         ST_LIMIT_ROWS_AT(offsetof(conf, join.limits))
 
 /* `from` has exactly two names; false after a complaint. */

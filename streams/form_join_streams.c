@@ -16,9 +16,10 @@ struct join_streams_conf {
 #define MOST_MS (366LL * 86400000)
 
 static const struct opt_row rows[] = {
-    ST_JOIN_ROWS(struct join_streams_conf, st_join_types,
-                 "inner: pairs only. left: a left record that finds no partner gives a result, too, when its window has closed; "
-                 "right is nil. outer: a right one does as well, with left being nil."),
+    ST_JOIN_ROWS(
+        struct join_streams_conf, st_join_types,
+        "inner: pairs only. left: a left record that finds no partner gives a result, too, when its window has closed; "
+        "right is nil. outer: a right one does as well, with left being nil."),
     {.name = "within",
      .kind = OPT_DURATION,
      .offset = offsetof(struct join_streams_conf, within_ms),
@@ -49,13 +50,15 @@ static const struct opt_row rows[] = {
      .kind = OPT_STRING,
      .offset = offsetof(struct join_streams_conf, store),
      .reload = OPT_RELOAD_PROCESS,
-     .help = "What the names of its stores begin with, STORE-left, STORE-right and STORE-alone; without it the node's name."},
+     .help =
+         "What the names of its stores begin with, STORE-left, STORE-right and STORE-alone; without it the node's name."},
     {.name = "in_memory",
      .kind = OPT_BOOL,
      .offset = offsetof(struct join_streams_conf, op.in_memory),
      .def = "false",
      .reload = OPT_RELOAD_PROCESS,
-     .help = "The stores are kept in memory, not in state_dir, and read from their changelogs at every start."},
+     .help =
+         "The stores are kept in memory, not in state_dir, and read from their changelogs at every start."},
     {.name = NULL},
 };
 
@@ -64,7 +67,8 @@ static bool set_window(const struct st_forming *forming, struct join_streams_con
     bool within = st_form_gives(forming, "within"), before = st_form_gives(forming, "before"),
          after = st_form_gives(forming, "after");
     if (within && (before || after)) {
-        st_form_error(forming, "within", "within: it says before and after in one; leave one or the other out");
+        st_form_error(forming, "within",
+                      "within: it says before and after in one; leave one or the other out");
         return false;
     }
     if (!within && !before && !after) {

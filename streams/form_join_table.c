@@ -29,10 +29,11 @@ static bool check_grace(const struct st_forming *forming, const struct join_tabl
                         const struct st_formed_node *table)
 {
     if (c->op.grace_ms <= table->table_history_ms) return true;
-    st_form_error(forming, "grace",
-                  "grace: the table '%s' has to know what its rows were so long ago: set history there, to no "
-                  "less than this",
-                  table->name);
+    st_form_error(
+        forming, "grace",
+        "grace: the table '%s' has to know what its rows were so long ago: set history there, to no "
+        "less than this",
+        table->name);
     return false;
 }
 

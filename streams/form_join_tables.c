@@ -12,8 +12,9 @@ struct join_tables_conf {
 };
 
 static const struct opt_row rows[] = {
-    ST_JOIN_ROWS(struct join_tables_conf, st_join_types,
-                 "inner: keys that both tables have. left: all keys of the left one; right may be nil. outer: all keys of either."),
+    ST_JOIN_ROWS(
+        struct join_tables_conf, st_join_types,
+        "inner: keys that both tables have. left: all keys of the left one; right may be nil. outer: all keys of either."),
     {.name = "store",
      .kind = OPT_STRING,
      .offset = offsetof(struct join_tables_conf, store),

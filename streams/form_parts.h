@@ -37,8 +37,8 @@ bool st_form_serdes(const struct st_forming *forming, const char *key_serde, con
 /* The extractor of the option timestamp_extractor; NULL: the application's. False after a complaint. */
 bool st_form_extractor(const struct st_forming *forming, const char *name, const struct st_extractor **ret);
 
-#define ST_EXTRACTOR_HELP                                                                                           \
-    "Which moment a record stands for, instead of default_timestamp_extractor: FailOnInvalidTimestamp, "            \
+#define ST_EXTRACTOR_HELP                                                                                \
+    "Which moment a record stands for, instead of default_timestamp_extractor: FailOnInvalidTimestamp, " \
     "LogAndSkipOnInvalidTimestamp, UsePartitionTimeOnInvalidTimestamp or WallclockTimestampExtractor."
 
 /* ---- Lua ---------------------------------------------------------------------------------------------------------- */

@@ -51,7 +51,8 @@ static const struct opt_row rows[] = {
      .def = "0",
      .max = INT64_MAX,
      .reload = OPT_RELOAD_PROCESS,
-     .help = "How many bytes of keys, values and headers each task holds back at most, 64 for each row besides; 0: any number."},
+     .help =
+         "How many bytes of keys, values and headers each task holds back at most, 64 for each row besides; 0: any number."},
     {.name = "when_full",
      .kind = OPT_ENUM,
      .offset = offsetof(struct suppress_conf, when_full),
@@ -85,18 +86,20 @@ static bool until_windows_close(const struct st_forming *forming, struct suppres
     const struct st_windows *windows = windows_in_front(forming);
     const char *from = forming->node->from.items[0];
     if (!windows) {
-        st_form_error_from(forming, 0,
-                           "from: '%s' has no windows that could close: name a count, reduce or aggregate with "
-                           "window, or set until = \"time_limit\"",
-                           from);
+        st_form_error_from(
+            forming, 0,
+            "from: '%s' has no windows that could close: name a count, reduce or aggregate with "
+            "window, or set until = \"time_limit\"",
+            from);
         return false;
     }
     const struct st_aggregate *op = st_find_node(forming->topology, from)->user;
     if (op->emit == ST_EMIT_CLOSE) {
-        st_form_error_from(forming, 0,
-                           "from: '%s' has emit = \"close\", so its results are final already: leave that or this "
-                           "node out",
-                           from);
+        st_form_error_from(
+            forming, 0,
+            "from: '%s' has emit = \"close\", so its results are final already: leave that or this "
+            "node out",
+            from);
         return false;
     }
     st_suppress_windows(&c->op, windows);
@@ -133,10 +136,11 @@ static bool check_times(const struct st_forming *forming, const struct suppress_
         st_form_error(forming, "close_idle",
                       "close_idle: it closes windows, which only until = \"window_closes\" looks at");
     else if (c->op.idle_close_ms <= forming->settings->commit_interval_ms)
-        st_form_error(forming, "close_idle",
-                      "close_idle: results come with commits, so it has to be longer than commit_interval_ms, which "
-                      "is %lld ms",
-                      (long long)forming->settings->commit_interval_ms);
+        st_form_error(
+            forming, "close_idle",
+            "close_idle: results come with commits, so it has to be longer than commit_interval_ms, which "
+            "is %lld ms",
+            (long long)forming->settings->commit_interval_ms);
     else
         return true;
     return false;
@@ -146,7 +150,8 @@ static bool check_size(const struct st_forming *forming, struct suppress_conf *c
 {
     bool final = c->until == WINDOW_CLOSES, bounded = c->max_records > 0 || c->max_bytes > 0;
     if (c->when_full != NOT_SAID && !bounded) {
-        st_form_error(forming, "when_full", "when_full: nothing is ever full without max_records or max_bytes");
+        st_form_error(forming, "when_full",
+                      "when_full: nothing is ever full without max_records or max_bytes");
         return false;
     }
     if (final && c->when_full == EMIT_EARLY) {
@@ -167,7 +172,8 @@ static void add(const struct st_forming *forming, void *conf)
     bool good = check_times(forming, c);
     if (!check_size(forming, c) || !good) return;
     if (forming->node->from.count != 1) {
-        st_form_error(forming, "from", "from: suppress is of one node, not of %zu", forming->node->from.count);
+        st_form_error(forming, "from", "from: suppress is of one node, not of %zu",
+                      forming->node->from.count);
         return;
     }
     const char *from = forming->node->from.items[0];

@@ -23,7 +23,8 @@ static const struct opt_row table_rows[] = {
      .offset = offsetof(struct table_conf, topic),
      .flags = OPT_REQUIRED,
      .reload = OPT_RELOAD_PROCESS,
-     .help = "The topic, which is read from its beginning: the last value of a key is its row, null deletes it."},
+     .help =
+         "The topic, which is read from its beginning: the last value of a key is its row, null deletes it."},
     {.name = "key_serde",
      .kind = OPT_STRING,
      .offset = offsetof(struct table_conf, key_serde),
@@ -95,6 +96,9 @@ static void add_table(const struct st_forming *forming, void *conf)
     reader.name = *name = aq_arena_printf(forming->arena, "%s-source", forming->name);
     behind.parents = (struct st_parents){.names = name, .count = 1};
     struct st_source_conf source = {.topics = &c->topic, .n_topics = 1, .reset = ST_EARLIEST};
+    /* A table of which the beginning is missing is none; Kafka Streams lets the setting decide. */
+    if (forming->settings->compat_kafka_streams)
+        source.reset = (enum st_reset)forming->settings->auto_offset_reset;
     if (!st_form_extractor(forming, c->extractor_name, &source.extractor)) return;
     if (st_add_source(forming->topology, reader.name, &source, &err) != 0)
         st_form_refused(forming, "topic", &err);
@@ -123,12 +127,11 @@ static bool always(const void *conf, bool of_table)
 const struct st_form st_form_table = {
     .name = "table",
     .summary = "Reads a topic as a table: each key has one row, its last value.",
-    .example =
-        "  orders    = { type = \"source\"; topics = [\"orders\"]; };\n"
-        "  customers = { type = \"table\"; topic = \"customers\"; };\n"
-        "  whole     = { type = \"join_table\"; from = [\"orders\", \"customers\"];\n"
-        "                join = \"{ amount = left.amount, name = right.name }\"; };\n"
-        "  out       = { type = \"sink\"; from = \"whole\"; topic = \"whole-orders\"; };\n",
+    .example = "  orders    = { type = \"source\"; topics = [\"orders\"]; };\n"
+               "  customers = { type = \"table\"; topic = \"customers\"; };\n"
+               "  whole     = { type = \"join_table\"; from = [\"orders\", \"customers\"];\n"
+               "                join = \"{ amount = left.amount, name = right.name }\"; };\n"
+               "  out       = { type = \"sink\"; from = \"whole\"; topic = \"whole-orders\"; };\n",
     .rows = table_rows,
     .conf_size = sizeof(struct table_conf),
     .reads = true,
@@ -139,11 +142,10 @@ const struct st_form st_form_table = {
 const struct st_form st_form_to_table = {
     .name = "to_table",
     .summary = "Keeps the last value of each key as the row of a table.",
-    .example =
-        "  in   = { type = \"source\"; topics = [\"prices\"]; };\n"
-        "  sane = { type = \"filter\"; from = \"in\"; where = \"value.price > 0\"; };\n"
-        "  last = { type = \"to_table\"; from = \"sane\"; };\n"
-        "  out  = { type = \"sink\"; from = \"last\"; topic = \"last-prices\"; };\n",
+    .example = "  in   = { type = \"source\"; topics = [\"prices\"]; };\n"
+               "  sane = { type = \"filter\"; from = \"in\"; where = \"value.price > 0\"; };\n"
+               "  last = { type = \"to_table\"; from = \"sane\"; };\n"
+               "  out  = { type = \"sink\"; from = \"last\"; topic = \"last-prices\"; };\n",
     .rows = to_table_rows,
     .conf_size = sizeof(struct table_conf),
     .makes_table = always,
@@ -152,12 +154,12 @@ const struct st_form st_form_to_table = {
 
 const struct st_form st_form_to_stream = {
     .name = "to_stream",
-    .summary = "Takes the changes of a table as the records of a stream; a row that is gone has a null value.",
-    .example =
-        "  prices  = { type = \"table\"; topic = \"prices\"; };\n"
-        "  changes = { type = \"to_stream\"; from = \"prices\"; };\n"
-        "  high    = { type = \"filter\"; from = \"changes\"; where = \"value.price > 100\"; };\n"
-        "  out     = { type = \"sink\"; from = \"high\"; topic = \"high-prices\"; };\n",
+    .summary =
+        "Takes the changes of a table as the records of a stream; a row that is gone has a null value.",
+    .example = "  prices  = { type = \"table\"; topic = \"prices\"; };\n"
+               "  changes = { type = \"to_stream\"; from = \"prices\"; };\n"
+               "  high    = { type = \"filter\"; from = \"changes\"; where = \"value.price > 100\"; };\n"
+               "  out     = { type = \"sink\"; from = \"high\"; topic = \"high-prices\"; };\n",
     .rows = to_stream_rows,
     .conf_size = 1,
     .add = add_to_stream,

@@ -11,11 +11,12 @@
 #include "streams/op_table.h"
 
 /* The row of a conf that has `const char *store`. */
-#define ST_VIEW_ROW(conf)                                                                                        \
-    {                                                                                                            \
-        .name = "store", .kind = OPT_STRING, .offset = offsetof(conf, store), .reload = OPT_RELOAD_PROCESS,      \
-        .help = "Of a table: the rows are kept in a store of this name, with the changelog "                     \
-                "APPLICATION_ID-STORE-changelog, so that they can be joined. Without it they are kept nowhere." \
+#define ST_VIEW_ROW(conf)                                                                                   \
+    {                                                                                                       \
+        .name = "store", .kind = OPT_STRING, .offset = offsetof(conf, store), .reload = OPT_RELOAD_PROCESS, \
+        .help =                                                                                             \
+            "Of a table: the rows are kept in a store of this name, with the changelog "                    \
+            "APPLICATION_ID-STORE-changelog, so that they can be joined. Without it they are kept nowhere." \
     }
 
 /* Adds the store to the node that was added; NULL: it has none. False after a complaint, also about a node that is of no table. */

@@ -78,7 +78,7 @@ static void the_cases_of_the_examples_pass(void **state)
 
 /* ---- tables and joins --------------------------------------------------------------------------------------------- */
 
-#define STREAMS                                                                                                  \
+#define STREAMS                                                                                                    \
     "streams = { application_id = \"app\"; bootstrap_servers = \"127.0.0.1:1\"; default_key_serde = \"string\";\n" \
     "default_value_serde = \"json\"; statestore_cache_max_bytes = 0; topology = {\n"
 #define AT(topic, key, value, time) \
