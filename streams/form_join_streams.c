@@ -8,8 +8,10 @@
 struct join_streams_conf {
     struct st_join_conf join;
     int64_t within_ms;
+    int64_t before_ms;
+    int64_t after_ms;
     const char *store;
-    struct st_stream_join op; /* with before, after and grace */
+    struct st_stream_join op; /* with grace */
 };
 
 /* A year, which keeps sums of three of them far from overflowing. */
@@ -28,13 +30,13 @@ static const struct opt_row rows[] = {
      .help = "How far the times of two records may be apart to be a pair: before and after in one."},
     {.name = "before",
      .kind = OPT_DURATION,
-     .offset = offsetof(struct join_streams_conf, op.before_ms),
+     .offset = offsetof(struct join_streams_conf, before_ms),
      .max = MOST_MS,
      .reload = OPT_RELOAD_PROCESS,
      .help = "How much earlier than the left record the right one may be."},
     {.name = "after",
      .kind = OPT_DURATION,
-     .offset = offsetof(struct join_streams_conf, op.after_ms),
+     .offset = offsetof(struct join_streams_conf, after_ms),
      .max = MOST_MS,
      .reload = OPT_RELOAD_PROCESS,
      .help = "How much later than the left record the right one may be."},
@@ -64,19 +66,20 @@ static const struct opt_row rows[] = {
 
 static bool set_window(const struct st_forming *forming, struct join_streams_conf *c)
 {
-    bool within = st_form_gives(forming, "within"), before = st_form_gives(forming, "before"),
-         after = st_form_gives(forming, "after");
-    if (within && (before || after)) {
+    bool within = c->within_ms > 0, apart = c->before_ms > 0 || c->after_ms > 0;
+    if (within && apart) {
         st_form_error(forming, "within",
                       "within: it says before and after in one; leave one or the other out");
         return false;
     }
-    if (!within && !before && !after) {
+    if (!within && !apart && !st_form_gives(forming, "within") && !st_form_gives(forming, "before") &&
+        !st_form_gives(forming, "after")) {
         st_form_error(forming, NULL,
                       "within is needed, or before and after: how far the times of two records may be apart");
         return false;
     }
-    if (within) c->op.before_ms = c->op.after_ms = c->within_ms;
+    c->op.before_ms = within ? c->within_ms : c->before_ms;
+    c->op.after_ms = within ? c->within_ms : c->after_ms;
     return true;
 }
 

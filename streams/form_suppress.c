@@ -125,7 +125,7 @@ static bool until_time_limit(const struct st_forming *forming, struct suppress_c
 static bool check_times(const struct st_forming *forming, const struct suppress_conf *c)
 {
     bool final = c->until == WINDOW_CLOSES;
-    if (final == st_form_gives(forming, "limit")) {
+    if (final == (c->limit_ms > 0)) {
         st_form_error(forming, final ? "limit" : NULL, "%s",
                       final ? "limit: it is for until = \"time_limit\"; a window closes at its end and grace"
                             : "limit is needed: how long a change is held back");

@@ -42,8 +42,8 @@ static const struct opt_row table_rows[] = {
      .def = "0",
      .reload = OPT_RELOAD_PROCESS,
      .help =
-         "Rows are kept as they were at any time so far back, and join_table looks up the row as of the record's time. 0: only as "
-         "they are now."},
+         "Rows are kept as they were at any time so far back, and join_table looks up the row as of the record's time; "
+         "every change goes on at once then. 0: only as they are now."},
     {.name = "timestamp_extractor",
      .kind = OPT_STRING,
      .offset = offsetof(struct table_conf, extractor_name),
@@ -78,10 +78,6 @@ static bool add_store(const struct st_forming *forming, const struct table_conf 
 
 static void add_rows(const struct st_forming *forming, struct table_conf *c)
 {
-    if (c->op.history_ms > 0 && c->keep.cached && st_form_gives(forming, "cached"))
-        st_form_error(forming, "cached",
-                      "cached: a table with history is never cached, for a cache keeps one version of a row; "
-                      "leave it out");
     if (st_form_processor(forming, &st_table_source_kind, &c->op, NULL, NULL)) add_store(forming, c);
 }
 

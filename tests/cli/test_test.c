@@ -84,13 +84,21 @@ static void the_cases_of_the_examples_pass(void **state)
 #define AT(topic, key, value, time) \
     "{\"topic\":\"" topic "\",\"key\":\"" key "\",\"value\":" value ",\"timestamp\":" time "}"
 
+/* With the configuration as it is written, and as it is dumped. */
 static void expect_cases_pass(const char *topology, const char *cases)
 {
     char *text = t_printf(STREAMS "%s}; };\n", topology);
     char *conf = put("tables.conf", text), *path = put("tables.test.jsonl", cases);
-    struct said said = RUN("test", path);
+    struct said said = RUN("test", path), dumped = RUN("dump", "-c", conf);
     T_CHECK(said.code == 0, "%s%s", said.out, said.err);
     said_free(&said);
+    T_CHECK(dumped.code == 0, "%s", dumped.err);
+    free(conf);
+    conf = put("tables.conf", dumped.out);
+    said = RUN("test", path);
+    T_CHECK(said.code == 0, "%s%s\n%s", said.out, said.err, dumped.out);
+    said_free(&said);
+    said_free(&dumped);
     free(conf);
     free(path);
     free(text);

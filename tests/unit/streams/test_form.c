@@ -314,10 +314,6 @@ static void tables(void **state)
         "t.conf:5:1: error: streams.topology.x: the topic 'in' is read by the source 'in' already; make both the "
         "children of one source\n");
     expect(
-        "x = { type = \"table\"; topic = \"t\"; history = \"1m\"; cached = true; };\n" OUT,
-        "t.conf:4:61: error: streams.topology.x: cached: a table with history is never cached, for a cache keeps one "
-        "version of a row; leave it out\n");
-    expect(
         IN "k = { type = \"select_key\"; from = \"in\"; key = \"1\"; };\n"
            "x = { type = \"to_table\"; from = \"k\"; };\n" OUT,
         "t.conf:6:1: error: streams.topology.x: table needs all records of a key in one partition, but 'k' "
