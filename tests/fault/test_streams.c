@@ -205,7 +205,8 @@ static void test_state_is_exact(void **state)
 static void test_at_least_once_loses_nothing(void **state)
 {
     (void)state;
-    play(false, true, (rounds_asked_for() + 2) / 3);
+    /* Without transactions a frozen instance may write older counts behind newer ones: nothing to be exact about. */
+    play(false, false, (rounds_asked_for() + 2) / 3);
 }
 
 static int tell_crash_points(void **state)
