@@ -4,6 +4,8 @@
  */
 #include "streams/form_aggregator.h"
 
+#include <stdlib.h>
+
 #include <stdio.h>
 
 #include "base/assert.h"
@@ -24,8 +26,16 @@ static const struct st_serde *serde_of(const char *name)
 
 /* ---- what goes with what ------------------------------------------------------------------------------------------ */
 
+/* A dump prints the value of an option that was left out, and must load. */
+static bool is_default(const struct st_aggregate_conf *c, const char *option)
+{
+    if (strcmp(option, "n") == 0) return c->n == 0;
+    return strcmp(option, "limit") == 0 && c->limit == atoll(ST_COLLECT_DEFAULT);
+}
+
 /* Options that something else than this aggregator takes. */
-static bool refuse_options(const struct st_forming *forming, const char *name, unsigned takes)
+static bool refuse_options(const struct st_forming *forming, const struct st_aggregate_conf *c,
+                           const char *name, unsigned takes)
 {
     static const struct {
         const char *option;
@@ -40,6 +50,7 @@ static bool refuse_options(const struct st_forming *forming, const char *name, u
     bool good = true;
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
         if (takes & options[i].bit || !st_form_gives(forming, options[i].option)) continue;
+        if (is_default(c, options[i].option)) continue;
         st_form_error(forming, options[i].option, "%s has no %s: %s", name, options[i].option,
                       options[i].why);
         good = false;
@@ -111,7 +122,7 @@ static bool form_named(const struct st_forming *forming, struct st_aggregate_con
 {
     const struct st_function *a = st_functions[c->function - 1];
     c->user = (struct st_aggregate_user){.function = a, .n = c->n, .limit = c->limit};
-    bool good = refuse_options(forming, a->name, a->takes);
+    bool good = refuse_options(forming, c, a->name, a->takes);
     if (a->takes & ST_TAKES_N && c->n == 0) {
         st_form_error(forming, NULL, "%s needs n: how many it keeps", a->name);
         good = false;
@@ -151,7 +162,7 @@ static bool form_script(const struct st_forming *forming, struct st_aggregate_co
     static const char *const any[] = {"json", "string", "int32", "int64", "double", "bytes", NULL};
     struct st_script *s = &c->script;
     *s = (struct st_script){.as = serde_of("json")};
-    bool good = refuse_options(forming, "add", 0);
+    bool good = refuse_options(forming, c, "add", 0);
     if (c->as && !find_as(forming, "add", c->as, any, &s->as)) good = false;
     if (!compile(forming, "initial", c->initial, NULL, limits, &s->initial)) good = false;
     if (!compile(forming, "add", c->add, st_aggregate_names, limits, &s->add)) good = false;

@@ -72,10 +72,9 @@ extern const struct opt_enum st_function_names[];
         {.name = "n",                                                                                       \
          .kind = OPT_INT,                                                                                   \
          .offset = offsetof(conf, aggregate.n),                                                             \
-         .min = 1,                                                                                          \
          .max = 1000,                                                                                       \
          .reload = OPT_RELOAD_PROCESS,                                                                      \
-         .help = "top_n: how many."},                                                                       \
+         .help = "top_n: how many; it has to say."},                                                        \
         ST_AGGREGATE_TEXT_ROW(                                                                              \
             conf, keep, "top_n: Lua expression for what is kept of each record; without it the value."),    \
         {.name = "limit",                                                                                   \
