@@ -70,7 +70,7 @@ bool st_aggregation_takes(struct st_aggregation *a, struct aq_record *rec, bool 
     /* The value's view stays open: the aggregator may want to read fields. */
     if (st_views(context)->key.rec == rec) st_settle(context, rec);
     if (aq_slice_is_null(rec->key) || (aq_slice_is_null(rec->value) && !null_values)) {
-        context->dropped++;
+        st_drop(context);
         return false;
     }
     AQ_ASSERT(rec->timestamp >= 0);

@@ -44,6 +44,8 @@ void st_counters_add(struct st_counters *into, const struct st_counters *from)
     add(&into->skipped_processing, &from->skipped_processing);
     add(&into->skipped_production, &from->skipped_production);
     add(&into->dead_letters, &from->dead_letters);
+    add(&into->dropped, &from->dropped);
+    add(&into->late, &from->late);
     add(&into->records_lost, &from->records_lost);
     add(&into->records_restored, &from->records_restored);
     add(&into->restoring, &from->restoring);
@@ -226,6 +228,10 @@ static void write_one(struct aq_metric_writer *w, enum aq_metric_id id, const st
         write_labelled(w, id, name, "production", count(&c->skipped_production));
         return;
     case AQ_M_STREAMS_DEAD: aq_metric_write(w, id, app, (double)s->dead_letters); return;
+    case AQ_M_STREAMS_DROPPED:
+        write_labelled(w, id, name, "late", count(&c->late));
+        write_labelled(w, id, name, "null", count(&c->dropped) - count(&c->late));
+        return;
     case AQ_M_STREAMS_LOST: aq_metric_write(w, id, app, (double)s->records_lost); return;
     case AQ_M_STREAMS_RESTORED: aq_metric_write(w, id, app, count(&c->records_restored)); return;
     case AQ_M_STREAMS_RESTORING: aq_metric_write(w, id, app, count(&c->restoring)); return;

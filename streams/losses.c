@@ -16,5 +16,6 @@ void st_drop(struct st_context *context)
 void st_drop_late(struct st_context *context)
 {
     context->late++;
+    context->task->shop->tally.late++;
     st_drop(context);
 }

@@ -108,6 +108,8 @@ static void publish_tally(struct st_worker *worker)
     publish_one(&c->skipped_deserialization, now->skipped_deserialization, &before->skipped_deserialization);
     publish_one(&c->skipped_processing, now->skipped_processing, &before->skipped_processing);
     publish_one(&c->skipped_production, now->skipped_production, &before->skipped_production);
+    publish_one(&c->late, now->late, &before->late);
+    publish_one(&c->dropped, now->dropped, &before->dropped);
     publish_one(&c->dead_letters, now->dead_letters, &before->dead_letters);
     aq_counter_set(&c->tasks, worker->n_tasks);
     aq_counter_set(&c->in_flight, worker->in_flight + worker->outbox.bytes);

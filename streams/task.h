@@ -19,7 +19,9 @@
 
 /* Counted by the worker's thread alone; what others see of it is published by the worker. */
 struct st_tally {
-    uint64_t processed, emitted, punctuations, dropped;
+    uint64_t processed, emitted, punctuations;
+    uint64_t dropped; /* by operators that cannot use them; of these */
+    uint64_t late;    /* came when their window was over */
     uint64_t skipped_deserialization, skipped_processing, skipped_production, dead_letters;
 };
 

@@ -71,8 +71,7 @@ bool st_windowing_is_over(const struct st_windowing *w, int64_t end)
 
 void st_windowing_late(struct st_windowing *w)
 {
-    w->rows.context->dropped++;
-    w->rows.context->late++;
+    st_drop_late(w->rows.context);
 }
 
 /* ---- windows that wait ---------------------------------------------------------------------------------------------- */

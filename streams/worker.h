@@ -26,8 +26,9 @@ struct st_counters {
     aq_counter records_written, bytes_written;
     aq_counter skipped_deserialization, skipped_processing, skipped_production, dead_letters;
     aq_counter records_restored, restoring;
-    aq_counter cache_bytes;  /* of stores */
-    aq_counter records_lost; /* taken by retention before they were read */
+    aq_counter cache_bytes;   /* of stores */
+    aq_counter dropped, late; /* late ones are among the dropped */
+    aq_counter records_lost;  /* taken by retention before they were read */
     aq_counter punctuations;
     aq_counter committed, aborted, fenced, rebalances;
     aq_counter tasks;

@@ -133,6 +133,7 @@ static void metrics_have_every_row(void **state)
     expect_line(&writer, "aqueduct_streams_processed_records_total{application=\"app\"} 12");
     expect_line(&writer,
                 "aqueduct_streams_skipped_records_total{application=\"app\",stage=\"deserialization\"} 0");
+    expect_line(&writer, "aqueduct_streams_dropped_records_total{application=\"app\",reason=\"late\"} 0");
     expect_line(&writer,
                 "aqueduct_streams_lag_records{application=\"app\",topic=\"input\",partition=\"2\"} 0");
     expect_line(&writer,

@@ -197,6 +197,7 @@ static void random_records_give_what_a_model_gives(void **state)
             }
         }
         assert_int_equal(w.aggregation.late, late);
+        assert_int_equal(w.shop.tally.late, late);
         world_close(&w);
     }
 }
