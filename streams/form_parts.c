@@ -17,7 +17,9 @@ static struct conf_pos place_of(const struct st_forming *forming, const char *op
     return forming->group->pos;
 }
 
-static void complain(const struct st_forming *forming, struct conf_pos at, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void complain(const struct st_forming *forming,
+                                                           struct conf_pos at, const char *format,
+                                                           va_list args)
 {
     AQ_ASSERT(forming && forming->what);
     char *text = NULL;
