@@ -46,8 +46,7 @@
 
 enum { LEFT, RIGHT };
 
-#define STORE_ALONE 2 /* the third to be connected */
-#define REST_LEN    12
+#define STORE_ALONE 2           /* the third to be connected */
 #define LIST_HEAD   4           /* length of each record on the list */
 #define TIME_BUCKET AQ_LIT("s") /* of stream time, in the third store */
 
@@ -96,7 +95,7 @@ static int64_t kept_in_kafka(const struct st_stream_join *join)
     return plus(plus(join->before_ms, join->after_ms), join->grace_ms);
 }
 
-static int64_t needed_for(const struct st_stream_join *join)
+int64_t st_stream_join_keeps(const struct st_stream_join *join)
 {
     return plus(plus(not_negative(join->before_ms), not_negative(join->after_ms)), join->grace_ms);
 }
@@ -134,10 +133,10 @@ static int open_alone(struct meeting *meeting, const struct st_stream_join *join
 {
     if (!gives_alone(join, side)) return 0;
     return st_time_queue_open(&meeting->alone[side], st_store(context, STORE_ALONE), side == LEFT ? 'l' : 'r',
-                              needed_for(join), err);
+                              st_stream_join_keeps(join), err);
 }
 
-static bool has_list(const struct st_stream_join *join)
+bool st_stream_join_has_list(const struct st_stream_join *join)
 {
     return join->left_alone || join->right_alone;
 }
@@ -169,7 +168,7 @@ static int open_meeting(struct st_context *context, const struct st_stream_join 
     meeting->earliest_ms = INT64_MAX;
     int rc = open_alone(meeting, join, LEFT, context, err);
     if (rc == 0) rc = open_alone(meeting, join, RIGHT, context, err);
-    if (rc == 0 && has_list(join)) rc = read_time(meeting, context, err);
+    if (rc == 0 && st_stream_join_has_list(join)) rc = read_time(meeting, context, err);
     if (rc != 0) {
         close_meeting(meeting);
         return rc;
@@ -439,7 +438,7 @@ static int find_partners(struct joining *j, struct st_context *context, const st
                          bool *ret_found, struct aq_err *err)
 {
     const struct st_stream_join *join = j->join;
-    char from[8], to[REST_LEN];
+    char from[8], to[ST_STREAM_JOIN_REST];
     int64_t from_ms = plus(rec->timestamp, -ahead_of(join, j->other));
     if (join->compat) {
         /* A window store shows nothing that is older, by its own clock, than its retention. */
@@ -477,7 +476,7 @@ static int keep(struct joining *j, struct st_context *context, const struct aq_r
                 struct aq_err *err)
 {
     struct st_state *store = st_store(context, (size_t)j->own);
-    char from[8], to[REST_LEN], rest[REST_LEN];
+    char from[8], to[ST_STREAM_JOIN_REST], rest[ST_STREAM_JOIN_REST];
     aq_be64_put(from, (uint64_t)rec->timestamp);
     memcpy(to, from, 8);
     aq_be32_put(to + 8, UINT32_MAX);
@@ -540,7 +539,7 @@ static int flush(struct st_context *context, void *state, struct aq_err *err)
     struct meeting *meeting = j->meeting;
     char time[8];
     (void)err;
-    if (!has_list(j->join) || meeting->stored_ms == meeting->stream_ms) return 0;
+    if (!st_stream_join_has_list(j->join) || meeting->stored_ms == meeting->stream_ms) return 0;
     meeting->stored_ms = meeting->stream_ms;
     aq_be64_put(time, (uint64_t)meeting->stream_ms);
     st_state_put(st_store(context, STORE_ALONE), TIME_BUCKET, AQ_LIT(""), aq_slice_of(time, sizeof(time)));
@@ -562,57 +561,3 @@ static int pass_on(struct st_context *context, void *state, struct aq_record *re
 }
 
 const struct st_processor_kind st_stream_join_kind = {.name = "stream join", .process = pass_on};
-
-/* ---- in a topology ------------------------------------------------------------------------------------------------ */
-
-static int add_side(struct st_topology *topology, const char *name, struct st_stream_join_side *side,
-                    const char *parent, struct aq_err *err)
-{
-    const struct st_parents parents = {.names = &parent, .count = 1};
-    return st_add_processor(topology, name, &st_stream_join_side_kind, side, parents, err);
-}
-
-/* Stores are connected to both sides in this order. */
-static int add_store(struct st_topology *topology, char *const sides[2], const char *name,
-                     const struct st_store_conf *conf, struct aq_err *err)
-{
-    int rc = st_add_store(topology, name, conf, err);
-    for (int side = LEFT; side <= RIGHT && rc == 0; side++)
-        rc = st_connect_store(topology, sides[side], name, err);
-    return rc;
-}
-
-static int add_stores(struct st_topology *topology, const struct st_stream_join *join, char *const sides[2],
-                      const char *store, struct aq_err *err)
-{
-    const struct st_store_conf window = {
-        .rest_len = REST_LEN, .in_memory = join->in_memory, .retention_ms = plus(needed_for(join), 1)};
-    const struct st_store_conf alone = {.rest_len = ST_REST_VARIES, .in_memory = join->in_memory};
-    char *left = aq_asprintf("%s-left", store), *right = aq_asprintf("%s-right", store),
-         *list = aq_asprintf("%s-alone", store);
-    int rc = add_store(topology, sides, left, &window, err);
-    if (rc == 0) rc = add_store(topology, sides, right, &window, err);
-    if (rc == 0 && has_list(join)) rc = add_store(topology, sides, list, &alone, err);
-    free(left);
-    free(right);
-    free(list);
-    return rc;
-}
-
-int st_add_stream_join(struct st_topology *topology, const char *name, struct st_stream_join *join,
-                       const char *left, const char *right, const char *store, struct aq_err *err)
-{
-    AQ_ASSERT(plus(join->before_ms, join->after_ms) >= 0 && join->grace_ms >= 0);
-    char *sides[2] = {aq_asprintf("%s-left", name), aq_asprintf("%s-right", name)};
-    join->sides[LEFT] = (struct st_stream_join_side){.join = join, .is_left = true};
-    join->sides[RIGHT] = (struct st_stream_join_side){.join = join};
-    const char *names[2] = {sides[LEFT], sides[RIGHT]};
-    const struct st_parents parents = {.names = names, .count = 2};
-    int rc = add_side(topology, sides[LEFT], &join->sides[LEFT], left, err);
-    if (rc == 0) rc = add_side(topology, sides[RIGHT], &join->sides[RIGHT], right, err);
-    if (rc == 0) rc = add_stores(topology, join, sides, store ? store : name, err);
-    if (rc == 0) rc = st_add_processor(topology, name, &st_stream_join_kind, NULL, parents, err);
-    free(sides[LEFT]);
-    free(sides[RIGHT]);
-    return rc;
-}

@@ -37,6 +37,12 @@ struct st_stream_join {
 int st_add_stream_join(struct st_topology *topology, const char *name, struct st_stream_join *join,
                        const char *left, const char *right, const char *store, struct aq_err *err);
 
+/* What st_add_stream_join() makes the stores by: keys of records end with a time (8 bytes) and a number (4); how long a record is
+ * needed, in ms; whether those without a partner are kept apart, in the third store. */
+#define ST_STREAM_JOIN_REST 12
+int64_t st_stream_join_keeps(const struct st_stream_join *join);
+bool st_stream_join_has_list(const struct st_stream_join *join);
+
 extern const struct st_processor_kind st_stream_join_side_kind;
 extern const struct st_processor_kind st_stream_join_kind;
 
