@@ -215,26 +215,47 @@ static int keep_sum(struct st_agg *agg, const struct total *total, struct aq_are
     return rc;
 }
 
-static int change_sum(struct st_agg *agg, struct aq_record *rec, struct aq_slice acc, int sign,
-                      struct aq_slice *ret, struct aq_err *err)
+/* How a total lies in a row, and what must be so before it does. */
+struct form {
+    int (*read)(const struct st_agg *agg, struct aq_slice acc, struct total *ret, struct aq_err *err);
+    int (*keep)(struct st_agg *agg, const struct total *total, struct aq_arena *arena, struct aq_slice *ret,
+                struct aq_err *err);
+    bool fits; /* values first become what the result is made of */
+};
+
+static int change(struct st_agg *agg, const struct form *form, struct aq_record *rec, struct aq_slice acc,
+                  int sign, struct aq_slice *ret, struct aq_err *err)
 {
     struct aq_arena *arena = st_rooms_next(&agg->rooms);
     struct json_value value;
     struct total total;
     int rc = read_number(agg, rec, arena, acc, &value, ret, err);
     if (rc != 0) return st_agg_code(rc);
-    rc = fit(agg, &value, err);
-    if (rc == 0) rc = read_sum(agg, acc, &total, err);
+    if (form->fits) rc = fit(agg, &value, err);
+    if (rc == 0) rc = form->read(agg, acc, &total, err);
     if (rc < 0) return rc;
     add_number(&total, &value, sign);
-    return keep_sum(agg, &total, arena, ret, err);
+    return form->keep(agg, &total, arena, ret, err);
 }
+
+static int merge(struct st_agg *agg, const struct form *form, struct aq_slice a, struct aq_slice b,
+                 struct aq_slice *ret, struct aq_err *err)
+{
+    struct total total, other;
+    int rc = form->read(agg, a, &total, err);
+    if (rc == 0) rc = form->read(agg, b, &other, err);
+    if (rc < 0) return rc;
+    add_total(&total, &other);
+    return form->keep(agg, &total, st_rooms_next(&agg->rooms), ret, err);
+}
+
+static const struct form sums = {.read = read_sum, .keep = keep_sum, .fits = true};
 
 static int add_sum(struct st_context *context, void *running, struct aq_record *rec, struct aq_slice acc,
                    struct aq_slice *ret, struct aq_err *err)
 {
     (void)context;
-    return change_sum(running, rec, acc, 1, ret, err);
+    return change(running, &sums, rec, acc, 1, ret, err);
 }
 
 static int subtract_sum(struct st_context *context, void *running, struct aq_record *rec, struct aq_slice acc,
@@ -242,7 +263,7 @@ static int subtract_sum(struct st_context *context, void *running, struct aq_rec
 {
     (void)context;
     AQ_ASSERT(!aq_slice_is_null(acc));
-    return change_sum(running, rec, acc, -1, ret, err);
+    return change(running, &sums, rec, acc, -1, ret, err);
 }
 
 static int merge_sum(struct st_context *context, void *running, struct aq_slice key, struct aq_slice a,
@@ -250,13 +271,7 @@ static int merge_sum(struct st_context *context, void *running, struct aq_slice 
 {
     (void)context;
     (void)key;
-    struct st_agg *agg = running;
-    struct total total, other;
-    int rc = read_sum(agg, a, &total, err);
-    if (rc == 0) rc = read_sum(agg, b, &other, err);
-    if (rc < 0) return rc;
-    add_total(&total, &other);
-    return keep_sum(agg, &total, st_rooms_next(&agg->rooms), ret, err);
+    return merge(running, &sums, a, b, ret, err);
 }
 
 static struct aq_slice double_bytes(struct aq_arena *arena, double real)
@@ -295,25 +310,13 @@ static int keep_avg(struct st_agg *agg, const struct total *total, struct aq_are
     return 0;
 }
 
-static int change_avg(struct st_agg *agg, struct aq_record *rec, struct aq_slice acc, int sign,
-                      struct aq_slice *ret, struct aq_err *err)
-{
-    struct aq_arena *arena = st_rooms_next(&agg->rooms);
-    struct json_value value;
-    struct total total;
-    int rc = read_number(agg, rec, arena, acc, &value, ret, err);
-    if (rc != 0) return st_agg_code(rc);
-    rc = read_avg(agg, acc, &total, err);
-    if (rc < 0) return rc;
-    add_number(&total, &value, sign);
-    return keep_avg(agg, &total, arena, ret, err);
-}
+static const struct form averages = {.read = read_avg, .keep = keep_avg};
 
 static int add_avg(struct st_context *context, void *running, struct aq_record *rec, struct aq_slice acc,
                    struct aq_slice *ret, struct aq_err *err)
 {
     (void)context;
-    return change_avg(running, rec, acc, 1, ret, err);
+    return change(running, &averages, rec, acc, 1, ret, err);
 }
 
 static int subtract_avg(struct st_context *context, void *running, struct aq_record *rec, struct aq_slice acc,
@@ -321,7 +324,7 @@ static int subtract_avg(struct st_context *context, void *running, struct aq_rec
 {
     (void)context;
     AQ_ASSERT(!aq_slice_is_null(acc));
-    return change_avg(running, rec, acc, -1, ret, err);
+    return change(running, &averages, rec, acc, -1, ret, err);
 }
 
 static int merge_avg(struct st_context *context, void *running, struct aq_slice key, struct aq_slice a,
@@ -329,13 +332,7 @@ static int merge_avg(struct st_context *context, void *running, struct aq_slice 
 {
     (void)context;
     (void)key;
-    struct st_agg *agg = running;
-    struct total total, other;
-    int rc = read_avg(agg, a, &total, err);
-    if (rc == 0) rc = read_avg(agg, b, &other, err);
-    if (rc < 0) return rc;
-    add_total(&total, &other);
-    return keep_avg(agg, &total, st_rooms_next(&agg->rooms), ret, err);
+    return merge(running, &averages, a, b, ret, err);
 }
 
 static int avg_result(struct st_context *context, void *running, struct aq_slice acc, struct aq_slice *ret,

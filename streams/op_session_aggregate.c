@@ -141,8 +141,9 @@ static int add_to(struct sessions *s, struct aq_record *rec, const struct st_pla
     return rc == 0 ? st_windowing_set(w, rec, place, &was, &next, err) : rc;
 }
 
-static int add_record(struct sessions *s, struct aq_record *rec, struct aq_err *err)
+static int add_record(void *state, struct aq_record *rec, struct aq_err *err)
 {
+    struct sessions *s = state;
     struct st_place place = {.key = rec->key, .start = rec->timestamp, .end = rec->timestamp};
     int rc = find_sessions(s, rec, err);
     if (rc != 0) return rc;
@@ -159,11 +160,7 @@ static int process(struct st_context *context, void *state, struct aq_record *re
 {
     (void)context;
     struct sessions *s = state;
-    struct st_windowing *w = &s->windowing;
-    if (!st_aggregation_takes(&w->rows, rec, w->rows.op->compat)) return 0;
-    int rc = st_windowing_begin(w, rec, err);
-    if (rc == 0) rc = add_record(s, rec, err);
-    return rc == 0 ? st_windowing_end(w, rec, err) : rc;
+    return st_windowing_process(&s->windowing, rec, s->windowing.rows.op->compat, add_record, s, err);
 }
 
 static int flush(struct st_context *context, void *state, struct aq_err *err)

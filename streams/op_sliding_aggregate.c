@@ -217,8 +217,9 @@ static int add_own(struct sliding *s, struct aq_record *rec, struct aq_err *err)
 
 /* ---- the processor ------------------------------------------------------------------------------------------------ */
 
-static int add_record(struct sliding *s, struct aq_record *rec, struct aq_err *err)
+static int add_record(void *state, struct aq_record *rec, struct aq_err *err)
 {
+    struct sliding *s = state;
     struct st_windowing *w = &s->windowing;
     if (st_windowing_is_over(w, st_windows_end(w->windows, rec->timestamp))) {
         st_windowing_late(w);
@@ -233,11 +234,7 @@ static int process(struct st_context *context, void *state, struct aq_record *re
 {
     (void)context;
     struct sliding *s = state;
-    struct st_windowing *w = &s->windowing;
-    if (!st_aggregation_takes(&w->rows, rec, false)) return 0;
-    int rc = st_windowing_begin(w, rec, err);
-    if (rc == 0) rc = add_record(s, rec, err);
-    return rc == 0 ? st_windowing_end(w, rec, err) : rc;
+    return st_windowing_process(&s->windowing, rec, false, add_record, s, err);
 }
 
 static int flush(struct st_context *context, void *state, struct aq_err *err)

@@ -23,8 +23,9 @@ static int start(struct st_context *context, void *user, void **ret_state, struc
     return rc;
 }
 
-static int add_to_all(struct st_windowing *w, struct aq_record *rec, struct aq_err *err)
+static int add_to_all(void *state, struct aq_record *rec, struct aq_err *err)
 {
+    struct st_windowing *w = state;
     int64_t at = st_windows_first(w->windows, rec->timestamp), before;
     do {
         const struct st_place place = {.key = rec->key, .start = at};
@@ -40,10 +41,7 @@ static int process(struct st_context *context, void *state, struct aq_record *re
 {
     (void)context;
     struct st_windowing *w = state;
-    if (!st_aggregation_takes(&w->rows, rec, w->rows.op->compat)) return 0;
-    int rc = st_windowing_begin(w, rec, err);
-    if (rc == 0) rc = add_to_all(w, rec, err);
-    return rc == 0 ? st_windowing_end(w, rec, err) : rc;
+    return st_windowing_process(w, rec, w->rows.op->compat, add_to_all, w, err);
 }
 
 static int flush(struct st_context *context, void *state, struct aq_err *err)

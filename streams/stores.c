@@ -75,6 +75,7 @@ static int open_kept(struct st_stores *stores, struct st_kept *kept, const struc
 {
     char family[300];
     bool in_memory = store->conf.in_memory || !conf->dbs->disk;
+    AQ_ASSERT(store->conf.retention_ms == 0 || store->conf.rest_len >= 8);
     struct st_home *home = &stores->homes[in_memory];
     const struct st_db_kind *kind = in_memory ? &st_db_memory : conf->dbs->disk_kind;
     int rc = open_home(stores, home, kind, in_memory ? conf->dbs->memory : conf->dbs->disk, err);
@@ -170,9 +171,23 @@ static struct aq_slice as_kept(const struct st_kept *kept, const struct aq_recor
     return st_stamped_make(rec->timestamp, rec->value, arena);
 }
 
+/* Of a window or session; ST_NO_TIME in a store that forgets nothing. */
 static int64_t time_of_rest(const struct st_kept *kept, struct aq_slice rest)
 {
     return kept->store->conf.retention_ms > 0 && rest.len >= 8 ? (int64_t)aq_be64_get(rest.ptr) : ST_NO_TIME;
+}
+
+/* The same of a key as the family and the changelog have it: the rest is its end. */
+static int64_t time_of_key(const struct st_kept *kept, struct aq_slice key)
+{
+    size_t rest_len = (size_t)kept->store->conf.rest_len;
+    if (kept->store->conf.retention_ms == 0 || key.len < rest_len) return ST_NO_TIME;
+    return time_of_rest(kept, aq_slice_of(key.ptr + (key.len - rest_len), rest_len));
+}
+
+static void note_time(struct st_kept *kept, int64_t time_ms)
+{
+    if (time_ms > kept->newest_ms) kept->newest_ms = time_ms;
 }
 
 void st_kept_restore(struct st_kept *kept, const struct aq_record *rec)
@@ -182,12 +197,7 @@ void st_kept_restore(struct st_kept *kept, const struct aq_record *rec)
     st_state_restore(&kept->state, kept->home->batch, rec->key, as_kept(kept, rec, arena));
     kept->next = rec->offset + 1;
     kept->restored++;
-    struct aq_slice rest = {rec->key.ptr, rec->key.len};
-    int32_t rest_len = kept->store->conf.rest_len;
-    if (rest_len < 8 || rec->key.len < (size_t)rest_len) return;
-    rest = aq_slice_of(rec->key.ptr + rec->key.len - rest_len, (size_t)rest_len);
-    int64_t time_ms = time_of_rest(kept, rest);
-    if (time_ms > kept->newest_ms) kept->newest_ms = time_ms;
+    note_time(kept, time_of_key(kept, rec->key));
 }
 
 static void put_next(struct st_kept *kept)
@@ -337,14 +347,13 @@ static void sweep(struct st_kept *kept, uint64_t most)
     int64_t retention_ms = kept->store->conf.retention_ms;
     if (retention_ms == 0 || kept->newest_ms < retention_ms) return;
     struct st_home *home = kept->home;
-    struct aq_slice key, value, rest;
-    size_t rest_len = (size_t)kept->store->conf.rest_len;
+    struct aq_slice key, value;
     struct st_cursor *cursor = home->kind->cursor(kept->state.family);
     home->kind->seek(cursor, kept->swept ? aq_slice_of(kept->swept, kept->swept_len) : AQ_NULL_SLICE);
     bool more;
     while ((more = home->kind->at(cursor, &key, &value)) && most-- > 0) {
-        rest = aq_slice_of(key.ptr + key.len - rest_len, rest_len);
-        if (time_of_rest(kept, rest) < kept->newest_ms - retention_ms)
+        int64_t time_ms = time_of_key(kept, key);
+        if (time_ms != ST_NO_TIME && time_ms < kept->newest_ms - retention_ms)
             st_state_expire(&kept->state, home->batch, key);
         home->kind->next(cursor);
     }
@@ -359,8 +368,7 @@ static void note_newest(struct st_kept *kept)
 {
     const struct st_changes *sealed = st_table_sealed(&kept->state.table);
     for (uint32_t i = 0; i < sealed->n && kept->store->conf.retention_ms > 0; i++) {
-        int64_t time_ms = time_of_rest(kept, st_entry_rest(sealed->list[i].entry));
-        if (time_ms > kept->newest_ms) kept->newest_ms = time_ms;
+        note_time(kept, time_of_rest(kept, st_entry_rest(sealed->list[i].entry)));
     }
 }
 

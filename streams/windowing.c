@@ -208,7 +208,7 @@ int st_windowing_flush(struct st_windowing *w, struct aq_err *err)
 
 /* ---- records ------------------------------------------------------------------------------------------------------ */
 
-int st_windowing_begin(struct st_windowing *w, const struct aq_record *rec, struct aq_err *err)
+static int begin_record(struct st_windowing *w, const struct aq_record *rec, struct aq_err *err)
 {
     w->still_ms = st_wall_ms(w->rows.context);
     w->idle = false;
@@ -216,11 +216,20 @@ int st_windowing_begin(struct st_windowing *w, const struct aq_record *rec, stru
     return w->closes && !w->rows.op->compat ? close_windows(w, rec, err) : 0;
 }
 
-int st_windowing_end(struct st_windowing *w, const struct aq_record *rec, struct aq_err *err)
+static int end_record(struct st_windowing *w, const struct aq_record *rec, struct aq_err *err)
 {
     if (!w->closes) return 0;
     int rc = w->rows.op->compat ? close_windows(w, rec, err) : 0;
     return rc == 0 ? watch_clock(w, err) : rc;
+}
+
+int st_windowing_process(struct st_windowing *w, struct aq_record *rec, bool null_values,
+                         st_windowing_add_all *add, void *state, struct aq_err *err)
+{
+    if (!st_aggregation_takes(&w->rows, rec, null_values)) return 0;
+    int rc = begin_record(w, rec, err);
+    if (rc == 0) rc = add(state, rec, err);
+    return rc == 0 ? end_record(w, rec, err) : rc;
 }
 
 int st_windowing_set(struct st_windowing *w, const struct aq_record *rec, const struct st_place *place,

@@ -30,10 +30,11 @@ int st_windowing_start(struct st_windowing *w, struct st_context *context, const
                        enum st_row_form rows, struct aq_err *err);
 void st_windowing_stop(struct st_windowing *w);
 
-/* A record has come: stream time moves, and what is over by it goes on. */
-int st_windowing_begin(struct st_windowing *w, const struct aq_record *rec, struct aq_err *err);
-/* All of the record's windows have been seen to. */
-int st_windowing_end(struct st_windowing *w, const struct aq_record *rec, struct aq_err *err);
+/* A record has come: stream time moves, what is over by it goes on, and add() sees to all of the record's windows. Without a key, and
+ * without a value unless null_values are taken, it is dropped. */
+typedef int st_windowing_add_all(void *state, struct aq_record *rec, struct aq_err *err);
+int st_windowing_process(struct st_windowing *w, struct aq_record *rec, bool null_values,
+                         st_windowing_add_all *add, void *state, struct aq_err *err);
 
 /* A window with this end takes no more records. */
 bool st_windowing_is_over(const struct st_windowing *w, int64_t end);
