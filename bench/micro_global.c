@@ -6,7 +6,7 @@
  *   micro_global [rows] [readers] [changes a second]
  *
  * "each" takes a read lock for every look-up, "turn" one for every 1000, as many as a worker does in a turn; the writer takes the
- * write lock for each batch of 100 changes. "none" is streams/shared_table.c. All three look up in the same table, so what differs
+ * write lock for each batch of 100 changes. "none" is streams/state/shared_table.c. All three look up in the same table, so what differs
  * is the locking.
  */
 #include <pthread.h>
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "streams/shared_table.h"
+#include "streams/state/shared_table.h"
 
 #define TURN       1000
 #define BATCH      100

@@ -9,7 +9,7 @@
 #define AQ_CLI_CASE_H
 
 #include "conf/diag.h"
-#include "streams/json_record.h"
+#include "streams/serde/json_record.h"
 
 /* One thing that happens: a record comes, or time passes. */
 struct cli_step {

@@ -8,7 +8,7 @@
 #include "bridge/bridge.h"
 #include "cli/command.h"
 #include "http/http.h"
-#include "streams/form.h"
+#include "streams/forms/form.h"
 
 struct cli_config {
     struct conf_doc *doc;

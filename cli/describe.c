@@ -6,7 +6,7 @@
 
 #include "cli/config.h"
 #include "cli/exit.h"
-#include "streams/describe.h"
+#include "streams/topology/describe.h"
 
 static int run_describe(struct cli_call *call)
 {

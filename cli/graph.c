@@ -15,7 +15,7 @@
 #include "base/assert.h"
 #include "cli/config.h"
 #include "cli/exit.h"
-#include "streams/graph.h"
+#include "streams/topology/graph.h"
 
 extern char **environ;
 

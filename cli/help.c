@@ -14,8 +14,8 @@
 #include "cli/text.h"
 #include "http/http.h"
 #include "kafka/cluster.h"
-#include "streams/form.h"
-#include "streams/form_windows.h"
+#include "streams/forms/form.h"
+#include "streams/forms/form_windows.h"
 #include "transforms/library.h"
 
 const struct opt_table *const cli_sections[] = {

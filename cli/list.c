@@ -8,7 +8,7 @@
 #include "cli/command.h"
 #include "cli/exit.h"
 #include "cli/help.h"
-#include "streams/form.h"
+#include "streams/forms/form.h"
 
 static void list_commands(void)
 {

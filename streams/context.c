@@ -17,7 +17,7 @@
 
 #include "base/assert.h"
 #include "streams/error_policy.h"
-#include "streams/state.h"
+#include "streams/state/state.h"
 #include "transforms/topic_name.h"
 
 /* ---- views -------------------------------------------------------------------------------------------------------- */

@@ -14,9 +14,9 @@
 #define AQ_STREAMS_DRIVER_H
 
 #include "kafka/sim.h"
-#include "streams/serde_flow.h"
+#include "streams/serde/serde_flow.h"
 #include "streams/settings.h"
-#include "streams/topology.h"
+#include "streams/topology/topology.h"
 
 struct st_driver;
 
@@ -51,7 +51,7 @@ bool st_driver_read(struct st_driver *driver, const char *topic, struct kc_sim_r
 /* The topics the topology has written to so far, internal ones left out, in the order in which they were first seen. */
 size_t st_driver_topics(struct st_driver *driver, const char *const **ret_names);
 
-/* How keys and values lie in a topic that is read, or written; see streams/serde_flow.h. */
+/* How keys and values lie in a topic that is read, or written; see streams/serde/serde_flow.h. */
 struct st_serdes st_driver_reads(const struct st_driver *driver, const char *topic);
 struct st_serdes st_driver_writes(const struct st_driver *driver, const char *topic);
 

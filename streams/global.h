@@ -11,7 +11,7 @@
 #define AQ_STREAMS_GLOBAL_H
 
 #include "kafka/kafka.h"
-#include "streams/shared_table.h"
+#include "streams/state/shared_table.h"
 
 struct st_globals;
 

@@ -21,7 +21,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "streams/api_kinds.h"
+#include "streams/api/api_kinds.h"
 #include "transforms/topic_name.h"
 
 struct st_plugin {

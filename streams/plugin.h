@@ -4,7 +4,7 @@
  *
  * Ownership: plugins belong to one list of the process; what is returned stays until st_plugins_finish(). A shared object is never
  * unloaded before, because topologies, their tasks and messages point into it.
- * Threads: the main thread. What a plugin's processors do is streams/api_processor.c's.
+ * Threads: the main thread. What a plugin's processors do is streams/api/api_processor.c's.
  */
 #ifndef AQ_STREAMS_PLUGIN_H
 #define AQ_STREAMS_PLUGIN_H

@@ -3,7 +3,7 @@
  * What a processor sees while it runs: its context in one task, and records on their way through the nodes.
  *
  * A record is a struct aq_record that lies on the stack of whoever made it and is handed from node to node by function
- * call, parents before children (streams/plan.h). Key, value and headers are borrowed: from the input batch, which stays until
+ * call, parents before children (streams/topology/plan.h). Key, value and headers are borrowed: from the input batch, which stays until
  * everything made of it has been acknowledged, or from st_arena(), which lives as long. rec->timestamp is the time it is
  * processed with; rec->offset, rec->topic and rec->partition are those of the source record it came from, -1 and NULL in a
  * punctuation. A node with several children gives each of them a copy of its own, so each may change what it gets in place.
@@ -19,9 +19,9 @@
 #define AQ_STREAMS_PROCESSOR_H
 
 #include "base/record.h"
-#include "streams/plan.h"
+#include "streams/topology/plan.h"
 #include "streams/punctuate.h"
-#include "streams/serde.h"
+#include "streams/serde/serde.h"
 #include "transforms/views.h"
 
 struct st_task;

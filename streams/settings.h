@@ -11,9 +11,9 @@
 
 #include "conf/opt.h"
 #include "kafka/flow.h"
-#include "streams/serde.h"
+#include "streams/serde/serde.h"
 #include "streams/timestamp.h"
-#include "streams/topology.h"
+#include "streams/topology/topology.h"
 
 enum st_guarantee { ST_AT_LEAST_ONCE, ST_EXACTLY_ONCE };
 
@@ -72,7 +72,7 @@ struct st_settings {
     const struct st_serde *value_serde;
     struct kc_flow flow;
 
-    const struct conf_node *topology; /* the group, for streams/form.c; NULL when there is none */
+    const struct conf_node *topology; /* the group, for streams/forms/form.c; NULL when there is none */
 };
 
 extern const struct opt_table st_settings_table;

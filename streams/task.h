@@ -11,11 +11,11 @@
 
 #include "streams/choice.h"
 #include "streams/outbox.h"
-#include "streams/plan.h"
+#include "streams/topology/plan.h"
 #include "streams/processor.h"
-#include "streams/serde_flow.h"
+#include "streams/serde/serde_flow.h"
 #include "streams/settings.h"
-#include "streams/stores.h"
+#include "streams/state/stores.h"
 
 /* Counted by the worker's thread alone; what others see of it is published by the worker. */
 struct st_tally {

@@ -19,7 +19,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "streams/copartition.h"
+#include "streams/topology/copartition.h"
 
 /* ---- inputs ------------------------------------------------------------------------------------------------------- */
 

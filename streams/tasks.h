@@ -22,8 +22,8 @@
 
 #include "kafka/kafka.h"
 #include "kafka/task_map.h"
-#include "streams/finding.h"
-#include "streams/plan.h"
+#include "streams/topology/finding.h"
+#include "streams/topology/plan.h"
 
 /* A topic the cluster has. */
 struct st_topic_count {

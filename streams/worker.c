@@ -4,7 +4,7 @@
  *
  * An ordinary pass: hear the group and find out where new slots stand; follow new topics; hear what the sources have to say; poll one
  * batch; let the tasks process what they have, in turns, into the outbox; hand flights to the producer; collect delivery reports;
- * step the commit cycle. Tasks with stores wait until these are restored (streams/restore.c), and end their cycles with a barrier
+ * step the commit cycle. Tasks with stores wait until these are restored (streams/state/restore.c), and end their cycles with a barrier
  * (streams/barrier.c). No record changes threads. It is the pass of the bridge's worker with a topology in the place of
  * the chain, on the same machinery (kafka/ownership.h).
  *

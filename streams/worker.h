@@ -15,7 +15,7 @@
 #include "base/metric.h"
 #include "kafka/ownership.h"
 #include "streams/catalog.h"
-#include "streams/dbs.h"
+#include "streams/state/dbs.h"
 #include "streams/task.h"
 
 enum st_worker_state { ST_WORKER_RUNNING, ST_WORKER_DRAINING, ST_WORKER_ENDED, ST_WORKER_FAILED };
@@ -184,7 +184,7 @@ void st_assignment_restart(struct st_worker *worker, int64_t now);
 /* Reads the feed from this offset on. */
 int st_assignment_read(struct st_worker *worker, struct st_feed *feed, int64_t offset, struct aq_err *err);
 
-/* streams/restore.c: stores from their changelogs. Begin may be called again after a failure that passes. */
+/* streams/state/restore.c: stores from their changelogs. Begin may be called again after a failure that passes. */
 int st_restore_begin(struct st_worker *worker, struct st_stores *stores, struct aq_err *err);
 void st_restore_turn(struct st_worker *worker, int64_t now);
 /* They are about to be closed. */

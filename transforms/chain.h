@@ -28,7 +28,7 @@ int xf_library_load(struct conf_node *transforms, struct conf_node *predicates, 
 void xf_library_destroy(struct xf_library *library);
 
 /* How a key or a value lies in its bytes. Those of numbers are those of Kafka's serializers: big-endian, two's complement
- * and IEEE 754 (streams/serde.h); they exist in streams only, routes have the others. So does XF_WINDOWED, a key with a
+ * and IEEE 754 (streams/serde/serde.h); they exist in streams only, routes have the others. So does XF_WINDOWED, a key with a
  * window behind it (struct xf_window). */
 enum xf_format { XF_BYTES, XF_STRING, XF_JSON, XF_INT32, XF_INT64, XF_DOUBLE, XF_WINDOWED };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Keys and values that are no JSON, as Lua sees and makes them. The bytes are those of Kafka's serializers
- * (streams/serde.h says which).
+ * (streams/serde/serde.h says which).
  *
  *   format          Lua reads             Lua may give
  *   bytes, string   a string              a string

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # describe.awk -v application=ID: one line a node of the text of Topology#describe(), Kafka Streams' or ours, without what may
-# differ between the two (streams/describe.h says why it does):
+# differ between the two (streams/topology/describe.h says why it does):
 #   - numbers of sub-topologies and the order of nodes: each line begins with the first name of its sub-topology, and the
 #     caller sorts the lines;
 #   - the order of topics and of the nodes behind an arrow: sorted;

@@ -11,9 +11,9 @@
 
 #include "base/log.h"
 #include "cli/config.h"
-#include "streams/describe.h"
+#include "streams/topology/describe.h"
 #include "streams/driver.h"
-#include "streams/json_record.h"
+#include "streams/serde/json_record.h"
 
 static void print_bytes(struct aq_slice bytes)
 {

@@ -6,7 +6,7 @@
 #ifndef AQ_TESTS_AGG_WORLD_H
 #define AQ_TESTS_AGG_WORLD_H
 
-#include "streams/form_aggregator.h"
+#include "streams/forms/form_aggregator.h"
 #include "tests/unit/streams/op_world.h"
 
 struct agg_conf {

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "streams/op_stream_join.h"
+#include "streams/ops/op_stream_join.h"
 #include "streams/task.h"
 #include "tests/lib/check.h"
 #include "tests/unit/streams/st_engine.h"

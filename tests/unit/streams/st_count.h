@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "streams/state.h"
+#include "streams/state/state.h"
 #include "tests/unit/streams/st_engine.h"
 
 static inline int count_process(struct st_context *context, void *state, struct aq_record *rec,

@@ -5,7 +5,7 @@
 #ifndef AQ_TESTS_ST_RENDER_H
 #define AQ_TESTS_ST_RENDER_H
 
-#include "streams/plan.h"
+#include "streams/topology/plan.h"
 
 #include "tests/unit/streams/st_test.h"
 

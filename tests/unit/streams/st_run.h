@@ -7,7 +7,7 @@
 #define AQ_TESTS_ST_RUN_H
 
 #include "base/mem.h"
-#include "streams/builder.h"
+#include "streams/api/builder.h"
 #include "streams/task.h"
 
 #include "tests/lib/check.h"

@@ -14,10 +14,10 @@
 #define AQ_TESTS_ST_STORE_WORLD_H
 
 #include "base/mem.h"
-#include "streams/aggregation.h"
-#include "streams/db.h"
+#include "streams/ops/aggregation.h"
+#include "streams/state/db.h"
 #include "streams/task.h"
-#include "streams/windowed_key.h"
+#include "streams/serde/windowed_key.h"
 #include "tests/lib/check.h"
 
 #define WORLD_INPUTS 2

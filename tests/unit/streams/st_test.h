@@ -5,7 +5,7 @@
 #ifndef AQ_TESTS_ST_TEST_H
 #define AQ_TESTS_ST_TEST_H
 
-#include "streams/topology.h"
+#include "streams/topology/topology.h"
 
 #include "tests/lib/check.h"
 

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "streams/op_aggregate.h"
+#include "streams/ops/op_aggregate.h"
 #include "tests/unit/streams/st_engine.h"
 
 static inline int window_count_add(struct st_context *context, void *running, struct aq_record *rec,

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "streams/op_suppress.h"
-#include "streams/windowed_key.h"
+#include "streams/ops/op_suppress.h"
+#include "streams/serde/windowed_key.h"
 #include "tests/lib/check.h"
 #include "tests/unit/streams/st_engine.h"
 

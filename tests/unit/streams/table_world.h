@@ -6,10 +6,10 @@
 #ifndef AQ_TESTS_TABLE_WORLD_H
 #define AQ_TESTS_TABLE_WORLD_H
 
-#include "streams/delay.h"
-#include "streams/stamped.h"
-#include "streams/table_build.h"
-#include "streams/versioned.h"
+#include "streams/ops/delay.h"
+#include "streams/state/stamped.h"
+#include "streams/ops/table_build.h"
+#include "streams/state/versioned.h"
 #include "tests/lib/check.h"
 #include "tests/unit/streams/st_engine.h"
 

@@ -2,8 +2,8 @@
  *
  * Aggregators of programs, run as the engine runs them.
  */
-#include "streams/api_aggregator.h"
-#include "streams/api_context.h"
+#include "streams/api/api_aggregator.h"
+#include "streams/api/api_context.h"
 #include "tests/unit/streams/agg_world.h"
 
 static struct aq_slice text(struct aq_processor_context *ctx, struct aq_slice a, struct aq_slice b)

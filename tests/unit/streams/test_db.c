@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Both kinds of databases by the same scenes: what is said in streams/db.h holds for each. RocksDB besides keeps what was written over
+ * Both kinds of databases by the same scenes: what is said in streams/state/db.h holds for each. RocksDB besides keeps what was written over
  * a close, and over a process that is killed.
  */
 #include <signal.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "streams/db.h"
+#include "streams/state/db.h"
 #include "tests/lib/check.h"
 
 struct world {

@@ -3,11 +3,11 @@
  * Records that wait for stream time, against a model that is an array: random times and keys, commits, restarts, and cycles that are taken
  * back.
  */
-#include "streams/delay.h"
+#include "streams/ops/delay.h"
 
 #include "base/mem.h"
-#include "streams/serde.h"
-#include "streams/state.h"
+#include "streams/serde/serde.h"
+#include "streams/state/state.h"
 #include "streams/task.h"
 #include "tests/lib/check.h"
 

@@ -2,7 +2,7 @@
  *
  * The description in Kafka Streams' form, byte for byte.
  */
-#include "streams/describe.h"
+#include "streams/topology/describe.h"
 
 #include "tests/unit/streams/st_render.h"
 

@@ -4,7 +4,7 @@
  */
 #include <math.h>
 
-#include "streams/distinct.h"
+#include "streams/ops/distinct.h"
 #include "tests/lib/check.h"
 
 /* Steele's splitmix64: as good as a hash. */

@@ -3,7 +3,7 @@
  * Mistakes in a topology: each is one located error with these words, all of them in one run; and what a topology without any
  * becomes.
  */
-#include "streams/describe.h"
+#include "streams/topology/describe.h"
 #include "tests/unit/streams/form_world.h"
 
 static void every_error_has_its_line_and_caret(void **state)

@@ -2,7 +2,7 @@
  *
  * The `window` group, emit and close_idle_ms of an aggregation in a configuration file.
  */
-#include "streams/form_windows.h"
+#include "streams/forms/form_windows.h"
 
 #include "tests/lib/check.h"
 

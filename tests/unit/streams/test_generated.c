@@ -2,9 +2,9 @@
  *
  * What must hold for every topology, on some thousands of random ones. A failure names the seed.
  */
-#include "streams/describe.h"
-#include "streams/graph.h"
-#include "streams/topology_check.h"
+#include "streams/topology/describe.h"
+#include "streams/topology/graph.h"
+#include "streams/topology/topology_check.h"
 
 #include "tests/unit/streams/st_random.h"
 #include "tests/unit/streams/st_render.h"

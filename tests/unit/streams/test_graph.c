@@ -2,7 +2,7 @@
  *
  * Pictures in DOT and Mermaid, byte for byte, and texts that would break either language if they were not escaped.
  */
-#include "streams/graph.h"
+#include "streams/topology/graph.h"
 
 #include "tests/unit/streams/st_render.h"
 

@@ -2,7 +2,7 @@
  *
  * Records as lines of JSON: to bytes by serdes, and back.
  */
-#include "streams/json_record.h"
+#include "streams/serde/json_record.h"
 
 #include "base/big_endian.h"
 #include "tests/lib/check.h"

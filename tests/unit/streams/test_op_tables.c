@@ -2,7 +2,7 @@
  *
  * Tables: rows of a topic, filters and maps of them, and their way back into a stream; groups and what is aggregated of them.
  */
-#include "streams/aggregators.h"
+#include "streams/ops/aggregators.h"
 #include "tests/unit/streams/table_world.h"
 
 /* Writes what a change says beside the value: what the row was, and whether it is the newest. */

@@ -2,9 +2,9 @@
  *
  * Cutting topologies: which nodes end up together, their numbers and names, and the order in which they run.
  */
-#include "streams/plan.h"
+#include "streams/topology/plan.h"
 
-#include "streams/disjoint.h"
+#include "streams/topology/disjoint.h"
 #include "tests/unit/streams/st_test.h"
 
 static struct st_plan *plan_of(const struct st_topology *topology)

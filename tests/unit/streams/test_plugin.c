@@ -4,7 +4,7 @@
  */
 #include <dlfcn.h>
 
-#include "streams/form.h"
+#include "streams/forms/form.h"
 #include "streams/plugin.h"
 
 #include "tests/unit/streams/st_run.h"

@@ -4,7 +4,7 @@
  * from the formats by hand: two's complement and IEEE 754 (sign, 11 bits of exponent with bias 1023, 52 of mantissa) with
  * the highest byte first, and UTF-8.
  */
-#include "streams/serde.h"
+#include "streams/serde/serde.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -3,7 +3,7 @@
  * The values of repartition topics of tables. Golden bytes are put together by hand: "n" = 6e, "o" = 6f, a length is
  * doubled (zigzag) and cut into groups of 7 bits, the lowest first: 64 -> 128 -> 80 01, 8192 -> 16384 -> 80 80 01.
  */
-#include "streams/change.h"
+#include "streams/serde/change.h"
 
 #include "tests/unit/streams/serde_test.h"
 

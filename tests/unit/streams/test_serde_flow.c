@@ -2,7 +2,7 @@
  *
  * Serdes followed from the sources through a plan, and what is said when they do not fit.
  */
-#include "streams/serde_flow.h"
+#include "streams/serde/serde_flow.h"
 
 #include "tests/unit/streams/st_test.h"
 

@@ -2,8 +2,8 @@
  *
  * Serdes of keys with windows: their names, what they read and write, as JSON, in Lua, and along a topology.
  */
-#include "streams/json_record.h"
-#include "streams/op_aggregate.h"
+#include "streams/serde/json_record.h"
+#include "streams/ops/op_aggregate.h"
 #include "tests/unit/streams/op_world.h"
 
 static const struct st_serde *found(const char *name)

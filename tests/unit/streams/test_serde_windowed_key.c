@@ -4,11 +4,11 @@
  * 18bcfe56800 and so on in 8 bytes, the sequence in 4. Partitions are toPositive(murmur2(inner key)) % n, worked out with
  * Java's murmur2.
  */
-#include "streams/windowed_key.h"
+#include "streams/serde/windowed_key.h"
 
 #include <inttypes.h>
 
-#include "streams/serde.h"
+#include "streams/serde/serde.h"
 
 #include "tests/unit/streams/serde_test.h"
 

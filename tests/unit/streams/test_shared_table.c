@@ -3,7 +3,7 @@
  * A table that is read while it is written: against a model in one thread, and by several threads that look for values no single
  * writer could have written.
  */
-#include "streams/shared_table.h"
+#include "streams/state/shared_table.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -3,10 +3,10 @@
  * A store of a task against a model, over both kinds of databases: the model is an array of what is committed, one of what the
  * sealed cycle would make of it, and one of what is true now; everything that is asked is answered from the last.
  */
-#include "streams/state.h"
+#include "streams/state/state.h"
 
 #include "base/mem.h"
-#include "streams/serde.h"
+#include "streams/serde/serde.h"
 #include "tests/lib/check.h"
 
 #define KEYS  5

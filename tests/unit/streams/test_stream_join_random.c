@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Joins of two streams on random input (out of order, late, null, several of one time) against a model that looks at every record
- * there ever was. The model is the rule of streams/op_stream_join.c in the fewest words.
+ * there ever was. The model is the rule of streams/ops/op_stream_join.c in the fewest words.
  */
 #include "tests/unit/streams/join_world.h"
 

@@ -6,9 +6,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "streams/op_aggregate.h"
-#include "streams/op_suppress.h"
-#include "streams/windowed_key.h"
+#include "streams/ops/op_aggregate.h"
+#include "streams/ops/op_suppress.h"
+#include "streams/serde/windowed_key.h"
 #include "tests/lib/check.h"
 #include "tests/unit/streams/st_engine.h"
 

@@ -3,7 +3,7 @@
  * The table of a store: single rules by hand, and all of them together against a model. In the model the store is an array of
  * what is committed, a cycle is a whole copy of the array, and taking back is forgetting the copy.
  */
-#include "streams/table.h"
+#include "streams/state/table.h"
 
 #include "base/mem.h"
 #include "tests/lib/check.h"

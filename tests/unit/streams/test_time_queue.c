@@ -2,13 +2,13 @@
  *
  * Rows by time against a list of them, through commits, aborts, restarts and a cache that forgets; and records as values.
  */
-#include "streams/time_queue.h"
+#include "streams/ops/time_queue.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "streams/held_record.h"
+#include "streams/ops/held_record.h"
 #include "tests/lib/check.h"
 
 #define ROWS 400

@@ -2,7 +2,7 @@
  *
  * Building topologies: what the calls make, and what each of them refuses, with the sentence.
  */
-#include "streams/serde.h"
+#include "streams/serde/serde.h"
 #include "tests/unit/streams/st_test.h"
 
 static void nodes_and_edges_come_out_as_they_were_added(void **state)

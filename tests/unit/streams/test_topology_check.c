@@ -2,7 +2,7 @@
  *
  * What is found in bad topologies: the whole text of every finding, and that one run tells all of them.
  */
-#include "streams/topology_check.h"
+#include "streams/topology/topology_check.h"
 
 #include "tests/unit/streams/st_test.h"
 

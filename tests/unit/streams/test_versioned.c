@@ -2,7 +2,7 @@
  *
  * Versioned stores against a model that forgets nothing, with random puts, over memory and over RocksDB.
  */
-#include "streams/versioned.h"
+#include "streams/state/versioned.h"
 
 #include "base/mem.h"
 #include "tests/lib/check.h"

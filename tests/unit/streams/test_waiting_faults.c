@@ -5,9 +5,9 @@
  */
 #include <stdlib.h>
 
-#include "streams/op_stream_join.h"
-#include "streams/op_suppress.h"
-#include "streams/windowed_key.h"
+#include "streams/ops/op_stream_join.h"
+#include "streams/ops/op_suppress.h"
+#include "streams/serde/windowed_key.h"
 #include "tests/unit/streams/st_herd.h"
 
 #define SEEDS     10

@@ -2,10 +2,10 @@
  *
  * Arithmetic of windows against models that try every window there could be, Kafka's bounds, and the set of windows that wait.
  */
-#include "streams/windows.h"
+#include "streams/ops/windows.h"
 
-#include "streams/closing.h"
-#include "streams/serde.h"
+#include "streams/ops/closing.h"
+#include "streams/serde/serde.h"
 #include "tests/lib/check.h"
 
 static uint64_t draw(uint64_t *random)

@@ -3,7 +3,7 @@
  * Aggregations in windows on the test driver: through the engine's own commits, changelogs and wall clock.
  */
 #include "base/hash.h"
-#include "streams/windowed_key.h"
+#include "streams/serde/windowed_key.h"
 #include "tests/unit/streams/st_window_count.h"
 
 #define MINUTE 60000

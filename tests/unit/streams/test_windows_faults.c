@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "streams/windowed_key.h"
+#include "streams/serde/windowed_key.h"
 #include "tests/unit/streams/st_herd.h"
 #include "tests/unit/streams/st_window_count.h"
 

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The stores of one task (streams/state/stores.h).
+ *
+ * An ordinary pass: opened when the slot comes to this worker, and restored: what the changelog has beyond the family is read into it
+ * (streams/state/restore.c). Then the task runs, and its processors change the tables. When a commit is due the tables are flushed, one record
+ * for each changed entry goes to the changelog with the outputs, and the tables are sealed; processing goes on in the next cycle. When
+ * the commit is through, all the sealed cycle did to all stores of the task is written in one batch, with how far the changelogs are
+ * now in the families. So a family is always as of a commit, and a crash leaves at worst a family that is a few commits behind its changelog.
+ *
+ * How far: the changelog's end when it was restored, and from there what was counted: a record for each changed entry, and in exactly_once
+ * the marker of the transaction. Markers of aborted ones are not counted, so the number may be too small, never too large; what is
+ * read twice because of it ends in the same values, since a changelog is read up to its end.
+ *
+ * The changelog has a place among the marks of the task's slot: in every snapshot stands how far it goes at least, and a random id made when
+ * it was begun. A family that was made of another one (the application was reset meanwhile) is wiped; a changelog that ends before what was
+ * committed to it is an error, because nobody else has what was in it.
+ *
+ * A failing pass: the cycle is aborted: the tables take back what they changed. The task moves away: what is not committed is dropped, the
+ * family stays, and is brought up to date when the task comes back. The changelog begins later than the family ends (its head was
+ * compacted away or is too old): the family is wiped and read anew.
+ *
+ * Retention: entries of windows that are too old are deleted from the family a few at a time with every commit, by a cursor that goes round.
+ * The changelog has a retention of its own. Who reads must not depend on when an old entry goes.
+ *
+ * Invariants: families are written at a commit and while restoring, never in between; `next` is written in the batch that makes it true.
+ */
+#include "streams/state/stores.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/assert.h"
+#include "base/big_endian.h"
+#include "base/mem.h"
+#include "streams/choice.h"
+#include "streams/state/stamped.h"
+
+#define SWEEP_LEAST 64 /* entries looked at with every commit, besides two for each changed one */
+
+/* ---- life --------------------------------------------------------------------------------------------------------- */
+
+static int open_home(struct st_stores *stores, struct st_home *home, const struct st_db_kind *kind,
+                     struct st_db *db, struct aq_err *err)
+{
+    char name[300];
+    if (home->db) return 0;
+    snprintf(name, sizeof(name), "%s-%d-offsets", stores->subtopology->name, stores->partition);
+    int rc = kind->family_open(db, name, &home->offsets, err);
+    if (rc != 0) return rc;
+    home->kind = kind;
+    home->db = db;
+    home->batch = kind->batch(db);
+    return 0;
+}
+
+static int read_next(struct st_kept *kept, struct aq_err *err)
+{
+    struct aq_slice value;
+    const struct st_home *home = kept->home;
+    int rc = home->kind->get(home->offsets, aq_slice_str(kept->family), &value, err);
+    if (rc != 0) return rc;
+    kept->next = -1;
+    if (value.len < 8 || value.len - 8 >= sizeof(kept->id)) return 0;
+    kept->next = (int64_t)aq_be64_get(value.ptr);
+    memcpy(kept->id, value.ptr + 8, value.len - 8);
+    return 0;
+}
+
+static int open_kept(struct st_stores *stores, struct st_kept *kept, const struct st_store *store,
+                     const struct st_stores_conf *conf, struct aq_err *err)
+{
+    char family[300];
+    bool in_memory = store->conf.in_memory || !conf->dbs->disk;
+    AQ_ASSERT(store->conf.retention_ms == 0 || store->conf.rest_len >= 8);
+    struct st_home *home = &stores->homes[in_memory];
+    const struct st_db_kind *kind = in_memory ? &st_db_memory : conf->dbs->disk_kind;
+    int rc = open_home(stores, home, kind, in_memory ? conf->dbs->memory : conf->dbs->disk, err);
+    if (rc != 0) return rc;
+    snprintf(family, sizeof(family), "%s-%d", store->name, conf->partition);
+    kept->store = store;
+    kept->stores = stores;
+    kept->home = home;
+    kept->family = aq_strdup(family);
+    kept->newest_ms = ST_NO_TIME;
+    kept->end = -2;
+    if (store->changelog) kept->changelog = aq_names_intern(conf->names, aq_slice_str(store->changelog));
+    const struct st_state_conf state = {
+        .kind = kind, .db = home->db, .family = kept->family, .rest_len = store->conf.rest_len};
+    rc = st_state_open(&kept->state, &state, err);
+    return rc == 0 ? read_next(kept, err) : rc;
+}
+
+int st_stores_open(const struct st_stores_conf *conf, struct st_stores **ret, struct aq_err *err)
+{
+    const struct st_subtopology *sub = conf->subtopology;
+    AQ_ASSERT(sub->n_stores > 0 && conf->dbs->memory);
+    struct st_stores *stores = aq_calloc(1, sizeof(*stores));
+    stores->subtopology = sub;
+    stores->partition = conf->partition;
+    stores->list = aq_calloc(sub->n_stores, sizeof(*stores->list));
+    for (size_t i = 0; i < sub->n_stores; i++) {
+        stores->n++;
+        struct st_kept *kept = &stores->list[i];
+        int rc = open_kept(stores, kept, sub->stores[i], conf, err);
+        /* What is kept nowhere else was lost when the task went away. */
+        if (rc == 0 && !kept->changelog) rc = st_kept_wipe(kept, err);
+        if (rc == 0) continue;
+        aq_err_in(err, "store '%s'", sub->stores[i]->name);
+        st_stores_close(stores);
+        return rc;
+    }
+    *ret = stores;
+    return 0;
+}
+
+void st_stores_close(struct st_stores *stores)
+{
+    if (!stores) return;
+    for (size_t i = 0; i < stores->n; i++) {
+        struct st_kept *kept = &stores->list[i];
+        st_state_close(&kept->state);
+        free((char *)kept->family);
+        free(kept->swept);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct st_home *home = &stores->homes[i];
+        if (!home->db) continue;
+        home->kind->batch_destroy(home->batch);
+        home->kind->family_close(home->offsets);
+    }
+    free(stores->list);
+    free(stores);
+}
+
+struct st_state *st_stores_find(const struct st_stores *stores, const struct st_store *store)
+{
+    for (size_t i = 0; i < stores->n; i++)
+        if (stores->list[i].store == store) return &stores->list[i].state;
+    AQ_ASSERT(!"a store of another sub-topology");
+    return NULL;
+}
+
+/* A changelog of our own making has no id that every client can ask for, so it gets one when it is begun. */
+static void make_id(char id[KC_ID_MAX])
+{
+    unsigned char bytes[16];
+    ssize_t got = getrandom(bytes, sizeof(bytes), 0);
+    AQ_ASSERT(got == (ssize_t)sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++) snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+}
+
+void st_kept_follow(struct st_kept *kept, struct st_feed *log)
+{
+    AQ_ASSERT(kept->changelog && !kept->log);
+    kept->log = log;
+    log->has_position = true;
+    if (log->topic_id[0] == '\0') make_id(log->topic_id);
+}
+
+/* ---- restoring ---------------------------------------------------------------------------------------------------- */
+
+/* In the changelog the time of a stamped value is the record's. */
+static struct aq_slice as_kept(const struct st_kept *kept, const struct aq_record *rec,
+                               struct aq_arena *arena)
+{
+    if (!kept->store->conf.timestamped || aq_slice_is_null(rec->value)) return rec->value;
+    return st_stamped_make(rec->timestamp, rec->value, arena);
+}
+
+/* Of a window or session; ST_NO_TIME in a store that forgets nothing. */
+static int64_t time_of_rest(const struct st_kept *kept, struct aq_slice rest)
+{
+    return kept->store->conf.retention_ms > 0 && rest.len >= 8 ? (int64_t)aq_be64_get(rest.ptr) : ST_NO_TIME;
+}
+
+/* The same of a key as the family and the changelog have it: the rest is its end. */
+static int64_t time_of_key(const struct st_kept *kept, struct aq_slice key)
+{
+    size_t rest_len = (size_t)kept->store->conf.rest_len;
+    if (kept->store->conf.retention_ms == 0 || key.len < rest_len) return ST_NO_TIME;
+    return time_of_rest(kept, aq_slice_of(key.ptr + (key.len - rest_len), rest_len));
+}
+
+static void note_time(struct st_kept *kept, int64_t time_ms)
+{
+    if (time_ms > kept->newest_ms) kept->newest_ms = time_ms;
+}
+
+void st_kept_restore(struct st_kept *kept, const struct aq_record *rec)
+{
+    AQ_ASSERT(kept->restoring && !aq_slice_is_null(rec->key));
+    struct aq_arena *arena = &rec->batch->arena;
+    st_state_restore(&kept->state, kept->home->batch, rec->key, as_kept(kept, rec, arena));
+    kept->next = rec->offset + 1;
+    kept->restored++;
+    note_time(kept, time_of_key(kept, rec->key));
+}
+
+static void put_next(struct st_kept *kept)
+{
+    char bytes[8 + KC_ID_MAX];
+    const struct st_home *home = kept->home;
+    size_t len = strlen(kept->log->topic_id);
+    aq_be64_put(bytes, (uint64_t)kept->next);
+    memcpy(bytes + 8, kept->log->topic_id, len);
+    home->kind->batch_put(home->batch, home->offsets, aq_slice_str(kept->family),
+                          aq_slice_of(bytes, 8 + len));
+}
+
+int st_kept_check(struct st_kept *kept, struct aq_err *err)
+{
+    int64_t least = kept->log->committed.next;
+    if (kept->end < least)
+        return aq_fail(
+            err, AQ_E_STATE,
+            "changelog %s[%d] ends at offset %" PRId64 ", and records up to %" PRId64
+            " were committed to it: it was deleted, and the store's contents with it. Restore the topic, or run "
+            "`aqueduct streams reset` to begin anew",
+            kept->changelog->text, kept->stores->partition, kept->end, least);
+    bool belongs = strcmp(kept->id, kept->log->topic_id) == 0 && kept->next <= kept->end;
+    return kept->next < 0 || belongs ? 0 : st_kept_wipe(kept, err);
+}
+
+int st_kept_restored(struct st_kept *kept, struct aq_err *err)
+{
+    put_next(kept);
+    return kept->home->kind->batch_write(kept->home->batch, err);
+}
+
+int st_kept_wipe(struct st_kept *kept, struct aq_err *err)
+{
+    struct st_home *home = kept->home;
+    struct aq_slice key, value;
+    struct st_cursor *cursor = home->kind->cursor(kept->state.family);
+    home->kind->seek(cursor, AQ_NULL_SLICE);
+    for (; home->kind->at(cursor, &key, &value); home->kind->next(cursor))
+        home->kind->batch_put(home->batch, kept->state.family, key, AQ_NULL_SLICE);
+    home->kind->cursor_close(cursor);
+    kept->next = -1;
+    home->kind->batch_put(home->batch, home->offsets, aq_slice_str(kept->family), AQ_NULL_SLICE);
+    return home->kind->batch_write(home->batch, err);
+}
+
+/* ---- the cycle ---------------------------------------------------------------------------------------------------- */
+
+bool st_stores_changed(const struct st_stores *stores)
+{
+    for (size_t i = 0; i < stores->n; i++)
+        if (st_table_changes(&stores->list[i].state.table)->n > 0) return true;
+    return false;
+}
+
+bool st_stores_are_sealed(const struct st_stores *stores)
+{
+    for (size_t i = 0; i < stores->n; i++)
+        if (stores->list[i].state.table.sealed) return true;
+    return false;
+}
+
+uint64_t st_stores_pinned(const struct st_stores *stores)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < stores->n; i++) bytes += stores->list[i].state.table.pinned_bytes;
+    return bytes;
+}
+
+uint64_t st_stores_bytes(const struct st_stores *stores)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < stores->n; i++) bytes += stores->list[i].state.table.bytes;
+    return bytes;
+}
+
+void st_stores_trim(struct st_stores *stores, uint64_t share, uint64_t sum)
+{
+    AQ_ASSERT(sum > share);
+    for (size_t i = 0; i < stores->n; i++) {
+        struct st_state *state = &stores->list[i].state;
+        state->conf.cache_bytes = (uint64_t)((double)state->table.bytes / (double)sum * (double)share);
+        st_state_trim(state);
+    }
+}
+
+/* It was not there before the cycle, and is not now. */
+static bool is_nothing(const struct st_table_change *change)
+{
+    return change->known && aq_slice_is_null(change->old) && !change->entry->present;
+}
+
+static void write_change(struct st_kept *kept, struct st_outbox *outbox, const struct st_entry *entry,
+                         int64_t time_ms)
+{
+    struct aq_arena *arena = st_outbox_arena(outbox);
+    struct aq_slice key = st_state_key(&kept->state, st_entry_key(entry), st_entry_rest(entry));
+    struct aq_slice value = st_entry_value(entry);
+    struct aq_record rec = {.timestamp = time_ms, .time_type = AQ_TIME_CREATE, .offset = -1};
+    if (kept->store->conf.timestamped && entry->present) {
+        rec.timestamp = st_stamped_time(value);
+        value = st_stamped_value(value);
+    }
+    rec.key = aq_arena_copy(arena, key);
+    rec.value = aq_arena_copy(arena, value);
+    st_outbox_add(outbox, &rec, kept->changelog, kept->stores->partition, NULL);
+    kept->written++;
+}
+
+static void write_kept(struct st_kept *kept, struct st_outbox *outbox, int64_t time_ms,
+                       struct st_mark (*position)(const struct st_feed *feed))
+{
+    const struct st_changes *changes = st_table_changes(&kept->state.table);
+    AQ_ASSERT(kept->written == 0);
+    for (uint32_t i = 0; i < changes->n; i++) {
+        if (is_nothing(&changes->list[i])) continue;
+        write_change(kept, outbox, changes->list[i].entry, time_ms);
+        if (st_outbox_is_full(outbox)) st_outbox_close(outbox, position);
+    }
+}
+
+void st_stores_write_changelog(struct st_stores *stores, struct st_outbox *outbox, int64_t time_ms,
+                               struct st_mark (*position)(const struct st_feed *feed))
+{
+    AQ_ASSERT(stores->ready);
+    for (size_t i = 0; i < stores->n; i++)
+        if (stores->list[i].changelog) write_kept(&stores->list[i], outbox, time_ms, position);
+}
+
+void st_stores_seal(struct st_stores *stores, bool exactly_once)
+{
+    for (size_t i = 0; i < stores->n; i++) {
+        struct st_kept *kept = &stores->list[i];
+        struct st_table *table = &kept->state.table;
+        if (st_table_changes(table)->n > 0) st_table_seal(table);
+        if (!kept->log) continue;
+        kept->sealed = kept->next + (int64_t)kept->written + (exactly_once && kept->written > 0);
+        kept->log->sent.next = kept->log->acked.next = kept->sealed;
+        kept->written = 0;
+    }
+}
+
+/* Old entries go, a few with every commit. */
+static void sweep(struct st_kept *kept, uint64_t most)
+{
+    int64_t retention_ms = kept->store->conf.retention_ms;
+    if (retention_ms == 0 || kept->newest_ms < retention_ms) return;
+    struct st_home *home = kept->home;
+    struct aq_slice key, value;
+    struct st_cursor *cursor = home->kind->cursor(kept->state.family);
+    home->kind->seek(cursor, kept->swept ? aq_slice_of(kept->swept, kept->swept_len) : AQ_NULL_SLICE);
+    bool more;
+    while ((more = home->kind->at(cursor, &key, &value)) && most-- > 0) {
+        int64_t time_ms = time_of_key(kept, key);
+        if (time_ms != ST_NO_TIME && time_ms < kept->newest_ms - retention_ms)
+            st_state_expire(&kept->state, home->batch, key);
+        home->kind->next(cursor);
+    }
+    free(kept->swept);
+    kept->swept = more ? aq_malloc(key.len) : NULL;
+    kept->swept_len = key.len;
+    if (more) memcpy(kept->swept, key.ptr, key.len);
+    home->kind->cursor_close(cursor);
+}
+
+static void note_newest(struct st_kept *kept)
+{
+    const struct st_changes *sealed = st_table_sealed(&kept->state.table);
+    for (uint32_t i = 0; i < sealed->n && kept->store->conf.retention_ms > 0; i++) {
+        note_time(kept, time_of_rest(kept, st_entry_rest(sealed->list[i].entry)));
+    }
+}
+
+static void collect(struct st_kept *kept)
+{
+    if (kept->state.table.sealed) {
+        note_newest(kept);
+        sweep(kept, SWEEP_LEAST + 2 * (uint64_t)st_table_sealed(&kept->state.table)->n);
+        st_state_write(&kept->state, kept->home->batch);
+    }
+    if (!kept->log || kept->sealed <= kept->next) return;
+    kept->next = kept->sealed;
+    put_next(kept);
+}
+
+int st_stores_committed(struct st_stores *stores, struct aq_err *err)
+{
+    for (size_t i = 0; i < stores->n; i++) collect(&stores->list[i]);
+    for (size_t i = 0; i < 2; i++) {
+        struct st_home *home = &stores->homes[i];
+        int rc = home->db ? home->kind->batch_write(home->batch, err) : 0;
+        if (rc != 0)
+            return aq_err_in(err, "stores of task %u_%d", stores->subtopology->number, stores->partition);
+    }
+    for (size_t i = 0; i < stores->n; i++)
+        if (stores->list[i].state.table.sealed) st_table_committed(&stores->list[i].state.table);
+    return 0;
+}
+
+void st_stores_abort(struct st_stores *stores)
+{
+    for (size_t i = 0; i < stores->n; i++) {
+        struct st_kept *kept = &stores->list[i];
+        st_table_abort_open(&kept->state.table);
+        if (kept->state.table.sealed) st_table_abort_sealed(&kept->state.table);
+        kept->written = 0;
+        kept->sealed = kept->next;
+    }
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The stores of one task: opened, restored, written to their changelogs, and made durable with each commit. Essay: streams/state/stores.c.
+ *
+ * Ownership: the databases outlive the stores. Threads: the worker that owns the task; the databases are shared by the process.
+ * Errors: those of the database, with the store's name.
+ */
+#ifndef AQ_STREAMS_STATE_STORES_H
+#define AQ_STREAMS_STATE_STORES_H
+
+#include "base/name.h"
+#include "streams/state/dbs.h"
+#include "streams/outbox.h"
+#include "streams/topology/plan.h"
+#include "streams/state/state.h"
+
+struct st_stores;
+
+/* One database as the task sees it: what is written to it at a commit is one batch. */
+struct st_home {
+    const struct st_db_kind *kind;
+    struct st_db *db;
+    struct st_family
+        *offsets; /* by name of a store's family: st_kept.next, 8 bytes, big-endian, and the log's id */
+    struct st_db_batch *batch;
+};
+
+/* One store of the task. */
+struct st_kept {
+    const struct st_store *store;
+    struct st_stores *stores;
+    struct st_home *home;
+    const char *family;
+    const struct aq_name *changelog; /* NULL: none */
+    /* The changelog among the slot's marks, so that it stands in every snapshot: how far it goes at least, and the id under which it was
+     * begun (topic_id), by which a family knows whether it belongs to it. The slot's. */
+    struct st_feed *log;
+    struct st_state state;
+    int64_t
+        next; /* changelog: what is before it is in the family; there may be more in it than this says; -1: nothing known */
+    int64_t sealed;     /* what it will be when the sealed cycle is committed */
+    char id[KC_ID_MAX]; /* of the changelog the family was made of; "": none yet */
+    int64_t end;        /* where the changelog ended when the task was taken; -2: not asked yet */
+    bool restoring;
+    uint64_t restored; /* records */
+    uint64_t written;  /* changelog records of the sealed cycle */
+    int64_t newest_ms; /* the newest time of a key, committed; for retention */
+    char *swept;       /* where looking for old entries goes on; NULL: at the beginning */
+    size_t swept_len;
+};
+
+struct st_stores {
+    const struct st_subtopology *subtopology;
+    int32_t partition;
+    struct st_home homes[2];
+    struct st_kept *list; /* in the order of the sub-topology's stores */
+    size_t n;
+    bool ready;       /* restored: the task may run */
+    int64_t since_us; /* when restoring began */
+    struct st_stores *next;
+};
+
+struct st_stores_conf {
+    const struct st_dbs *dbs;
+    const struct st_subtopology *subtopology;
+    int32_t partition;
+    struct aq_names *names;
+};
+
+/* BUSY while another thread of this process still has them open. */
+int st_stores_open(const struct st_stores_conf *conf, struct st_stores **ret, struct aq_err *err);
+/* What is not committed is gone. */
+void st_stores_close(struct st_stores *stores);
+struct st_state *st_stores_find(const struct st_stores *stores, const struct st_store *store);
+
+/* The slot's mark for the changelog of a store that has one. To be called for each before anything is restored. */
+void st_kept_follow(struct st_kept *kept, struct st_feed *log);
+
+/* ---- restoring ---------------------------------------------------------------------------------------------------- */
+
+/* Adds a record of the changelog to the home's batch. */
+void st_kept_restore(struct st_kept *kept, const struct aq_record *rec);
+/* The family belongs to the changelog there is, and that has all that was committed to it. STATE when it has lost some. */
+int st_kept_check(struct st_kept *kept, struct aq_err *err);
+/* The changelog does not go on where the family ends: everything anew. */
+int st_kept_wipe(struct st_kept *kept, struct aq_err *err);
+/* Writes what was added, with how far it goes. */
+int st_kept_restored(struct st_kept *kept, struct aq_err *err);
+
+/* ---- the cycle ---------------------------------------------------------------------------------------------------- */
+
+bool st_stores_changed(const struct st_stores *stores);
+/* Bytes of changes that are not committed. */
+uint64_t st_stores_pinned(const struct st_stores *stores);
+uint64_t st_stores_bytes(const struct st_stores *stores);
+/* Forgets what is not changed until these stores cost no more than their part of `share`, when all of a worker's cost `sum`. */
+void st_stores_trim(struct st_stores *stores, uint64_t share, uint64_t sum);
+/* Adds one record for each changed entry to the outbox, which is closed when it is full. time_ms: of entries without a time of their
+ * own. */
+void st_stores_write_changelog(struct st_stores *stores, struct st_outbox *outbox, int64_t time_ms,
+                               struct st_mark (*position)(const struct st_feed *feed));
+/* What was changed so far is being committed. */
+void st_stores_seal(struct st_stores *stores, bool exactly_once);
+/* It is. */
+int st_stores_committed(struct st_stores *stores, struct aq_err *err);
+/* Back to what was committed. */
+void st_stores_abort(struct st_stores *stores);
+bool st_stores_are_sealed(const struct st_stores *stores);
+
+#endif
