@@ -57,6 +57,12 @@ const struct st_formed_node *st_formed_find(const struct st_formed *formed, cons
     return NULL;
 }
 
+bool st_formed_is_global(const struct st_formed *formed, const char *name)
+{
+    const struct st_formed_node *node = st_formed_find(formed, name);
+    return node && node->form == &st_form_global_table;
+}
+
 struct opt_table st_form_options(const struct st_form *form)
 {
     return (struct opt_table){.name = form->name,
@@ -373,6 +379,7 @@ static void add_edges(struct reading *r, size_t i)
     if (is_behind(r, node) && !node->broken) return; /* it was made with them */
     for (size_t k = 0; k < node->from.count; k++) {
         if (is_behind(r, node) && is_named_before(&node->from, k)) continue; /* a join with itself */
+        if (is_behind(r, node) && st_formed_is_global(r->formed, node->from.items[k])) continue;
         if (!add_edge(r, i, k)) node->broken = true;
     }
 }
@@ -468,6 +475,9 @@ static const struct st_plan_node *plan_node_of(const struct st_plan *plan, const
 struct st_serdes st_formed_sends(const struct st_formed *formed, const char *name)
 {
     AQ_ASSERT(formed->plan && formed->serdes);
+    const struct st_node *of_topology = st_find_node(formed->topology, name);
+    if (of_topology && of_topology->type == ST_GLOBAL_TABLE)
+        return st_serde_flow_of_global(formed->serdes, formed->plan, of_topology);
     const struct st_plan_node *node = plan_node_of(formed->plan, name);
     AQ_ASSERT(node);
     return formed->serdes->out[node->index];
