@@ -409,6 +409,16 @@ static void adopt(struct reading *r, size_t i)
 
 /* ---- the whole --------------------------------------------------------------------------------------------------------- */
 
+/* Who looks into global tables cannot be told when some node was not made. */
+static void doubt_globals(const struct reading *r, bool *doubtful)
+{
+    const struct st_topology *topology = r->formed->topology;
+    bool broken = false;
+    for (size_t i = 0; i < r->formed->n_nodes; i++) broken = broken || r->formed->nodes[i].broken;
+    for (size_t i = 0; i < topology->n_nodes; i++)
+        doubtful[i] = doubtful[i] || (broken && topology->nodes[i]->type == ST_GLOBAL_TABLE);
+}
+
 /* By node of the topology: a mistake was told about it or about one in front of it. */
 static bool *find_doubtful(const struct reading *r)
 {
@@ -418,6 +428,7 @@ static bool *find_doubtful(const struct reading *r)
         const struct st_node *node = st_find_node(topology, r->formed->nodes[i].name);
         if (node) doubtful[node->index] = r->formed->nodes[i].broken;
     }
+    doubt_globals(r, doubtful);
     for (bool more = true; more;) {
         more = false;
         for (size_t i = 0; i < topology->n_nodes; i++) {
