@@ -6,6 +6,7 @@
  * The list of workers is walked under the application's lock, so that none is freed meanwhile. A worker that failed and was replaced
  * leaves its counts in app->retired: a counter never goes back.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -70,6 +71,7 @@ struct gathered {
     bool ready;
     struct st_counters sums;
     uint64_t database_bytes;
+    const struct st_globals *globals;
     struct st_feed_status *feeds;
     size_t n_feeds;
     uint32_t threads; /* that run */
@@ -92,10 +94,23 @@ static void add_shown(struct gathered *all, struct st_worker *worker)
     pthread_mutex_unlock(&worker->shown_lock);
 }
 
+/* Until the global tables are whole nothing else can be told. */
+static void tell_globals(struct st_app *app, struct gathered *all)
+{
+    uint64_t read, of;
+    if (!app->globals || all->reason[0]) return;
+    bool whole = st_globals_progress(app->globals, &read, &of);
+    if (!whole && of > 0)
+        snprintf(all->reason, sizeof(all->reason),
+                 "reading global tables: %" PRIu64 " of %" PRIu64 " records", read, of);
+    if (whole) st_globals_trouble(app->globals, all->reason, sizeof(all->reason));
+}
+
 static void gather(struct st_app *app, struct gathered *all)
 {
     memset(all, 0, sizeof(*all));
     all->ready = true;
+    all->globals = app->globals;
     pthread_mutex_lock(&app->lock);
     all->state = app->state;
     st_counters_add(&all->sums, &app->retired);
@@ -110,9 +125,9 @@ static void gather(struct st_app *app, struct gathered *all)
     pthread_mutex_unlock(&app->lock);
     if (all->state == ST_APP_NOT_RUNNING || all->state == ST_APP_PENDING_SHUTDOWN) all->reason[0] = 0;
     all->ready = all->ready && all->state == ST_APP_RUNNING;
-    if (!all->ready) return;
-    st_catalog_trouble(app->catalog, all->reason, sizeof(all->reason));
-    all->ready = all->reason[0] == 0;
+    if (all->ready) st_catalog_trouble(app->catalog, all->reason, sizeof(all->reason));
+    if (all->ready || all->state == ST_APP_CREATED) tell_globals(app, all);
+    all->ready = all->ready && all->reason[0] == 0;
 }
 
 static void finish(struct gathered *all)
@@ -202,6 +217,17 @@ static void write_feeds(struct aq_metric_writer *w, enum aq_metric_id id, const 
     }
 }
 
+static void write_globals(struct aq_metric_writer *w, enum aq_metric_id id, const char *app,
+                          const struct st_globals *globals)
+{
+    const struct st_global *global = globals ? st_globals_next(globals, NULL) : NULL;
+    for (; global; global = st_globals_next(globals, global)) {
+        uint64_t value = id == AQ_M_STREAMS_GLOBAL_ROWS ? atomic_load(&global->table.rows)
+                                                        : atomic_load(&global->table.bytes);
+        write_labelled(w, id, app, global->name, (double)value);
+    }
+}
+
 static double count(const aq_counter *counter)
 {
     return (double)aq_counter_get(counter);
@@ -237,6 +263,8 @@ static void write_one(struct aq_metric_writer *w, enum aq_metric_id id, const st
     case AQ_M_STREAMS_RESTORING: aq_metric_write(w, id, app, count(&c->restoring)); return;
     case AQ_M_STREAMS_CACHE_BYTES: aq_metric_write(w, id, app, count(&c->cache_bytes)); return;
     case AQ_M_STREAMS_DATABASE_BYTES: aq_metric_write(w, id, app, (double)all->database_bytes); return;
+    case AQ_M_STREAMS_GLOBAL_ROWS:
+    case AQ_M_STREAMS_GLOBAL_BYTES: write_globals(w, id, name, all->globals); return;
     case AQ_M_STREAMS_PUNCTUATIONS: aq_metric_write(w, id, app, count(&c->punctuations)); return;
     case AQ_M_STREAMS_CYCLES:
         write_labelled(w, id, name, "committed", (double)s->cycles_committed);

@@ -37,7 +37,7 @@ struct st_driver *st_driver_create(const struct st_driver_setup *setup, struct a
 int st_driver_close(struct st_driver *driver, struct aq_err *err);
 void st_driver_destroy(struct st_driver *driver);
 
-/* One record into a source topic; a topic only a pattern takes is created. partition -1: by the key. UNKNOWN_TOPIC
+/* One record into a topic of a source or a global table; a topic only a pattern takes is created. partition -1: by the key. UNKNOWN_TOPIC
  * when no source reads it. */
 int st_driver_pipe(struct st_driver *driver, const char *topic, const struct kc_sim_record *rec,
                    struct aq_err *err);

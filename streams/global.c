@@ -66,7 +66,7 @@ struct st_globals {
     size_t n_reached;
     int64_t again_us;      /* when suspect partitions are assigned again; 0: there are none */
     struct aq_err failure; /* while connecting: what waiting does not mend */
-    bool whole;            /* connect has succeeded */
+    atomic_bool whole;     /* connect has succeeded */
     atomic_uint_fast64_t read, all;
     pthread_mutex_t lock; /* guards trouble */
     char trouble[256];
@@ -87,8 +87,26 @@ struct st_globals *st_globals_create(const struct st_globals_conf *conf)
     aq_arena_init(&globals->arena, 1024);
     atomic_init(&globals->read, 0);
     atomic_init(&globals->all, 0);
+    atomic_init(&globals->whole, false);
     atomic_init(&globals->stopping, false);
     pthread_mutex_init(&globals->lock, NULL);
+    return globals;
+}
+
+struct st_globals *st_globals_of(const struct kc_ops *ops, const struct st_settings *settings,
+                                 const struct st_plan *plan)
+{
+    if (plan->n_globals == 0) return NULL;
+    const struct st_globals_conf conf = {.ops = ops,
+                                         .cluster = settings->cluster,
+                                         .application_id = settings->application_id,
+                                         .read_committed = settings->flow.exactly_once,
+                                         .queue_bytes = st_thread_share(settings, settings->queue_bytes),
+                                         .batch_bytes = settings->batch_bytes,
+                                         .patience_ms = settings->cluster->connect_timeout_ms};
+    struct st_globals *globals = st_globals_create(&conf);
+    for (size_t i = 0; i < plan->n_globals; i++)
+        st_globals_add(globals, plan->globals[i]->name, plan->globals[i]->topics[0]);
     return globals;
 }
 
@@ -137,6 +155,13 @@ struct st_global *st_globals_find(const struct st_globals *globals, const char *
     return NULL;
 }
 
+struct st_global *st_globals_next(const struct st_globals *globals, const struct st_global *global)
+{
+    /* The table is the first thing in its member. */
+    struct member *member = global ? ((const struct member *)global)->next : globals->first;
+    return member ? &member->global : NULL;
+}
+
 struct st_reader *st_globals_join(struct st_globals *globals)
 {
     return st_readers_join(&globals->readers);
@@ -168,10 +193,11 @@ void st_globals_trouble(struct st_globals *globals, char *buf, size_t size)
     pthread_mutex_unlock(&globals->lock);
 }
 
-void st_globals_progress(struct st_globals *globals, uint64_t *ret_read, uint64_t *ret_all)
+bool st_globals_progress(struct st_globals *globals, uint64_t *ret_read, uint64_t *ret_all)
 {
     *ret_read = atomic_load(&globals->read);
     *ret_all = atomic_load(&globals->all);
+    return atomic_load(&globals->whole);
 }
 
 static void tell_progress(const struct st_globals *globals)
@@ -315,15 +341,24 @@ bool st_globals_turn(struct st_globals *globals, int wait_ms)
 
 /* ---- connecting --------------------------------------------------------------------------------------------------- */
 
-static int count_partitions(struct st_globals *globals, const struct kc_topics *topics, struct aq_err *err)
+static int missing_topic(const struct st_globals *globals, const struct st_global *global,
+                         const struct kc_topics *topics, struct aq_err *err)
+{
+    const struct kc_topic *topic = kc_topics_find(topics, global->topic);
+    if (topic && topic->error != 0)
+        return aq_fail(err, topic->error, "global table '%s': topic %s on cluster %s: %s", global->name,
+                       global->topic, globals->conf.cluster->name, aq_code_text(topic->error));
+    return aq_fail(err, AQ_E_UNKNOWN_TOPIC,
+                   "global table '%s': topic %s does not exist on cluster %s: create it first", global->name,
+                   global->topic, globals->conf.cluster->name);
+}
+
+static int list_partitions(struct st_globals *globals, const struct kc_topics *topics, struct aq_err *err)
 {
     size_t n = 0;
     for (const struct member *member = globals->first; member; member = member->next) {
         int32_t partitions = kc_topics_partitions(topics, member->global.topic);
-        if (partitions <= 0)
-            return aq_fail(err, AQ_E_UNKNOWN_TOPIC,
-                           "global table '%s': topic %s does not exist on cluster %s: create it first",
-                           member->global.name, member->global.topic, globals->conf.cluster->name);
+        if (partitions <= 0) return missing_topic(globals, &member->global, topics, err);
         n += (size_t)partitions;
     }
     globals->partitions = aq_calloc(n, sizeof(*globals->partitions));
@@ -335,6 +370,16 @@ static int count_partitions(struct st_globals *globals, const struct kc_topics *
     }
     AQ_ASSERT(globals->n_partitions == n);
     return 0;
+}
+
+static int find_partitions(struct st_globals *globals, struct kc_admin *admin, struct aq_err *err)
+{
+    struct kc_topics topics = {0};
+    int rc = globals->conf.ops->admin_topics(admin, ADMIN_TIMEOUT_MS, &topics, err);
+    if (rc != 0) return aq_err_in(err, "global tables");
+    rc = list_partitions(globals, &topics, err);
+    aq_arena_finish(&topics.arena);
+    return rc;
 }
 
 static int find_ends(struct st_globals *globals, struct kc_admin *admin, struct aq_err *err)
@@ -405,15 +450,15 @@ static int read_all(struct st_globals *globals, const atomic_bool *stop, struct 
     return 0;
 }
 
-int st_globals_connect(struct st_globals *globals, struct kc_admin *admin, const struct kc_topics *topics,
-                       const atomic_bool *stop, struct aq_err *err)
+int st_globals_connect(struct st_globals *globals, struct kc_admin *admin, const atomic_bool *stop,
+                       struct aq_err *err)
 {
     AQ_ASSERT(!globals->whole && !globals->running);
     if (!globals->first) return 0;
     atomic_store(&globals->read, 0);
     atomic_store(&globals->all, 0);
     globals->failure = (struct aq_err){0};
-    int rc = count_partitions(globals, topics, err);
+    int rc = find_partitions(globals, admin, err);
     if (rc == 0) rc = find_ends(globals, admin, err);
     if (rc == 0) rc = open_consumer(globals, err);
     if (rc == 0) rc = read_all(globals, stop, err);
@@ -421,7 +466,7 @@ int st_globals_connect(struct st_globals *globals, struct kc_admin *admin, const
         close_consumer(globals);
         return rc;
     }
-    globals->whole = true;
+    atomic_store(&globals->whole, true);
     set_trouble(globals, "");
     tell_progress(globals);
     return 0;

@@ -96,7 +96,9 @@ bool st_form_topology(const struct st_settings *settings, struct xf_library *lib
                       struct conf_diags *diags, struct st_formed *ret);
 /* The node of the file; NULL when there is none of that name. */
 const struct st_formed_node *st_formed_find(const struct st_formed *formed, const char *name);
-/* How key and value lie in what leaves a node of the topology. There is a plan, and serdes are known. */
+/* Is it a global table? */
+bool st_formed_is_global(const struct st_formed *formed, const char *name);
+/* How key and value lie in what leaves a node of the topology, or in its global table. There is a plan, and serdes are known. */
 struct st_serdes st_formed_sends(const struct st_formed *formed, const char *name);
 void st_formed_finish(struct st_formed *formed);
 

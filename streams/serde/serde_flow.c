@@ -37,23 +37,29 @@ static const struct st_plan_node *other_side(const struct st_plan_node *node)
     return sink;
 }
 
-static void missing(struct flowing *f, const struct st_plan_node *node, const char *part)
+static void missing(struct flowing *f, const struct st_node *node, const char *part)
 {
     if (!f->findings) return;
     st_report(
-        f->findings, CONF_ERROR, node->node,
+        f->findings, CONF_ERROR, node,
         "nothing says how its %ss are to be read: set %s_serde here, or default_%s_serde for all sources",
         part, part, part);
+}
+
+/* Of a source or a global table. */
+static struct st_serdes of_topic(struct flowing *f, const struct st_node *node)
+{
+    struct st_serdes serdes = {node->key_serde ? node->key_serde : f->defaults.key,
+                               node->value_serde ? node->value_serde : f->defaults.value};
+    if (!serdes.key) missing(f, node, "key");
+    if (!serdes.value) missing(f, node, "value");
+    return serdes;
 }
 
 static struct st_serdes read_by(struct flowing *f, const struct st_plan_node *node)
 {
     if (node->side == ST_SOURCE_SIDE) return f->flow->out[other_side(node)->index];
-    struct st_serdes serdes = {node->node->key_serde ? node->node->key_serde : f->defaults.key,
-                               node->node->value_serde ? node->node->value_serde : f->defaults.value};
-    if (!serdes.key) missing(f, node, "key");
-    if (!serdes.value) missing(f, node, "value");
-    return serdes;
+    return of_topic(f, node->node);
 }
 
 static void disagree(struct flowing *f, const struct st_plan_node *node, const struct st_plan_node *a,
@@ -128,11 +134,13 @@ struct st_serde_flow *st_serde_flow_create(const struct st_plan *plan, struct st
     flow->n = plan->n_nodes;
     flow->in = aq_calloc(plan->n_nodes, sizeof(*flow->in));
     flow->out = aq_calloc(plan->n_nodes, sizeof(*flow->out));
+    flow->globals = aq_calloc(plan->n_globals + 1, sizeof(*flow->globals));
     struct flowing f = {.plan = plan, .defaults = defaults, .flow = flow};
     for (size_t round = 0; round + 1 < plan->n_subtopologies; round++) visit_all(&f);
     size_t before = findings->errors;
     f.findings = findings;
     visit_all(&f);
+    for (size_t i = 0; i < plan->n_globals; i++) flow->globals[i] = of_topic(&f, plan->globals[i]);
     if (findings->errors == before) return flow;
     st_serde_flow_destroy(flow);
     return NULL;
@@ -143,7 +151,19 @@ void st_serde_flow_destroy(struct st_serde_flow *flow)
     if (!flow) return;
     free(flow->in);
     free(flow->out);
+    free(flow->globals);
     free(flow);
+}
+
+/* ---- of a global table -------------------------------------------------------------------------------------------- */
+
+struct st_serdes st_serde_flow_of_global(const struct st_serde_flow *flow, const struct st_plan *plan,
+                                         const struct st_node *table)
+{
+    size_t i = 0;
+    while (i < plan->n_globals && plan->globals[i] != table) i++;
+    AQ_ASSERT(i < plan->n_globals);
+    return flow->globals[i];
 }
 
 /* ---- of a topic --------------------------------------------------------------------------------------------------- */
@@ -160,6 +180,8 @@ struct st_serdes st_serde_flow_read_from(const struct st_serde_flow *flow, const
         for (size_t t = 0; t < node->n_topics; t++) takes |= strcmp(node->topics[t], topic) == 0;
         if (takes) return flow->in[i];
     }
+    for (size_t i = 0; i < plan->n_globals; i++)
+        if (strcmp(plan->globals[i]->topics[0], topic) == 0) return flow->globals[i];
     return (struct st_serdes){0};
 }
 

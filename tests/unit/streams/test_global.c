@@ -69,11 +69,7 @@ static void append(struct world *w, const char *topic, const char *key, const ch
 
 static int connect_globals(struct world *w, const atomic_bool *stop)
 {
-    struct kc_topics topics = {0};
-    good(w, kc_sim_ops.admin_topics(w->admin, 1000, &topics, &w->err));
-    int rc = st_globals_connect(w->globals, w->admin, &topics, stop, &w->err);
-    aq_arena_finish(&topics.arena);
-    return rc;
+    return st_globals_connect(w->globals, w->admin, stop, &w->err);
 }
 
 static void expect(struct st_global *global, const char *key, const char *value)
@@ -112,8 +108,11 @@ static void tables_are_whole_when_connect_returns(void **state)
     expect(w.places, "p", "");
     expect(w.places, "u1", NULL);
     T_CHECK(w.users->table.rows == 1999 && w.users->dropped == 1, "%d rows", (int)w.users->table.rows);
-    st_globals_progress(w.globals, &read, &all);
+    T_CHECK(st_globals_progress(w.globals, &read, &all), "it is not whole");
     T_CHECK(read == 5003 && all == 5003, "%d of %d", (int)read, (int)all);
+    T_CHECK(st_globals_next(w.globals, NULL) == w.users, "the first");
+    T_CHECK(st_globals_next(w.globals, w.users) == w.places, "the second");
+    T_CHECK(st_globals_next(w.globals, w.places) == NULL, "the last");
     T_CHECK(st_globals_find(w.globals, "where") == w.places && !st_globals_find(w.globals, "x"), "names");
     end(&w);
 }
