@@ -57,6 +57,10 @@ struct st_state;
 int st_driver_states(struct st_driver *driver, const struct st_store *store,
                      int (*each)(void *ctx, struct st_state *state), void *ctx);
 
+/* The global table of this node; NULL: there is none. */
+struct st_global;
+const struct st_global *st_driver_global(const struct st_driver *driver, const char *name);
+
 /* How keys and values lie in a topic that is read, or written; see streams/serde/serde_flow.h. */
 struct st_serdes st_driver_reads(const struct st_driver *driver, const char *topic);
 struct st_serdes st_driver_writes(const struct st_driver *driver, const char *topic);

@@ -74,8 +74,9 @@ static inline struct aq_join_windows aq_join_within(int64_t difference_ms, int64
 /* All zero is good, and NULL stands for that. What does not belong to the join at hand is an error. */
 struct aq_joined {
     const char *value_serde; /* of the results; NULL: as the values of the left side */
-    const char *store; /* two streams: the stores are "<store>-left", "-right" and "-alone"; NULL: the node's name */
-    bool in_memory;    /* two streams: the stores */
+    const char
+        *store; /* two streams: the stores are "<store>-left", "-right" and "-alone"; NULL: the node's name */
+    bool in_memory; /* two streams: the stores */
     /* A table with a history: records wait so long, in ms of stream time, for rows that come late. At most its history. */
     int64_t grace_ms;
 };
@@ -100,6 +101,24 @@ AQ_API struct aq_stream *aq_stream_join_table(struct aq_stream *stream, const ch
 AQ_API struct aq_stream *aq_stream_left_join_table(struct aq_stream *stream, const char *name,
                                                    struct aq_table *table, aq_joiner join, void *user,
                                                    const struct aq_joined *how);
+
+/* ---- a stream and a global table: a whole topic as a table in every process ------------------------------------------- */
+
+struct aq_global_table;
+
+/* One topic, of which all partitions are read from the beginning, before anything else is, and held in memory; its changes give no
+ * records. Of `consumed` the topic and the serdes. No other node may read the topic. */
+AQ_API struct aq_global_table *aq_global_table_from(struct aq_streams_builder *builder, const char *name,
+                                                    const struct aq_consumed *consumed);
+
+/* Each record with the row whose key select() makes of it, which begins as the record's own (null: there is no such row). select NULL: the
+ * row of the record's key. Results keep the record's key. Both callbacks get the same user. */
+AQ_API struct aq_stream *aq_stream_join_global(struct aq_stream *stream, const char *name,
+                                               struct aq_global_table *table, aq_part_mapper select,
+                                               aq_joiner join, void *user, const struct aq_joined *how);
+AQ_API struct aq_stream *aq_stream_left_join_global(struct aq_stream *stream, const char *name,
+                                                    struct aq_global_table *table, aq_part_mapper select,
+                                                    aq_joiner join, void *user, const struct aq_joined *how);
 
 #ifdef __cplusplus
 }

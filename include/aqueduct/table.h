@@ -39,8 +39,8 @@ struct aq_materialized {
     const char *store;
     /* How the values lie that the operator makes; NULL: as they came. For operators that make new ones. */
     const char *value_serde;
-    bool without_cache; /* every change goes on at once, not the last one of a row with each commit */
-    bool in_memory;     /* not in RocksDB, and read from the changelog at every start */
+    bool without_cache;     /* every change goes on at once, not the last one of a row with each commit */
+    bool in_memory;         /* not in RocksDB, and read from the changelog at every start */
     bool without_changelog; /* lost when the task moves */
     /* aq_table_from() and aq_stream_to_table(): rows are kept as they were so long ago, in ms, so that a join with a stream finds
      * the row as of the record's time (Kafka Streams' versioned stores). Every change goes on at once. 0: as they are. */

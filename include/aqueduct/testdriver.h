@@ -92,8 +92,8 @@ struct aq_test_row {
 };
 
 /* True with the row, whose bytes live as long as the driver; false: there is none, or it failed, as by a store that the topology
- * does not have, that is closed, or is of another kind. Where several tasks have the key, in one of them; a row is looked up
- * with a history as it is now. */
+ * does not have, that is closed, or is of another kind. Where several tasks have the key, in one of them. A table with a history
+ * shows the row as it is now; a global table is asked by its own name. */
 AQ_API bool aq_test_driver_row(struct aq_test_driver *driver, const char *store, struct aq_slice key,
                                struct aq_test_row *ret);
 AQ_API bool aq_test_driver_window_row(struct aq_test_driver *driver, const char *store, struct aq_slice key,
@@ -103,7 +103,7 @@ AQ_API bool aq_test_driver_session_row(struct aq_test_driver *driver, const char
 
 /* 0: go on; 1: that was enough. */
 typedef int (*aq_test_row_each)(void *user, const struct aq_test_row *row);
-/* The rows of a key, or with a null key all, by task, key and time. Not of tables with a history. 0, or a negative number. */
+/* The rows of a key, or with a null key all, by task, key and time. Not of tables with a history, nor of global ones. 0, or a negative number. */
 AQ_API int aq_test_driver_rows(struct aq_test_driver *driver, const char *store, struct aq_slice key,
                                aq_test_row_each each, void *user);
 

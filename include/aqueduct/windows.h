@@ -27,7 +27,7 @@ enum aq_windows_kind {
     AQ_TUMBLING, /* one behind the other: [start, end) */
     AQ_HOPPING,  /* size_ms long, one begins every advance_ms: [start, end) */
     AQ_SLIDING,  /* one for every set of records that are at most size_ms apart: [start, end] */
-    AQ_SESSION,  /* records without a pause of more than size_ms, from the first one to the last: [start, end] */
+    AQ_SESSION, /* records without a pause of more than size_ms, from the first one to the last: [start, end] */
 };
 
 enum aq_emit {
@@ -37,10 +37,11 @@ enum aq_emit {
 
 struct aq_windows {
     enum aq_windows_kind kind;
-    int64_t size_ms;      /* tumbling, hopping: of a window; sliding: the difference; session: the gap */
-    int64_t advance_ms;   /* hopping only; else 0 */
-    int64_t grace_ms;     /* how long behind its end a window still takes records */
-    int64_t retention_ms; /* how long rows can be looked up, from their start; 0: as long as they take records */
+    int64_t size_ms;    /* tumbling, hopping: of a window; sliding: the difference; session: the gap */
+    int64_t advance_ms; /* hopping only; else 0 */
+    int64_t grace_ms;   /* how long behind its end a window still takes records */
+    int64_t
+        retention_ms; /* how long rows can be looked up, from their start; 0: as long as they take records */
     enum aq_emit emit;
     /* With AQ_EMIT_CLOSE: when no record has come for so long by the wall clock, stream time goes on with it. 0: never. */
     int64_t close_idle_ms;
@@ -98,8 +99,8 @@ static inline bool aq_read_windowed_key(struct aq_slice bytes, const struct aq_w
     if (session)
         ret->end_ms = (int64_t)aq_be64_get(at);
     else
-        ret->end_ms = ret->start_ms > INT64_MAX - windows->size_ms ? INT64_MAX
-                                                                   : ret->start_ms + windows->size_ms;
+        ret->end_ms =
+            ret->start_ms > INT64_MAX - windows->size_ms ? INT64_MAX : ret->start_ms + windows->size_ms;
     return true;
 }
 

@@ -27,8 +27,7 @@ static bool begin(struct adding *a, const struct aq_grouped *grouped, const char
     if (!grouped || !st_builder_is_open(grouped->builder)) return false;
     *a = (struct adding){.builder = grouped->builder, .what = what, .name = name};
     if (!st_dsl_how(a->builder, what, name, how, takes, &a->how)) return false;
-    a->aggregator.value_serde =
-        st_dsl_find_serde(a->builder, what, name, "value_serde", a->how.value_serde);
+    a->aggregator.value_serde = st_dsl_find_serde(a->builder, what, name, "value_serde", a->how.value_serde);
     return st_builder_is_open(a->builder);
 }
 
@@ -67,8 +66,9 @@ static struct aq_table *add_of_table(struct adding *a, const struct aq_grouped *
 static bool can_merge(struct adding *a, const struct st_windows *windows)
 {
     if (!windows || windows->kind != ST_SESSION || a->aggregator.kind->merge) return true;
-    st_dsl_refuse(a->builder, a->what, a->name,
-                  "a record between two sessions makes them one, and its struct aq_aggregator has no merge()");
+    st_dsl_refuse(
+        a->builder, a->what, a->name,
+        "a record between two sessions makes them one, and its struct aq_aggregator has no merge()");
     return false;
 }
 

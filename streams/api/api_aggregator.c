@@ -103,17 +103,18 @@ static int result(struct st_context *context, void *running, struct aq_slice acc
     return st_api_leave(ctx, callbacks_of(ctx)->result(ctx, user_of(ctx), acc, ret));
 }
 
-#define KIND(subtracts, merges, results)                                                 \
-    {                                                                                    \
-        .name = "aggregate", .start = start, .stop = stop, .add = add,                   \
-        .subtract = (subtracts) ? subtract : NULL, .merge = (merges) ? merge : NULL,     \
-        .result = (results) ? result : NULL,                                             \
-        .why_not = (subtracts) ? NULL : "its struct aq_aggregator has no subtract()",    \
+#define KIND(subtracts, merges, results)                                              \
+    {                                                                                 \
+        .name = "aggregate", .start = start, .stop = stop, .add = add,                \
+        .subtract = (subtracts) ? subtract : NULL, .merge = (merges) ? merge : NULL,  \
+        .result = (results) ? result : NULL,                                          \
+        .why_not = (subtracts) ? NULL : "its struct aq_aggregator has no subtract()", \
     }
 
 /* By whether it subtracts, merges, and has results that are not what it keeps. */
 static const struct st_aggregator_kind kinds[2][2][2] = {
-    {{KIND(false, false, false), KIND(false, false, true)}, {KIND(false, true, false), KIND(false, true, true)}},
+    {{KIND(false, false, false), KIND(false, false, true)},
+     {KIND(false, true, false), KIND(false, true, true)}},
     {{KIND(true, false, false), KIND(true, false, true)}, {KIND(true, true, false), KIND(true, true, true)}},
 };
 

@@ -17,11 +17,13 @@
 
 static const char *complaint(const struct st_function *f, const struct aq_built_in *b)
 {
-    if (b->of && !(f->takes & ST_TAKES_OF)) return "it takes whole records, and has no `of`; a filter chooses which";
+    if (b->of && !(f->takes & ST_TAKES_OF))
+        return "it takes whole records, and has no `of`; a filter chooses which";
     if (b->n != 0 && !(f->takes & ST_TAKES_N)) return "n is for top_n";
     if (b->keep && !(f->takes & ST_TAKES_KEEP)) return "keep is for top_n";
     if (b->limit != 0 && !(f->takes & ST_TAKES_LIMIT)) return "limit is for collect";
-    if (f->takes & ST_TAKES_N && (b->n < 1 || b->n > N_MAX)) return "it needs n, how many it keeps: 1 to 1000";
+    if (f->takes & ST_TAKES_N && (b->n < 1 || b->n > N_MAX))
+        return "it needs n, how many it keeps: 1 to 1000";
     if (b->limit < 0 || b->limit > LIMIT_MAX) return "limit is 1 to 1000000, or 0 for 1000";
     return NULL;
 }
@@ -46,8 +48,8 @@ static int find_as(const struct st_function *f, const char *name, const struct s
     if (!*ret) return aq_err_in(err, "as");
     for (size_t i = 0; f->as[i]; i++)
         if (strcmp(f->as[i], st_serde_name(*ret)) == 0) return 0;
-    return aq_fail(err, AQ_E_CONFIG, "as: %s gives no %s; leave `as` out for %s", f->name, st_serde_name(*ret),
-                   f->as[0]);
+    return aq_fail(err, AQ_E_CONFIG, "as: %s gives no %s; leave `as` out for %s", f->name,
+                   st_serde_name(*ret), f->as[0]);
 }
 
 static int make(struct aq_streams_builder *builder, const struct st_function *f, const struct aq_built_in *b,
@@ -71,7 +73,8 @@ bool st_dsl_built_in(struct aq_streams_builder *builder, const char *what, const
     struct aq_err err = {0};
     const struct st_function *f = built_in->function ? st_function_find(built_in->function) : NULL;
     if (!f) {
-        st_dsl_refuse(builder, what, name, "there is no function '%s'; `aqueduct help aggregate` tells all of them",
+        st_dsl_refuse(builder, what, name,
+                      "there is no function '%s'; `aqueduct help aggregate` tells all of them",
                       built_in->function ? built_in->function : "");
         return false;
     }

@@ -128,7 +128,10 @@ static int reduce(struct aq_processor_context *ctx, aq_reducer call, struct aq_r
     const struct st_api_reducer *op = ctx->op;
     *ret = aggregate;
     st_api_enter(ctx, ST_API_LOOKING, rec, err);
-    return st_api_leave(ctx, call(ctx, aggregate, value, op->user, ret));
+    int rc = st_api_leave(ctx, call(ctx, aggregate, value, op->user, ret));
+    /* The engine takes the very accumulator for "nothing was made of the record"; a reducer has chosen it. */
+    if (rc == 0 && ret->ptr == aggregate.ptr) *ret = aq_arena_copy(st_arena(ctx->st), *ret);
+    return rc;
 }
 
 static const struct st_api_reducer *reducer_of(const void *running)

@@ -19,7 +19,8 @@ static struct aq_grouped *make(struct aq_streams_builder *builder, const char *n
 }
 
 /* False, and the builder has failed: a group has a name whether a node is called by it or not. */
-static bool check(struct aq_streams_builder *builder, const char *name, const struct aq_group_options *options)
+static bool check(struct aq_streams_builder *builder, const char *name,
+                  const struct aq_group_options *options)
 {
     if (!name || !*name)
         st_dsl_refuse(builder, "group", name, "it has no name");
@@ -55,9 +56,10 @@ struct aq_grouped *aq_table_group_by(struct aq_table *table, const char *name, a
     struct aq_streams_builder *builder = table->builder;
     if (!check(builder, name, options) || !st_dsl_has(builder, "group_by", name, select != NULL)) return NULL;
     if (table->forgets)
-        return st_dsl_refuse(builder, "group_by", name,
-                             "the table '%s' does not know what its rows were before: name a store in its options",
-                             table->name);
+        return st_dsl_refuse(
+            builder, "group_by", name,
+            "the table '%s' does not know what its rows were before: name a store in its options",
+            table->name);
     const struct st_serde *key =
         st_dsl_find_serde(builder, "group_by", name, "key_serde", options ? options->key_serde : NULL);
     if (!st_builder_is_open(builder)) return NULL;

@@ -1,31 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Joins of a stream with another one and with a table (aqueduct/joins.h). What their nodes do is in streams/ops/op_stream_join.c and
- * streams/ops/op_stream_table_join.c.
+ * Joins of two streams (aqueduct/joins.h), and what all joins of streams share (streams/api/api_join.h). What the nodes do is in
+ * streams/ops/op_stream_join.c.
  *
  * Threads: one at a time.
  */
 #include "base/assert.h"
-#include "streams/api/dsl.h"
-#include "streams/ops/delay.h"
+#include "streams/api/api_join.h"
 #include "streams/ops/op_stream_join.h"
-#include "streams/ops/op_table.h"
 
-/* One join that is being added. */
-struct joining {
-    struct aq_streams_builder *builder;
-    const char *what;
-    const char *name;
-    struct aq_stream *left;
-    struct aq_joined how;
-    const struct st_serde *value; /* of the results; NULL: not known */
-};
-
-static bool begin(struct joining *j, const char *what, struct aq_stream *left, const char *name,
-                  const struct aq_streams_builder *other, bool has_function, const struct aq_joined *how)
+bool st_joining_begin(struct st_joining *j, const char *what, struct aq_stream *left, const char *name,
+                      const struct aq_streams_builder *other, bool has_function, const struct aq_joined *how)
 {
     if (!left || !st_builder_is_open(left->builder)) return false;
-    *j = (struct joining){.builder = left->builder, .what = what, .name = name, .left = left};
+    *j = (struct st_joining){.builder = left->builder, .what = what, .name = name, .left = left};
     if (how) j->how = *how;
     if (!st_dsl_has(j->builder, what, name, has_function) ||
         !st_dsl_same_builder(j->builder, what, name, other))
@@ -43,14 +31,15 @@ bool st_dsl_same_keys(struct aq_streams_builder *builder, const char *what, cons
                           *b = st_dsl_known_serde(st_find_node(builder->topology, right), true);
     if (!a || !b || a == b) return true;
     st_dsl_refuse(builder, what, name,
-                  "the keys of '%s' are %s and those of '%s' %s; they never meet: give both the same serde", left,
-                  st_serde_name(a), right, st_serde_name(b));
+                  "the keys of '%s' are %s and those of '%s' %s; they never meet: give both the same serde",
+                  left, st_serde_name(a), right, st_serde_name(b));
     return false;
 }
 
 /* ---- two streams -------------------------------------------------------------------------------------------------- */
 
-static bool set_windows(struct joining *j, const struct aq_join_windows *windows, struct st_stream_join *op)
+static bool set_windows(struct st_joining *j, const struct aq_join_windows *windows,
+                        struct st_stream_join *op)
 {
     const char *wrong = NULL;
     __int128 sum = windows ? (__int128)windows->before_ms + windows->after_ms : 0;
@@ -73,17 +62,16 @@ static bool set_windows(struct joining *j, const struct aq_join_windows *windows
 }
 
 /* Both sides and the node behind them make results. */
-static bool set_serdes(struct joining *j)
+static bool set_serdes(struct st_joining *j)
 {
     const struct st_serde *value =
-        j->value ? j->value
-                 : st_dsl_known_serde(st_find_node(j->builder->topology, j->left->name), false);
+        j->value ? j->value : st_dsl_known_serde(st_find_node(j->builder->topology, j->left->name), false);
     return st_dsl_value_serde(j->builder, st_dsl_part(j->builder, j->name, "left"), value) &&
            st_dsl_value_serde(j->builder, st_dsl_part(j->builder, j->name, "right"), value) &&
            st_dsl_value_serde(j->builder, j->name, value);
 }
 
-static struct aq_stream *join_streams(struct joining *j, struct aq_stream *right,
+static struct aq_stream *join_streams(struct st_joining *j, struct aq_stream *right,
                                       const struct aq_join_windows *windows, aq_joiner join, void *user,
                                       bool left_alone, bool right_alone)
 {
@@ -108,8 +96,8 @@ struct aq_stream *aq_stream_join(struct aq_stream *left, const char *name, struc
                                  const struct aq_join_windows *windows, aq_joiner join, void *user,
                                  const struct aq_joined *how)
 {
-    struct joining j;
-    return begin(&j, "join", left, name, right ? right->builder : NULL, join != NULL, how)
+    struct st_joining j;
+    return st_joining_begin(&j, "join", left, name, right ? right->builder : NULL, join != NULL, how)
                ? join_streams(&j, right, windows, join, user, false, false)
                : NULL;
 }
@@ -118,8 +106,8 @@ struct aq_stream *aq_stream_left_join(struct aq_stream *left, const char *name, 
                                       const struct aq_join_windows *windows, aq_joiner join, void *user,
                                       const struct aq_joined *how)
 {
-    struct joining j;
-    return begin(&j, "left_join", left, name, right ? right->builder : NULL, join != NULL, how)
+    struct st_joining j;
+    return st_joining_begin(&j, "left_join", left, name, right ? right->builder : NULL, join != NULL, how)
                ? join_streams(&j, right, windows, join, user, true, false)
                : NULL;
 }
@@ -128,74 +116,8 @@ struct aq_stream *aq_stream_outer_join(struct aq_stream *left, const char *name,
                                        const struct aq_join_windows *windows, aq_joiner join, void *user,
                                        const struct aq_joined *how)
 {
-    struct joining j;
-    return begin(&j, "outer_join", left, name, right ? right->builder : NULL, join != NULL, how)
+    struct st_joining j;
+    return st_joining_begin(&j, "outer_join", left, name, right ? right->builder : NULL, join != NULL, how)
                ? join_streams(&j, right, windows, join, user, true, true)
-               : NULL;
-}
-
-/* ---- a stream and a table ----------------------------------------------------------------------------------------- */
-
-static bool check_table(struct joining *j, const struct aq_table *table)
-{
-    if (!st_dsl_can_look_up(j->builder, j->what, j->name, table) ||
-        !st_dsl_same_keys(j->builder, j->what, j->name, j->left->name, table->name))
-        return false;
-    if (j->how.store || j->how.in_memory)
-        st_dsl_refuse(j->builder, j->what, j->name,
-                      "store and in_memory are for two streams; rows are in the table's store");
-    else if (j->how.grace_ms > table->history_ms)
-        st_dsl_refuse(j->builder, j->what, j->name,
-                      "grace_ms: the table '%s' has to know what its rows were so long ago: set history_ms there, "
-                      "to no less than this",
-                      table->name);
-    return st_builder_is_open(j->builder);
-}
-
-/* The store of the table, and of the records that wait. */
-static bool connect_stores(struct joining *j, const struct aq_table *table)
-{
-    struct st_topology *topology = j->builder->topology;
-    struct aq_err *err = &j->builder->err;
-    int rc = st_connect_store(topology, j->name, table->store, err);
-    if (rc != 0 || j->how.grace_ms == 0) return rc == 0;
-    const struct st_store_conf waiting = st_delay_conf();
-    rc = st_add_store(topology, j->name, &waiting, err);
-    return rc == 0 && st_connect_store(topology, j->name, j->name, err) == 0;
-}
-
-static struct aq_stream *join_table(struct joining *j, const struct aq_table *table, aq_joiner join,
-                                    void *user, bool left)
-{
-    struct aq_streams_builder *builder = j->builder;
-    if (!check_table(j, table)) return NULL;
-    struct st_stream_table_join *op = st_builder_alloc(builder, sizeof(*op));
-    *op = (struct st_stream_table_join){.joiner = st_dsl_joiner(builder, join, user),
-                                        .left = left,
-                                        .history_ms = table->history_ms,
-                                        .grace_ms = j->how.grace_ms};
-    const char *behind = st_dsl_by_key(j->left, st_dsl_part(builder, j->name, "by"), 0);
-    if (!behind || !st_dsl_add(builder, j->name, &st_stream_table_join_kind, op, behind) ||
-        !st_dsl_value_serde(builder, j->name, j->value) || !connect_stores(j, table))
-        return NULL;
-    return st_dsl_stream(builder, j->name);
-}
-
-struct aq_stream *aq_stream_join_table(struct aq_stream *stream, const char *name, struct aq_table *table,
-                                       aq_joiner join, void *user, const struct aq_joined *how)
-{
-    struct joining j;
-    return begin(&j, "join_table", stream, name, table ? table->builder : NULL, join != NULL, how)
-               ? join_table(&j, table, join, user, false)
-               : NULL;
-}
-
-struct aq_stream *aq_stream_left_join_table(struct aq_stream *stream, const char *name,
-                                            struct aq_table *table, aq_joiner join, void *user,
-                                            const struct aq_joined *how)
-{
-    struct joining j;
-    return begin(&j, "left_join_table", stream, name, table ? table->builder : NULL, join != NULL, how)
-               ? join_table(&j, table, join, user, true)
                : NULL;
 }

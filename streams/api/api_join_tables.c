@@ -23,7 +23,8 @@ bool st_dsl_can_look_up(struct aq_streams_builder *builder, const char *what, co
                         const struct aq_table *table)
 {
     if (!table->no_look_up) return true;
-    st_dsl_refuse(builder, what, name, "rows of '%s' cannot be looked up: %s", table->name, table->no_look_up);
+    st_dsl_refuse(builder, what, name, "rows of '%s' cannot be looked up: %s", table->name,
+                  table->no_look_up);
     return false;
 }
 
@@ -124,17 +125,19 @@ static bool find_serdes(struct joining *j, struct st_foreign_key_serdes *ret)
     *ret = (struct st_foreign_key_serdes){
         .key = known(j->left, true), .foreign_key = known(j->right, true), .value = j->value};
     if (!ret->value)
-        st_dsl_refuse(j->builder, j->what, j->name, "nothing says how its results lie: set value_serde in its options");
-    else if (!ret->key != !ret->foreign_key)
         st_dsl_refuse(j->builder, j->what, j->name,
-                      "the keys of '%s' are read by the application's default, and those of '%s' are not: set "
-                      "key_serde where the first one's topic is read",
-                      ret->key ? j->right->name : j->left->name, ret->key ? j->left->name : j->right->name);
+                      "nothing says how its results lie: set value_serde in its options");
+    else if (!ret->key != !ret->foreign_key)
+        st_dsl_refuse(
+            j->builder, j->what, j->name,
+            "the keys of '%s' are read by the application's default, and those of '%s' are not: set "
+            "key_serde where the first one's topic is read",
+            ret->key ? j->right->name : j->left->name, ret->key ? j->left->name : j->right->name);
     return st_builder_is_open(j->builder);
 }
 
-static struct aq_table *join_foreign(struct joining *j, aq_part_mapper foreign_key, aq_joiner join, void *user,
-                                     bool left_alone)
+static struct aq_table *join_foreign(struct joining *j, aq_part_mapper foreign_key, aq_joiner join,
+                                     void *user, bool left_alone)
 {
     struct st_foreign_key_serdes serdes;
     if (!find_serdes(j, &serdes)) return NULL;

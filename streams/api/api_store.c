@@ -44,7 +44,8 @@ struct aq_store *aq_processor_store(struct aq_processor_context *ctx, const char
     for (size_t i = 0; i < node->n_stores; i++) {
         if (strcmp(node->stores[i]->name, name) != 0) continue;
         if (node->stores[i]->conf.rest_len == 0) return (struct aq_store *)st_store(ctx->st, i);
-        aq_processor_fail(ctx, "the store '%s' is not of keys and values: its operator alone can read it", name);
+        aq_processor_fail(ctx, "the store '%s' is not of keys and values: its operator alone can read it",
+                          name);
         return NULL;
     }
     aq_processor_fail(ctx, "'%s' is connected to no store '%s' (aq_topology_connect_store())", node->name,
@@ -89,7 +90,8 @@ int aq_store_put(struct aq_processor_context *ctx, struct aq_store *store, struc
     if (!is_fine(ctx, state, key)) return ctx->rc;
     const struct st_store *table = table_of(ctx, state);
     if (table)
-        return aq_processor_fail(ctx, "the store '%s' is that of a table, which alone writes it", table->name);
+        return aq_processor_fail(ctx, "the store '%s' is that of a table, which alone writes it",
+                                 table->name);
     /* It may be what the store itself has returned. */
     st_state_put(state, key, AQ_LIT(""), aq_arena_copy(st_arena(ctx->st), value));
     return 0;

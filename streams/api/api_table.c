@@ -102,8 +102,7 @@ static struct aq_table *filter(struct aq_table *table, const char *name, aq_pred
     struct aq_materialized options;
     if (!is_open(table)) return NULL;
     struct aq_streams_builder *builder = table->builder;
-    if (!st_dsl_has(builder, what, name, test != NULL) ||
-        !st_dsl_how(builder, what, name, how, 0, &options))
+    if (!st_dsl_has(builder, what, name, test != NULL) || !st_dsl_how(builder, what, name, how, 0, &options))
         return NULL;
     struct st_table_filter *op = st_builder_alloc(builder, sizeof(*op));
     *op = (struct st_table_filter){
@@ -154,7 +153,8 @@ static const char *until_windows_close(const struct aq_table *table, const struc
     if (!windows) return "the table in front of it has no windows that could close; use AQ_UNTIL_TIME_LIMIT";
     if (((const struct st_aggregate *)node->user)->emit == ST_EMIT_CLOSE)
         return "the windows in front of it have AQ_EMIT_CLOSE, so their results are final already";
-    if (how->limit_ms != 0) return "limit_ms is for AQ_UNTIL_TIME_LIMIT; a window closes at its end and grace";
+    if (how->limit_ms != 0)
+        return "limit_ms is for AQ_UNTIL_TIME_LIMIT; a window closes at its end and grace";
     if (how->when_full == AQ_FULL_EMIT_EARLY)
         return "results of windows are final, so none can go on early; use AQ_FULL_SHUT_DOWN";
     st_suppress_windows(op, windows);
@@ -181,8 +181,8 @@ static const char *set_suppress(const struct aq_table *table, const struct aq_su
     if (how->close_idle_ms < 0) return "close_idle_ms is negative";
     *op = (struct st_suppress){.max_records = how->max_records,
                                .max_bytes = how->max_bytes,
-                               .emit_early = how->until == AQ_UNTIL_TIME_LIMIT &&
-                                             how->when_full != AQ_FULL_SHUT_DOWN,
+                               .emit_early =
+                                   how->until == AQ_UNTIL_TIME_LIMIT && how->when_full != AQ_FULL_SHUT_DOWN,
                                .idle_close_ms = how->close_idle_ms,
                                .compat = table->builder->compat,
                                .in_memory = how->in_memory};
@@ -205,6 +205,7 @@ struct aq_table *aq_table_suppress(struct aq_table *table, const char *name,
     if (st_add_suppress(builder->topology, name, op, table->name, NULL, &builder->err) != 0) return NULL;
     struct aq_table *made = st_dsl_table(builder, name);
     made->forgets = table->forgets;
-    made->no_look_up = "its store has what is held back, not its rows: put a filter or map_values with a store behind it";
+    made->no_look_up =
+        "its store has what is held back, not its rows: put a filter or map_values with a store behind it";
     return made;
 }

@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/big_endian.h"
 #include "streams/api/api_testdriver.h"
+#include "streams/global.h"
 #include "streams/ops/aggregation.h"
 #include "streams/state/stamped.h"
 #include "streams/state/versioned.h"
@@ -79,7 +80,7 @@ static struct aq_test_row row_of(const struct looking *l, const struct st_place 
     struct aq_test_row row = {.key = aq_arena_copy(arena, place->key), .timestamp = -1};
     row.value = aq_arena_copy(arena, stamped ? st_stamped_value(value) : value);
     if (stamped) row.timestamp = st_stamped_time(value);
-    if (l->rows == KEYS) return row;
+    if (l->rows == KEYS || l->rows == HISTORIES) return row;
     row.start_ms = place->start;
     row.end_ms = l->rows == SESSIONS ? place->end : st_windows_end(l->windows, place->start);
     if (l->rows == SESSIONS) row.timestamp = place->end;
@@ -100,7 +101,6 @@ static int look_up_version(struct looking *l, struct st_state *state)
     if (rc != 0 || aq_slice_is_null(version.value)) return rc;
     *l->ret = row_of(l, l->place, version.value);
     l->ret->timestamp = version.valid_from;
-    l->ret->start_ms = l->ret->end_ms = 0;
     l->found = true;
     return 1;
 }
@@ -117,6 +117,18 @@ static int look_up(void *ctx, struct st_state *state)
     *l->ret = row_of(l, l->place, value);
     l->found = true;
     return 1;
+}
+
+static bool find_global(struct aq_test_driver *driver, const struct st_global *global, struct aq_slice key,
+                        struct aq_test_row *ret)
+{
+    int64_t time_ms = 0;
+    struct aq_slice value = st_shared_table_get(&global->table, key, &time_ms);
+    if (aq_slice_is_null(value)) return false;
+    *ret = (struct aq_test_row){.key = aq_arena_copy(&driver->arena, key),
+                                .value = aq_arena_copy(&driver->arena, value),
+                                .timestamp = time_ms};
+    return true;
 }
 
 /* wanted: KEYS stands for HISTORIES too. */
@@ -147,6 +159,9 @@ bool aq_test_driver_row(struct aq_test_driver *driver, const char *store, struct
                         struct aq_test_row *ret)
 {
     const struct st_place place = {.key = key};
+    const struct st_global *global =
+        st_test_driver_verdict(driver) == 0 ? st_driver_global(driver->driver, store) : NULL;
+    if (global && !aq_slice_is_null(key)) return find_global(driver, global, key, ret);
     return find(driver, store, KEYS, &place, ret);
 }
 

@@ -50,10 +50,11 @@ static int check_suppress(const struct st_node *node, const struct st_settings *
 {
     const struct st_suppress *op = node->user;
     if (op->idle_close_ms == 0 || op->idle_close_ms > settings->commit_interval_ms) return 0;
-    return aq_fail(err, AQ_E_CONFIG,
-                   "suppress '%s': close_idle_ms is %lld; results come with commits, so it has to be longer than "
-                   "commit.interval.ms, which is %lld ms",
-                   node->name, (long long)op->idle_close_ms, (long long)settings->commit_interval_ms);
+    return aq_fail(
+        err, AQ_E_CONFIG,
+        "suppress '%s': close_idle_ms is %lld; results come with commits, so it has to be longer than "
+        "commit.interval.ms, which is %lld ms",
+        node->name, (long long)op->idle_close_ms, (long long)settings->commit_interval_ms);
 }
 
 int st_builder_suits(const struct aq_streams_builder *builder, const struct st_settings *settings,
@@ -61,9 +62,10 @@ int st_builder_suits(const struct aq_streams_builder *builder, const struct st_s
 {
     int rc = st_builder_verdict(builder, err);
     if (rc == 0 && settings->compat_kafka_streams && !builder->compat)
-        rc = aq_fail(err, AQ_E_CONFIG,
-                     "compat: operators are built to do as Kafka Streams or not; call aq_streams_compat() on the "
-                     "builder before they are added");
+        rc = aq_fail(
+            err, AQ_E_CONFIG,
+            "compat: operators are built to do as Kafka Streams or not; call aq_streams_compat() on the "
+            "builder before they are added");
     for (size_t i = 0; rc == 0 && i < builder->topology->n_nodes; i++) {
         const struct st_node *node = builder->topology->nodes[i];
         if (node->type == ST_PROCESSOR && node->kind == &st_suppress_kind)

@@ -45,7 +45,8 @@ bool st_dsl_windows(struct aq_streams_builder *builder, const char *what, const 
                               .advance_ms = windows->advance_ms,
                               .grace_ms = windows->grace_ms,
                               .retention_ms = windows->retention_ms};
-    if (!find_kind(windows->kind, &made.kind)) return refuse(builder, what, name, "they are of no kind there is");
+    if (!find_kind(windows->kind, &made.kind))
+        return refuse(builder, what, name, "they are of no kind there is");
     const char *wrong = complaint(windows);
     if (wrong) return refuse(builder, what, name, wrong);
     st_windows_complete(&made, ret->compat);

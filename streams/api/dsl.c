@@ -173,7 +173,8 @@ bool st_dsl_keep(struct aq_table *table, const struct aq_materialized *how, cons
     AQ_ASSERT(st_builder_is_open(builder));
     if (!store) {
         bool says = conf.in_memory || conf.uncached || conf.without_changelog;
-        if (says) st_dsl_refuse(builder, "table", table->name, "its options say how rows are kept: name a store");
+        if (says)
+            st_dsl_refuse(builder, "table", table->name, "its options say how rows are kept: name a store");
         table->no_look_up = "it does not keep its rows: name a store in its options";
         return !says;
     }

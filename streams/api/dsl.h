@@ -17,17 +17,18 @@
 
 struct aq_table {
     struct aq_streams_builder *builder;
-    const char *name;       /* of its node */
-    const char *store;      /* NULL: its rows are kept nowhere */
-    const char *no_look_up; /* why a row cannot be looked up by its key in that store, and what helps; NULL: it can */
-    int64_t history_ms;     /* the store is a versioned one; 0: it is none */
-    bool forgets;           /* those below cannot know what a row was */
+    const char *name;  /* of its node */
+    const char *store; /* NULL: its rows are kept nowhere */
+    const char *
+        no_look_up; /* why a row cannot be looked up by its key in that store, and what helps; NULL: it can */
+    int64_t history_ms; /* the store is a versioned one; 0: it is none */
+    bool forgets;       /* those below cannot know what a row was */
 };
 
 struct aq_grouped {
     struct aq_streams_builder *builder;
-    const char *name;     /* the group's own */
-    const char *node;     /* that its aggregations stand behind */
+    const char *name; /* the group's own */
+    const char *node; /* that its aggregations stand behind */
     bool of_table;
     bool windowed;
     struct st_aggregate how; /* windows, emit and compat */

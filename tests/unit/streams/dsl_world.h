@@ -117,7 +117,8 @@ static void dsl_print_value(const struct dsl_world *w, FILE *out, struct aq_slic
 }
 
 /* All that the topic has, not read yet. */
-__attribute__((unused)) static void dsl_expect_of(struct dsl_world *w, const char *topic, const char *expected)
+__attribute__((unused)) static void dsl_expect_of(struct dsl_world *w, const char *topic,
+                                                  const char *expected)
 {
     struct aq_test_record record;
     FILE *out = fmemopen(w->text, sizeof(w->text), "w");

@@ -87,8 +87,8 @@ static void compat_tells_what_never_passed_unless_somebody_needs_old_rows(void *
     dsl_out(aq_table_filter(t, "long", is_long, NULL, NULL));
     struct aq_table *f = aq_table_filter(s, "f", is_long, NULL, NULL);
     aq_stream_to(aq_table_to_stream(f, "changes2"), "out2", "out2");
-    struct aq_grouped *g =
-        aq_table_group_by(aq_table_map_values(f, "doubled", doubled, "mine", NULL), "g", dsl_head, NULL, NULL);
+    struct aq_grouped *g = aq_table_group_by(aq_table_map_values(f, "doubled", doubled, "mine", NULL), "g",
+                                             dsl_head, NULL, NULL);
     aq_stream_to(aq_table_to_stream(aq_grouped_count(g, "n", &at_once), "changes3"), "out3", "out3");
     struct dsl_world w = {.builder = b, .driver = aq_test_driver_create(b, &options)};
     dsl_in(&w, "t k=a@1 s k=a@2 s l=x:y@3");
