@@ -162,7 +162,7 @@ static void a_global_table_is_whole_followed_and_read_again(void **state)
     send_lookups(&s);
     struct t_process *process = start_app(&s);
     expect_found(&s, 0, "old");
-    T_CHECK(t_stderr_has(process, "global tables are being read"), "%s", t_stderr(process));
+    T_CHECK(t_stderr_has(process, "global tables are there"), "%s", t_stderr(process));
     T_CHECK(T_WAIT(END_MS, shows_rows(&s, ROWS)), "the metrics do not show %d rows", ROWS);
 
     /* A table keeps no time with the streams: a change is seen by later records, sooner or later. */
@@ -210,6 +210,33 @@ static void a_transaction_that_is_open_waits(void **state)
     stop_app(process);
 }
 
+/* ---- a cluster that goes away -------------------------------------------------------------------------------------- */
+
+static bool is_ready(const struct scene *s)
+{
+    return t_http_get(s->port, "/readyz", END_MS, NULL) == 200;
+}
+
+/* Nothing is written to the table's topic meanwhile, and the client does not say when a cluster is back. */
+static void a_quiet_table_is_ready_again_when_its_cluster_is_back(void **state)
+{
+    (void)state;
+    struct scene s = make_scene();
+    t_topic_create(t_pair.src, s.rows.text, PARTITIONS, NULL);
+    send_one(s.rows.text, 0, "a", "1");
+    struct t_process *process = start_app(&s);
+    T_CHECK(T_WAIT(END_MS, is_ready(&s)), "it is not ready: %s", t_stderr(process));
+    t_clusters("stop", "source", 0);
+    T_CHECK(T_WAIT(END_MS, t_stderr_has(process, "trouble with a global table")), "%s", t_stderr(process));
+    T_CHECK(!is_ready(&s), "it says it is ready");
+    t_clusters("start", "source", 0);
+    T_CHECK(T_WAIT(END_MS, t_stderr_has(process, "global tables are being followed again")), "%s",
+            t_stderr(process));
+    T_CHECK(T_WAIT(END_MS, is_ready(&s)), "it is not ready: %s", t_stderr(process));
+    T_CHECK(finds(&s, "a", "a=1"), "the row is gone");
+    stop_app(process);
+}
+
 /* ---- what is missing ---------------------------------------------------------------------------------------------- */
 
 static void a_topic_that_is_missing_is_the_reason_not_to_start(void **state)
@@ -245,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_global_table_is_whole_followed_and_read_again),
         cmocka_unit_test(a_transaction_that_is_open_waits),
+        cmocka_unit_test(a_quiet_table_is_ready_again_when_its_cluster_is_back),
         cmocka_unit_test(a_topic_that_is_missing_is_the_reason_not_to_start),
     };
     return cmocka_run_group_tests(tests, t_pair_setup, t_pair_teardown);
