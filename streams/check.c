@@ -117,10 +117,11 @@ static void check_compacted(struct check *c, const struct st_node *node)
         kc_say(&c->report, KC_WARN, "global table '%s': the configuration of topic %s cannot be read: %s",
                node->name, topic, err.text);
     else if (!policy.value || strcmp(policy.value, "compact") != 0)
-        kc_say(&c->report, KC_WARN,
-               "global table '%s': topic %s has cleanup.policy = %s: rows that retention deletes are missing after a "
-               "restart, and without compaction every start reads all changes there ever were; set it to compact",
-               node->name, topic, policy.value ? policy.value : "delete");
+        kc_say(
+            &c->report, KC_WARN,
+            "global table '%s': topic %s has cleanup.policy = %s: rows that retention deletes are missing after a "
+            "restart, and without compaction every start reads all changes there ever were; set it to compact",
+            node->name, topic, policy.value ? policy.value : "delete");
     aq_arena_finish(&arena);
 }
 
@@ -128,14 +129,14 @@ static void check_global(struct check *c, const struct st_node *node)
 {
     const struct kc_topic *found = kc_topics_find(&c->topics, node->topics[0]);
     if (!found)
-        kc_say(&c->report, KC_ERROR, "global table '%s': topic %s does not exist: create it first", node->name,
-               node->topics[0]);
+        kc_say(&c->report, KC_ERROR, "global table '%s': topic %s does not exist: create it first",
+               node->name, node->topics[0]);
     else if (found->error != 0)
         kc_say(&c->report, KC_ERROR, "global table '%s': topic %s: %s", node->name, node->topics[0],
                aq_code_text(found->error));
     else {
-        kc_say(&c->report, KC_OK, "global table '%s': topic %s has %d partition%s", node->name, node->topics[0],
-               found->partitions, found->partitions == 1 ? "" : "s");
+        kc_say(&c->report, KC_OK, "global table '%s': topic %s has %d partition%s", node->name,
+               node->topics[0], found->partitions, found->partitions == 1 ? "" : "s");
         check_compacted(c, node);
     }
 }

@@ -156,7 +156,7 @@ struct st_worker_setup {
     const struct st_plan *plan;
     const struct st_serde_flow *serdes;
     struct st_catalog *catalog;
-    const struct st_dbs *dbs; /* outlive the worker; NULL: no store in the topology */
+    const struct st_dbs *dbs;   /* outlive the worker; NULL: no store in the topology */
     struct st_globals *globals; /* whole, and outlive it; NULL: no global table in the topology */
     int index;
     bool inline_lookup; /* no threads: simulation */

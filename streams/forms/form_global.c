@@ -19,8 +19,9 @@ static const struct opt_row global_rows[] = {
      .offset = offsetof(struct global_conf, topic),
      .flags = OPT_REQUIRED,
      .reload = OPT_RELOAD_PROCESS,
-     .help = "The topic, of which every process reads all partitions from their beginning: the last value of a key "
-             "is its row, null deletes it. No other node may read it."},
+     .help =
+         "The topic, of which every process reads all partitions from their beginning: the last value of a key "
+         "is its row, null deletes it. No other node may read it."},
     {.name = "key_serde",
      .kind = OPT_STRING,
      .offset = offsetof(struct global_conf, key_serde),
@@ -54,7 +55,8 @@ static void add_global(const struct st_forming *forming, void *conf)
 
 const struct st_form st_form_global_table = {
     .name = "global_table",
-    .summary = "Holds a whole topic as a table in every process: for joins by any key, without repartitioning.",
+    .summary =
+        "Holds a whole topic as a table in every process: for joins by any key, without repartitioning.",
     .example =
         "  orders    = { type = \"source\"; topics = [\"orders\"]; };\n"
         "  customers = { type = \"global_table\"; topic = \"customers\"; };\n"
@@ -82,11 +84,13 @@ static const struct opt_row join_rows[] = {
      .kind = OPT_STRING,
      .offset = offsetof(struct join_global_conf, key),
      .reload = OPT_RELOAD_PROCESS,
-     .help = "Lua expression for the key of the row, of the stream's key and value: value.customer. nil: there is no "
-             "such row. Without it the record's own key is looked up; the result has that in any case."},
+     .help =
+         "Lua expression for the key of the row, of the stream's key and value: value.customer. nil: there is no "
+         "such row. Without it the record's own key is looked up; the result has that in any case."},
     {.name = "grace",
      .kind = OPT_REFUSED,
-     .help = "A global table keeps no time with the streams, so there is nothing to wait for; join_table has grace."},
+     .help =
+         "A global table keeps no time with the streams, so there is nothing to wait for; join_table has grace."},
     {.name = NULL},
 };
 
@@ -108,8 +112,7 @@ static void add_join(const struct st_forming *forming, void *conf)
     struct join_global_conf *c = conf;
     struct aq_err err = {0};
     if (!st_form_joiner(forming, &c->join, &c->op.joiner) || !st_form_two(forming)) return;
-    if (c->key &&
-        !st_form_program(forming, "key", LUA_EXPRESSION, c->key, c->join.limits, &c->op.key.lua))
+    if (c->key && !st_form_program(forming, "key", LUA_EXPRESSION, c->key, c->join.limits, &c->op.key.lua))
         return;
     bool good = st_form_joined_stream(forming, 0);
     const char *table = joined_global(forming);
@@ -136,7 +139,8 @@ static void check_join(const struct st_forming *forming, void *conf, struct st_s
 
 const struct st_form st_form_join_global = {
     .name = "join_global",
-    .summary = "Joins each record of a stream with the row of a global table that has its key, or any other one.",
+    .summary =
+        "Joins each record of a stream with the row of a global table that has its key, or any other one.",
     .example =
         "  orders    = { type = \"source\"; topics = [\"orders\"]; };\n"
         "  customers = { type = \"global_table\"; topic = \"customers\"; };\n"

@@ -58,8 +58,8 @@ bool st_form_joined_stream(const struct st_forming *forming, size_t k)
     const char *name = forming->node->from.items[k];
     const struct st_formed_node *node = st_formed_find(forming->formed, name);
     if (st_formed_is_global(forming->formed, name) && !node->broken) {
-        st_form_error_from(forming, k, "from: '%s' is a global table, and a stream is needed: that comes first",
-                           name);
+        st_form_error_from(forming, k,
+                           "from: '%s' is a global table, and a stream is needed: that comes first", name);
         return false;
     }
     if (!node || !node->is_table) return true;

@@ -23,7 +23,8 @@ int st_add_global_table(struct st_topology *topology, const char *name, const ch
 
 static int check_table(const struct st_node *node, const struct st_node *table, struct aq_err *err)
 {
-    if (node->type != ST_PROCESSOR) return aq_fail(err, AQ_E_CONFIG, "only processors look into global tables");
+    if (node->type != ST_PROCESSOR)
+        return aq_fail(err, AQ_E_CONFIG, "only processors look into global tables");
     if (table->type != ST_GLOBAL_TABLE)
         return aq_fail(err, AQ_E_CONFIG, "'%s' is a %s and no global table", table->name,
                        st_node_type_name(table->type));

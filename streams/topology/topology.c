@@ -169,10 +169,11 @@ static const char *internal_topic(struct st_topology *topology, const char *name
 static int check_parent(const struct st_node *parent, struct aq_err *err)
 {
     if (parent->type == ST_GLOBAL_TABLE)
-        return aq_fail(err, AQ_E_CONFIG,
-                       "the global table '%s' cannot be a parent: its changes give no records, they are looked up "
-                       "by joins",
-                       parent->name);
+        return aq_fail(
+            err, AQ_E_CONFIG,
+            "the global table '%s' cannot be a parent: its changes give no records, they are looked up "
+            "by joins",
+            parent->name);
     if (parent->type != ST_SINK) return 0;
     return aq_fail(err, AQ_E_CONFIG, "the sink '%s' cannot be a parent: a sink has no children",
                    parent->name);

@@ -177,9 +177,10 @@ static void check_topic(struct check *check, const struct st_node *node, const c
     bool global = node->type == ST_GLOBAL_TABLE || other->type == ST_GLOBAL_TABLE;
     if (names_topic(other, topic)) {
         if (other == early && global)
-            st_report(check->findings, CONF_ERROR, late,
-                      "the topic '%s' is read by the %s '%s' already; a global table has its topic for itself",
-                      topic, st_node_type_name(early->type), early->name);
+            st_report(
+                check->findings, CONF_ERROR, late,
+                "the topic '%s' is read by the %s '%s' already; a global table has its topic for itself",
+                topic, st_node_type_name(early->type), early->name);
         else if (other == early) /* found once from either side: told once */
             st_report(check->findings, CONF_ERROR, late,
                       "the topic '%s' is read by the %s '%s' already; make both the children of one source",

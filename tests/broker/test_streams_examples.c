@@ -265,10 +265,12 @@ static char *turn_shop_order(const char *key, const char *value)
     int i = atoi(of + strlen("\"customer\":\"c"));
     assert_in_range(i, 0, 49);
     if (!customers[i].name[0])
-        return t_printf("orders-with-customers\t%s\t{\"amount\":%s,\"customer\":\"unknown\",\"order\":\"%s\"}",
-                        key, number, key);
-    return t_printf("orders-with-customers\t%s\t{\"amount\":%s,\"city\":\"%s\",\"customer\":\"%s\",\"order\":\"%s\"}",
-                    key, number, customers[i].city, customers[i].name, key);
+        return t_printf(
+            "orders-with-customers\t%s\t{\"amount\":%s,\"customer\":\"unknown\",\"order\":\"%s\"}", key,
+            number, key);
+    return t_printf(
+        "orders-with-customers\t%s\t{\"amount\":%s,\"city\":\"%s\",\"customer\":\"%s\",\"order\":\"%s\"}",
+        key, number, customers[i].city, customers[i].name, key);
 }
 
 static char *turn_click(const char *key, const char *value)

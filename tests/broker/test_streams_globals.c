@@ -31,22 +31,22 @@ static struct scene make_scene(void)
                       .in = t_unique("in"),
                       .out = t_unique("out"),
                       .port = t_free_port()};
-    char *config =
-        t_printf("clusters = { one = { brokers = \"%s\"; }; };\n"
-                 "http = { listen = \"127.0.0.1:%d\"; };\n"
-                 "streams = {\n"
-                 "  application_id = \"%s\"; cluster = \"one\"; processing_guarantee = \"exactly_once_v2\";\n"
-                 "  session_timeout_ms = 6000; num_stream_threads = 2;\n"
-                 "  default_key_serde = \"string\"; default_value_serde = \"string\";\n"
-                 "  topology = {\n"
-                 "    rows = { type = \"global_table\"; topic = \"%s\"; };\n"
-                 "    in   = { type = \"source\"; topics = [\"%s\"]; };\n"
-                 "    join = { type = \"join_global\"; from = [\"in\", \"rows\"]; kind = \"left\"; key = \"value\";\n"
-                 "             join = \"left .. '=' .. (right or 'none')\"; };\n"
-                 "    out  = { type = \"sink\"; from = \"join\"; topic = \"%s\"; };\n"
-                 "  };\n"
-                 "};\n",
-                 t_pair.source, s.port, s.app.text, s.rows.text, s.in.text, s.out.text);
+    char *config = t_printf(
+        "clusters = { one = { brokers = \"%s\"; }; };\n"
+        "http = { listen = \"127.0.0.1:%d\"; };\n"
+        "streams = {\n"
+        "  application_id = \"%s\"; cluster = \"one\"; processing_guarantee = \"exactly_once_v2\";\n"
+        "  session_timeout_ms = 6000; num_stream_threads = 2;\n"
+        "  default_key_serde = \"string\"; default_value_serde = \"string\";\n"
+        "  topology = {\n"
+        "    rows = { type = \"global_table\"; topic = \"%s\"; };\n"
+        "    in   = { type = \"source\"; topics = [\"%s\"]; };\n"
+        "    join = { type = \"join_global\"; from = [\"in\", \"rows\"]; kind = \"left\"; key = \"value\";\n"
+        "             join = \"left .. '=' .. (right or 'none')\"; };\n"
+        "    out  = { type = \"sink\"; from = \"join\"; topic = \"%s\"; };\n"
+        "  };\n"
+        "};\n",
+        t_pair.source, s.port, s.app.text, s.rows.text, s.in.text, s.out.text);
     s.file = t_config_file(config);
     free(config);
     t_topic_create(t_pair.src, s.in.text, 2, NULL);
@@ -245,8 +245,8 @@ static void a_topic_that_is_missing_is_the_reason_not_to_start(void **state)
     struct scene s = make_scene();
     struct t_process *process = start_app(&s);
     int code = t_wait_exit(process, END_MS);
-    char *reason = t_printf("global table 'rows': topic %s does not exist on cluster one: create it first",
-                            s.rows.text);
+    char *reason =
+        t_printf("global table 'rows': topic %s does not exist on cluster one: create it first", s.rows.text);
     T_CHECK(code == CONFIG && t_stderr_has(process, reason), "exit %d: %s", code, t_stderr(process));
     t_process_free(process);
     free(reason);

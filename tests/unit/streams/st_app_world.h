@@ -69,8 +69,8 @@ __attribute__((unused)) static void add_global_table(struct world *w)
 __attribute__((unused)) static void join_global_table(struct world *w)
 {
     static struct st_stream_global_join join = {.joiner = {.kind = &st_joiner_pair}};
-    good(w, st_add_processor(w->e.topology, "look", &st_stream_global_join_kind, &join,
-                             engine_parent("in"), &w->err));
+    good(w, st_add_processor(w->e.topology, "look", &st_stream_global_join_kind, &join, engine_parent("in"),
+                             &w->err));
     good(w, st_connect_global_table(w->e.topology, "look", "where", &w->err));
     engine_sink(&w->e, "found", "output", "look");
 }

@@ -84,12 +84,12 @@ static void global_tables_are_looked_at(void **state)
     good(&w, st_add_global_table(w.e.topology, "where", "places", &w.err));
     good(&w, st_add_global_table(w.e.topology, "gone", "nowhere", &w.err));
     expect(&w, 1,
-           (const char *const[]){"ok     2 sub-topologies, 5 tasks",
-                                 "ok     global table 'customers': topic people has 4 partitions",
-                                 "ok     global table 'where': topic places has 1 partition",
-                                 "warn   global table 'where': topic places has cleanup.policy = delete: rows",
-                                 "error  global table 'gone': topic nowhere does not exist: create it first",
-                                 NULL});
+           (const char *const[]){
+               "ok     2 sub-topologies, 5 tasks",
+               "ok     global table 'customers': topic people has 4 partitions",
+               "ok     global table 'where': topic places has 1 partition",
+               "warn   global table 'where': topic places has cleanup.policy = delete: rows",
+               "error  global table 'gone': topic nowhere does not exist: create it first", NULL});
     size_t errors;
     char *text = check(&w, &errors);
     T_CHECK(strstr(text, "topic people has cleanup") == NULL, "%s", text);

@@ -357,12 +357,10 @@ static void a_global_table_has_all_partitions_and_what_is_written_to_them(void *
 {
     (void)state;
     static const struct step steps[] = {
-        {"R", "a", "1", 1, ""},          {"R", "b", "2", 2, ""},
-        {"R", "c", "3", 3, ""},          {"L", "a", "x", 4, "a=x-1@4"},
-        {"L", "b", "x", 5, "b=x-2@5"},   {"L", "c", "x", 6, "c=x-3@6"},
-        {"R", "a", "4", 7, ""},          {"L", "a", "y", 8, "a=y-4@8"},
-        {"back", "d", "5", 9, ""},       {"L", "d", "z", 10, "d=z-5@10"},
-        {"back", "d", NULL, 11, ""},     {"L", "d", "z", 12, ""},
+        {"R", "a", "1", 1, ""},          {"R", "b", "2", 2, ""},        {"R", "c", "3", 3, ""},
+        {"L", "a", "x", 4, "a=x-1@4"},   {"L", "b", "x", 5, "b=x-2@5"}, {"L", "c", "x", 6, "c=x-3@6"},
+        {"R", "a", "4", 7, ""},          {"L", "a", "y", 8, "a=y-4@8"}, {"back", "d", "5", 9, ""},
+        {"L", "d", "z", 10, "d=z-5@10"}, {"back", "d", NULL, 11, ""},   {"L", "d", "z", 12, ""},
         {"L", NULL, "no key", 13, ""},
     };
     struct engine e;

@@ -214,9 +214,10 @@ static void global_tables_have_serdes_of_their_own_or_the_defaults(void **state)
     processor(t, "p", &filter_kind, "in");
     global_table(t, "none", "a", "p");
     follow(&w, t, "string", NULL);
-    expect_findings(&w,
-                    "error: global table 'none': nothing says how its values are to be read: set value_serde here, or "
-                    "default_value_serde for all sources\n");
+    expect_findings(
+        &w,
+        "error: global table 'none': nothing says how its values are to be read: set value_serde here, or "
+        "default_value_serde for all sources\n");
     finish(&w);
 }
 

@@ -283,20 +283,22 @@ static void global_tables_stand_alone(void **state)
     assert_string_equal(err.text, "global table 'g': there is a global table of this name already");
     assert_int_equal(st_add_global_table(t, "h", "x y", &err), AQ_E_CONFIG);
     assert_string_equal(
-        err.text,
-        "global table 'h': the topic name 'x y' holds a character other than a-z A-Z 0-9 . _ -");
-    assert_int_equal(st_add_source(t, "g-source", &(struct st_source_conf){.pattern = "x"}, &err), AQ_E_CONFIG);
-    assert_string_equal(err.text, "source 'g-source': one side of the global table 'g' is shown under this name");
+        err.text, "global table 'h': the topic name 'x y' holds a character other than a-z A-Z 0-9 . _ -");
+    assert_int_equal(st_add_source(t, "g-source", &(struct st_source_conf){.pattern = "x"}, &err),
+                     AQ_E_CONFIG);
+    assert_string_equal(err.text,
+                        "source 'g-source': one side of the global table 'g' is shown under this name");
     source(t, "h-source", "h");
     assert_int_equal(st_add_global_table(t, "h", "x", &err), AQ_E_CONFIG);
-    assert_string_equal(err.text,
-                        "global table 'h': one side of it would be shown as 'h-source', which is a source already");
+    assert_string_equal(
+        err.text, "global table 'h': one side of it would be shown as 'h-source', which is a source already");
     sink(t, "g-sink", "out", "p");
 
     assert_int_equal(st_add_sink(t, "s", "out", (struct st_parents){(const char *[]){"g"}, 1, false}, &err),
                      AQ_E_CONFIG);
-    assert_string_equal(err.text, "sink 's': the global table 'g' cannot be a parent: its changes give no records, "
-                                  "they are looked up by joins");
+    assert_string_equal(err.text,
+                        "sink 's': the global table 'g' cannot be a parent: its changes give no records, "
+                        "they are looked up by joins");
     assert_int_equal(st_add_edge(t, "g", "p", &err), AQ_E_CONFIG);
     assert_int_equal(st_add_edge(t, "p", "g", &err), AQ_E_CONFIG);
     assert_string_equal(
