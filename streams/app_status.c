@@ -72,6 +72,8 @@ struct gathered {
     struct st_counters sums;
     uint64_t database_bytes;
     const struct st_globals *globals;
+    uint64_t global_rows, global_bytes; /* of global tables; */
+    uint64_t dropped_by_globals;        /* records of them without a key */
     struct st_feed_status *feeds;
     size_t n_feeds;
     uint32_t threads; /* that run */
@@ -106,11 +108,22 @@ static void tell_globals(struct st_app *app, struct gathered *all)
     if (whole) st_globals_trouble(app->globals, all->reason, sizeof(all->reason));
 }
 
+static void sum_globals(struct gathered *all)
+{
+    const struct st_global *global = all->globals ? st_globals_next(all->globals, NULL) : NULL;
+    for (; global; global = st_globals_next(all->globals, global)) {
+        all->global_rows += atomic_load(&global->table.rows);
+        all->global_bytes += atomic_load(&global->table.bytes);
+        all->dropped_by_globals += atomic_load(&global->dropped);
+    }
+}
+
 static void gather(struct st_app *app, struct gathered *all)
 {
     memset(all, 0, sizeof(*all));
     all->ready = true;
     all->globals = app->globals;
+    sum_globals(all);
     pthread_mutex_lock(&app->lock);
     all->state = app->state;
     st_counters_add(&all->sums, &app->retired);
@@ -171,6 +184,8 @@ static void fill(struct st_app *app, const struct gathered *all, struct st_app_s
                                   .cycles_aborted = aq_counter_get(&c->aborted),
                                   .cycles_fenced = aq_counter_get(&c->fenced),
                                   .rebalances = aq_counter_get(&c->rebalances),
+                                  .global_rows = all->global_rows,
+                                  .global_bytes = all->global_bytes,
                                   .lag = lag_of(all),
                                   .last_commit_us = (int64_t)aq_counter_get(&c->last_commit_us),
                                   .first_record_us = (int64_t)aq_counter_get(&c->first_record_us),
@@ -256,7 +271,8 @@ static void write_one(struct aq_metric_writer *w, enum aq_metric_id id, const st
     case AQ_M_STREAMS_DEAD: aq_metric_write(w, id, app, (double)s->dead_letters); return;
     case AQ_M_STREAMS_DROPPED:
         write_labelled(w, id, name, "late", count(&c->late));
-        write_labelled(w, id, name, "null", count(&c->dropped) - count(&c->late));
+        write_labelled(w, id, name, "null",
+                       count(&c->dropped) - count(&c->late) + (double)all->dropped_by_globals);
         return;
     case AQ_M_STREAMS_LOST: aq_metric_write(w, id, app, (double)s->records_lost); return;
     case AQ_M_STREAMS_RESTORED: aq_metric_write(w, id, app, count(&c->records_restored)); return;

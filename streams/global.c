@@ -11,8 +11,8 @@
  * as a rule, so that is as much as the table holds.
  *
  * A failing pass: while connecting, a topic that is missing or refused, or a cluster that is silent for too long, is the reason why the
- * application does not start. While following, trouble is logged and kept for readiness, and the table stays as it is until
- * the client gets through again. When retention has taken what was not read yet, reading goes on where the log begins, and so it does
+ * application does not start. While following, trouble is logged once and kept for readiness, and the table stays as it is until
+ * the client gets through again: every second the partitions concerned are assigned once more, until something comes from each. When retention has taken what was not read yet, reading goes on where the log begins, and so it does
  * when a topic was deleted and comes back; rows that were deleted with it may stay, which is said.
  *
  * Partitions that are added to a topic later are read when the process starts again, as in Kafka Streams.
@@ -46,6 +46,7 @@ struct partition {
     int64_t position; /* offset to be read next */
     bool reached;     /* everything that was there then has been read */
     bool suspect;     /* the client may not be reading it: to be assigned again */
+    bool doubtful;    /* there was trouble, and nothing has come from it since it was assigned again */
     bool anew;        /* from its beginning */
 };
 
@@ -64,6 +65,7 @@ struct st_globals {
     struct partition *partitions;
     size_t n_partitions;
     size_t n_reached;
+    size_t n_doubtful;
     int64_t again_us;      /* when suspect partitions are assigned again; 0: there are none */
     struct aq_err failure; /* while connecting: what waiting does not mend */
     atomic_bool whole;     /* connect has succeeded */
@@ -116,7 +118,7 @@ static void close_consumer(struct st_globals *globals)
     globals->consumer = NULL;
     free(globals->partitions);
     globals->partitions = NULL;
-    globals->n_partitions = globals->n_reached = 0;
+    globals->n_partitions = globals->n_reached = globals->n_doubtful = 0;
 }
 
 void st_globals_destroy(struct st_globals *globals)
@@ -207,6 +209,18 @@ static void tell_progress(const struct st_globals *globals)
            aq_fi("of", (int64_t)atomic_load(&globals->all)));
 }
 
+/* Records, or the news that there are no more of them: the client is reading it. */
+static void trust(struct st_globals *globals, struct partition *partition)
+{
+    if (!partition->doubtful || partition->suspect) return;
+    partition->doubtful = false;
+    AQ_ASSERT(globals->n_doubtful > 0);
+    if (--globals->n_doubtful > 0 || !globals->whole) return;
+    set_trouble(globals, "");
+    aq_log(AQ_INFO, "global tables are being followed again",
+           aq_fs("application", globals->conf.application_id));
+}
+
 /* ---- records ------------------------------------------------------------------------------------------------------ */
 
 static void apply(struct st_global *global, const struct aq_record *rec)
@@ -245,6 +259,7 @@ static void take_batch(struct st_globals *globals, struct aq_batch *batch)
     if (batch->n > 0) move_to(globals, partition, batch->records[batch->n - 1].offset + 1);
     st_shared_table_clean(&global->table);
     aq_batch_release(batch);
+    trust(globals, partition);
 }
 
 /* ---- news --------------------------------------------------------------------------------------------------------- */
@@ -261,20 +276,44 @@ static void note_trouble(struct st_globals *globals, const struct aq_err *err)
     bool final = err->code == AQ_E_DENIED || err->code == AQ_E_AUTH || err->code == AQ_E_FATAL;
     if (!globals->whole && final && globals->failure.code == 0) globals->failure = *err;
     set_trouble(globals, err->text);
+}
+
+static void log_trouble(const struct st_globals *globals, const struct aq_err *err)
+{
     aq_log(AQ_WARN, "trouble with a global table", aq_fs("application", globals->conf.application_id),
            aq_fs("reason", err->text));
 }
 
+static void doubt(struct st_globals *globals, struct partition *partition)
+{
+    partition->suspect = true;
+    globals->n_doubtful += !partition->doubtful;
+    partition->doubtful = true;
+    globals->again_us = aq_mono_us() + AGAIN_US;
+}
+
+/* Told once, however often it is tried again. */
 static void suspect(struct st_globals *globals, struct partition *partition, int code, const char *reason)
 {
     struct aq_err err = {0};
     aq_fail(&err, code, "global table '%s': %s[%" PRId32 "]: %s", partition->global->name,
             partition->global->topic, partition->number, reason);
     note_trouble(globals, &err);
-    partition->suspect = true;
+    if (!partition->doubtful) log_trouble(globals, &err);
+    doubt(globals, partition);
     /* A topic that was gone begins anew when it is back. To read all of it twice does no harm. */
     if (code == AQ_E_UNKNOWN_TOPIC) partition->anew = true;
-    globals->again_us = aq_mono_us() + AGAIN_US;
+}
+
+/* The client says when a cluster is gone, and not when it is back: what comes from the partitions, assigned again, says that. */
+static void suspect_all(struct st_globals *globals, int code, const char *reason)
+{
+    struct aq_err err = {0};
+    aq_fail(&err, code, "global tables: %s", reason);
+    note_trouble(globals, &err);
+    log_trouble(globals, &err);
+    for (size_t i = 0; i < globals->n_partitions && globals->whole; i++)
+        doubt(globals, &globals->partitions[i]);
 }
 
 static void read_again(struct st_globals *globals)
@@ -308,20 +347,17 @@ static void begin_again(struct st_globals *globals, struct partition *partition,
 static void take_events(struct st_globals *globals)
 {
     struct kc_event event;
-    struct aq_err err = {0};
     while (globals->conf.ops->consumer_event(globals->consumer, &event)) {
         struct partition *partition = event.owner;
         switch (event.kind) {
         case KC_EVENT_EOF:
             if (event.offset > partition->position) move_to(globals, partition, event.offset);
             reach(globals, partition);
+            trust(globals, partition);
             break;
         case KC_EVENT_OUT_OF_RANGE: begin_again(globals, partition, event.offset); break;
         case KC_EVENT_PARTITION: suspect(globals, partition, event.code, event.text); break;
-        case KC_EVENT_CLUSTER:
-            aq_fail(&err, event.code, "global tables: %s", event.text);
-            note_trouble(globals, &err);
-            break;
+        case KC_EVENT_CLUSTER: suspect_all(globals, event.code, event.text); break;
         }
     }
 }
@@ -330,10 +366,7 @@ bool st_globals_turn(struct st_globals *globals, int wait_ms)
 {
     AQ_ASSERT(globals->consumer);
     struct aq_batch *batch = globals->conf.ops->consumer_poll(globals->consumer, aq_mono_us(), wait_ms);
-    if (batch) {
-        take_batch(globals, batch);
-        if (globals->whole) set_trouble(globals, "");
-    }
+    if (batch) take_batch(globals, batch);
     take_events(globals);
     if (globals->again_us != 0 && aq_mono_us() >= globals->again_us) read_again(globals);
     return batch != NULL;
@@ -468,7 +501,8 @@ int st_globals_connect(struct st_globals *globals, struct kc_admin *admin, const
     }
     atomic_store(&globals->whole, true);
     set_trouble(globals, "");
-    tell_progress(globals);
+    aq_log(AQ_INFO, "global tables are there", aq_fs("application", globals->conf.application_id),
+           aq_fi("records", (int64_t)atomic_load(&globals->all)));
     return 0;
 }
 

@@ -203,6 +203,56 @@ static void a_topic_that_goes_away_is_trouble(void **state)
     kc_sim_advance(w.sim, 3000000);
     turn_until_quiet(&w);
     expect(w.places, "q", "2");
+    st_globals_trouble(w.globals, trouble, sizeof(trouble));
+    T_CHECK(trouble[0] == '\0', "%s", trouble);
+    end(&w);
+}
+
+static bool cluster_gone;
+
+static bool event_of_a_cluster(struct kc_consumer *consumer, struct kc_event *ret)
+{
+    if (!cluster_gone) return kc_sim_ops.consumer_event(consumer, ret);
+    cluster_gone = false;
+    *ret = (struct kc_event){
+        .kind = KC_EVENT_CLUSTER, .code = AQ_E_UNREACHABLE, .offset = -1, .text = "all brokers are down"};
+    return true;
+}
+
+/* The client does not say that a cluster is back, and the topics of a table may be quiet for days. */
+static void trouble_ends_without_a_new_record(void **state)
+{
+    (void)state;
+    struct world w;
+    char trouble[256];
+    static struct kc_ops ops;
+    begin(&w, true);
+    ops = kc_sim_ops;
+    ops.consumer_event = event_of_a_cluster;
+    const struct st_globals_conf conf = {.ops = &ops,
+                                         .cluster = &w.cluster,
+                                         .application_id = "app",
+                                         .queue_bytes = 1 << 20,
+                                         .batch_bytes = 1 << 16,
+                                         .patience_ms = 5000};
+    st_globals_destroy(w.globals);
+    w.globals = st_globals_create(&conf);
+    w.users = st_globals_add(w.globals, "users", "users");
+    append(&w, "users", "a", "1");
+    good(&w, connect_globals(&w, NULL));
+    turn_until_quiet(&w);
+    cluster_gone = true;
+    st_globals_turn(w.globals, 1);
+    st_globals_trouble(w.globals, trouble, sizeof(trouble));
+    T_CHECK(strcmp(trouble, "global tables: all brokers are down") == 0, "'%s'", trouble);
+    turn_until_quiet(&w);
+    st_globals_trouble(w.globals, trouble, sizeof(trouble));
+    T_CHECK(trouble[0] != '\0', "nobody has looked");
+    kc_sim_advance(w.sim, 1000 * 1000);
+    turn_until_quiet(&w);
+    st_globals_trouble(w.globals, trouble, sizeof(trouble));
+    T_CHECK(trouble[0] == '\0', "%s", trouble);
+    T_CHECK(w.users->records == 1, "%d records were read", (int)w.users->records);
     end(&w);
 }
 
@@ -215,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_topic_that_is_missing_is_told),
         cmocka_unit_test(connecting_can_be_stopped),
         cmocka_unit_test(a_topic_that_goes_away_is_trouble),
+        cmocka_unit_test(trouble_ends_without_a_new_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
