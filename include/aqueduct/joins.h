@@ -26,8 +26,8 @@ extern "C" {
 #endif
 
 /* The value of the result (Kafka Streams' ValueJoinerWithKey). Bytes as for a record's value (aqueduct/processor.h), so left and right may be
- * handed on; *ret begins as null. A null result: the row is deleted, or a record with a null value. 0, or a negative number, best from
- * aq_processor_fail(). */
+ * handed on; *ret begins as null. A null result: the row is deleted, or a record with a null value. There is no record at hand:
+ * aq_processor_record_metadata() tells nothing. 0, or a negative number, best from aq_processor_fail(). */
 typedef int (*aq_joiner)(struct aq_processor_context *ctx, struct aq_slice key, struct aq_slice left,
                          struct aq_slice right, void *user, struct aq_slice *ret);
 

@@ -42,8 +42,8 @@ AQ_API void aq_streams_builder_destroy(struct aq_streams_builder *builder);
  * builder. */
 AQ_API const char *aq_streams_error(const struct aq_streams_builder *builder);
 
-/* Everything that is added afterwards does as Kafka Streams also where that loses or repeats results (doc/streams.md lists the cases). For all
- * that runs the topology it is the setting compat = "kafka-streams", which is refused where this was not called. */
+/* Operators do as Kafka Streams also where that loses or repeats results (doc/streams.md lists the cases). To be called before anything is
+ * added. The setting compat=kafka-streams is refused where it was not. */
 AQ_API int aq_streams_compat(struct aq_streams_builder *builder);
 
 /* The topology cut into sub-topologies, in the text form of Kafka Streams' Topology#describe(). Negative, with nothing written, when

@@ -77,6 +77,9 @@ int st_builder_suits(const struct aq_streams_builder *builder, const struct st_s
 int aq_streams_compat(struct aq_streams_builder *builder)
 {
     if (!st_builder_is_open(builder)) return builder->err.code;
+    if (builder->topology->n_nodes > 0)
+        return aq_fail(&builder->err, AQ_E_CONFIG,
+                       "compat: call aq_streams_compat() before anything is added");
     builder->compat = true;
     return 0;
 }

@@ -271,6 +271,11 @@ static void mistakes_name_the_node_and_what_to_do(void **state)
     aq_table_filter(dsl_table(b, "t", NULL), "f", is_long, NULL, &how);
     dsl_refused(b, "table 'f': its options say how rows are kept: name a store");
 
+    b = dsl_builder();
+    dsl_table(b, "t", NULL);
+    assert_true(aq_streams_compat(b) < 0);
+    dsl_refused(b, "call aq_streams_compat() before anything is added");
+
     assert_null(aq_table_filter(NULL, "f", is_long, NULL, NULL));
     assert_null(aq_table_name(NULL));
     assert_null(aq_table_store(NULL));
