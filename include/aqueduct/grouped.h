@@ -56,7 +56,8 @@ AQ_API struct aq_table *aq_grouped_count(struct aq_grouped *grouped, const char 
                                          const struct aq_materialized *how);
 
 /* One value of two, neither being null: `aggregate` is the row so far, of sessions that meet the earlier one. *ret begins as
- * `aggregate`, which goes on again with the later time when nothing else is set; null deletes the row. 0, or a negative number, best from aq_processor_fail(). */
+ * `aggregate`, which goes on again with the later time when nothing else is set; null deletes the row. 0, or a negative number,
+ * best from aq_processor_fail(). */
 typedef int (*aq_reducer)(struct aq_processor_context *ctx, struct aq_slice aggregate, struct aq_slice value,
                           void *user, struct aq_slice *ret);
 

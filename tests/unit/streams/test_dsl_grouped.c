@@ -365,6 +365,32 @@ static int no_row(void *user, const struct aq_test_row *row)
     return 1;
 }
 
+static int one_row(void *user, const struct aq_test_row *row)
+{
+    assert_int_equal(row->key.len, 1);
+    return ++*(int *)user == 3;
+}
+
+static void rows_are_found_in_whichever_task_has_them(void **state)
+{
+    (void)state;
+    const struct aq_test_options options = {.partitions = 4};
+    struct aq_streams_builder *b = dsl_builder();
+    dsl_out(aq_grouped_count(aq_stream_group_by_key(dsl_stream(b, "in"), "g"), "n", NULL));
+    struct dsl_world w = {.builder = b, .driver = aq_test_driver_create(b, &options)};
+    dsl_in(&w, "in a=1@1 in b=1@1 in c=1@1 in d=1@1 in e=1@1 in f=1@1");
+    struct aq_test_row row;
+    for (const char *key = "abcdef"; *key; key++)
+        T_CHECK(aq_test_driver_row(w.driver, "n", aq_slice_of(key, 1), &row), "%s", key);
+    int n = 0;
+    assert_int_equal(aq_test_driver_rows(w.driver, "n", aq_slice_null(), one_row, &n), 0);
+    assert_int_equal(n, 3);
+    n = 10;
+    assert_int_equal(aq_test_driver_rows(w.driver, "n", aq_slice_null(), one_row, &n), 0);
+    assert_int_equal(n, 16);
+    dsl_end(&w);
+}
+
 static void wrong_questions_to_stores_fail_the_driver(void **state)
 {
     (void)state;
@@ -405,6 +431,7 @@ int main(void)
         cmocka_unit_test(rows_of_windows_are_filtered_and_grouped_like_others),
         cmocka_unit_test(several_streams_make_one_row),
         cmocka_unit_test(several_streams_meet_in_windows),
+        cmocka_unit_test(rows_are_found_in_whichever_task_has_them),
         cmocka_unit_test(wrong_questions_to_stores_fail_the_driver),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
