@@ -159,7 +159,7 @@ const struct st_form st_form_count = {
     .example =
         "  in    = { type = \"source\"; topics = [\"orders\"]; };\n"
         "  count = { type = \"count\"; from = \"in\"; by = \"value.customer\"; by_serde = \"string\";\n"
-        "            window = { type = \"tumbling\"; size_ms = \"1m\"; }; };\n"
+        "            window = { type = \"tumbling\"; size = \"1m\"; }; };\n"
         "  out   = { type = \"sink\"; from = \"count\"; topic = \"orders-by-customer\"; };\n",
     .rows = count_rows,
     .conf_size = sizeof(struct aggregate_conf),

@@ -197,7 +197,7 @@ const struct st_form st_form_suppress = {
     .summary = "Holds changes back: one result for each window, or fewer changes of each row.",
     .example =
         "  in    = { type = \"source\"; topics = [\"page-views\"]; };\n"
-        "  views = { type = \"count\"; from = \"in\"; window = { type = \"tumbling\"; size_ms = \"1m\"; grace_ms = \"10s\"; }; };\n"
+        "  views = { type = \"count\"; from = \"in\"; window = { type = \"tumbling\"; size = \"1m\"; grace = \"10s\"; }; };\n"
         "  final = { type = \"suppress\"; from = \"views\"; until = \"window_closes\"; };\n"
         "  out   = { type = \"sink\"; from = \"final\"; topic = \"views-per-minute\"; };\n",
     .rows = rows,

@@ -176,7 +176,7 @@ static void changes_are_held_back(void **state)
     (void)state;
     expect_cases_pass(
         "in = { type = \"source\"; topics = [\"in\"]; };\n"
-        "n = { type = \"count\"; from = \"in\"; window = { type = \"tumbling\"; size_ms = \"10s\"; grace_ms = \"1s\"; };\n"
+        "n = { type = \"count\"; from = \"in\"; window = { type = \"tumbling\"; size = \"10s\"; grace = \"1s\"; };\n"
         "      cached = false; };\n"
         "final = { type = \"suppress\"; from = \"n\"; until = \"window_closes\"; };\n"
         "told = { type = \"map\"; from = \"final\"; key = \"key.key\"; key_serde = \"string\"; };\n"
