@@ -137,7 +137,7 @@ int st_add_foreign_key_join(struct st_topology *topology, const char *name, stru
                             struct st_table_ref right, const struct st_foreign_key_join *user,
                             const struct st_foreign_key_serdes *of, const char *store, struct aq_err *err)
 {
-    AQ_ASSERT(topology && name && user && user->joiner.kind && of && of->value);
+    AQ_ASSERT(topology && name && user && user->joiner.kind && of);
     struct adding a = {.topology = topology, .name = name, .err = err};
     char first[NAME_ROOM], second[NAME_ROOM];
     snprintf(first, sizeof(first), "%s", part_name(&a, "subscribe"));
