@@ -88,8 +88,8 @@ static bool until_windows_close(const struct st_forming *forming, struct suppres
     if (!windows) {
         st_form_error_from(
             forming, 0,
-            "from: '%s' has no windows that could close: name a count, reduce or aggregate with "
-            "window, or set until = \"time_limit\"",
+            "from: '%s' has no windows that could close: name a count, reduce, aggregate or cogroup "
+            "with window, or set until = \"time_limit\"",
             from);
         return false;
     }

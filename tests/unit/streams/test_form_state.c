@@ -132,8 +132,8 @@ static void suppress(void **state)
     (void)state;
     expect(
         IN "x = { type = \"suppress\"; from = \"in\"; until = \"window_closes\"; };\n" OUT,
-        "t.conf:5:34: error: streams.topology.x: from: 'in' has no windows that could close: name a count, reduce "
-        "or aggregate with window, or set until = \"time_limit\"\n");
+        "t.conf:5:34: error: streams.topology.x: from: 'in' has no windows that could close: name a count, reduce, "
+        "aggregate or cogroup with window, or set until = \"time_limit\"\n");
     expect(
         IN "x = { type = \"suppress\"; from = \"in\"; until = \"time_limit\"; limit = \"1s\"; };\n" OUT,
         "t.conf:5:34: error: streams.topology.x: from: 'in' is no table: what is held back are changes of rows; "
