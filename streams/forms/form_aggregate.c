@@ -141,6 +141,12 @@ static void add_aggregate(const struct st_forming *forming, void *conf)
     if (st_form_aggregator(forming, &c->aggregate, c->limits, &c->op.aggregator)) add_node(forming, c);
 }
 
+static void release_aggregate(void *conf)
+{
+    struct aggregate_conf *c = conf;
+    st_form_aggregator_release(&c->aggregate);
+}
+
 const struct st_form st_form_count = {
     .name = "count",
     .summary = "Counts the records of each key, or of each key and window.",
@@ -183,4 +189,5 @@ const struct st_form st_form_aggregate = {
     .behind_tables = true,
     .makes_table = makes_table,
     .add = add_aggregate,
+    .release = release_aggregate,
 };

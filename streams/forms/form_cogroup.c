@@ -82,6 +82,7 @@ static const struct opt_row rows[] = {
     {.name = "of", .kind = OPT_REFUSED, .help = "Each input has its own."},
     {.name = "keep", .kind = OPT_REFUSED, .help = "Each input has its own."},
     {.name = "add", .kind = OPT_REFUSED, .help = "Each input has its own."},
+    {.name = "aggregator", .kind = OPT_REFUSED, .help = "Each input has its own."},
     {.name = NULL},
 };
 
@@ -103,6 +104,7 @@ static const struct opt_row input_rows[] = {
     ST_OF_ROW(struct cogroup_input),
     ST_TOP_KEEP_ROW(struct cogroup_input),
     ST_ADD_ROW(struct cogroup_input),
+    ST_NATIVE_ROWS(struct cogroup_input),
     {.name = NULL},
 };
 
@@ -294,7 +296,8 @@ static void add(const struct st_forming *forming, void *conf)
     if (!st_form_windows(forming, &c->windows, &c->op, &windowed) || !make_aggregators(forming, c) || !good)
         return;
     bool sessions = windowed && c->op.windows.kind == ST_SESSION;
-    if (sessions && !st_form_needs_merge(forming, &c->op.aggregator)) return;
+    const struct st_forming first = forming_of(forming, &c->inputs[0]);
+    if (sessions && !st_form_needs_merge(&first, &c->op.aggregator)) return;
     if (!add_inputs(forming, c, &behind.parents)) return;
     set_entries(forming, c);
     if (st_form_aggregation(&behind, &c->keep, &c->op, windowed, true))
@@ -306,6 +309,12 @@ static bool makes_table(const void *conf, bool of_table)
     (void)of_table;
     const struct cogroup_conf *c = conf;
     return !c->windows.window;
+}
+
+static void release(void *conf)
+{
+    struct cogroup_conf *c = conf;
+    for (size_t i = 0; i < c->n_inputs; i++) st_form_aggregator_release(&c->inputs[i].aggregate);
 }
 
 const struct st_form st_form_cogroup = {
@@ -324,4 +333,5 @@ const struct st_form st_form_cogroup = {
     .read_from = read_from,
     .makes_table = makes_table,
     .add = add,
+    .release = release,
 };

@@ -191,8 +191,8 @@ static void mistakes_in_what_is_made(void **state)
 {
     (void)state;
     expect(SOURCES X "initial = \"0\";\ninputs = ( { from = \"l\"; add = \"agg + 1\"; }, { from = \"r\"; } ); };\n" OUT,
-           "t.conf:7:46: error: streams.topology.x.inputs.[1]: function or add is needed: function = \"sum\" names what "
-           "there is, add = \"...\" is a Lua expression\n");
+           "t.conf:7:46: error: streams.topology.x.inputs.[1]: function, add or aggregator is needed: function = "
+           "\"sum\" names what there is, add = \"...\" is a Lua expression, aggregator one of a plugin\n");
     expect(SOURCES X "function = \"sum\";\ninitial = \"0\"; inputs = ( { from = \"l\"; of = \"value.n\"; } ); };\n" OUT,
            "t.conf:7:11: error: streams.topology.x.inputs.[0]: initial is for a node without function: leave one of them "
            "out\n");
@@ -205,7 +205,7 @@ static void mistakes_in_what_is_made(void **state)
            "t.conf:6:56: error: streams.topology.x: by_serde is for a new key, and no input has a by\n");
     expect(SOURCES X "window = { type = \"session\"; gap = \"1m\"; };\n"
                      "inputs = ( { from = \"l\"; add = \"1\"; } ); };\n" OUT,
-           "t.conf:6:1: error: streams.topology.x: merge is needed: a record between two sessions makes them one, and "
+           "t.conf:7:12: error: streams.topology.x.inputs.[0]: merge is needed: a record between two sessions makes them one, and "
            "merge = \"...\" says what becomes of their rows a and b\n");
     expect(SOURCES X "function = \"count\";\ninputs = ( { from = \"l\"; by = \"(\"; }, { from = \"r\"; by = \")\"; } ); };\n" OUT,
            "t.conf:7:31: error: streams.topology.x.inputs.[0]: by:1: unexpected symbol near ')'\n"

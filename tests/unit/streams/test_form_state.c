@@ -9,8 +9,8 @@ static void aggregations(void **state)
     (void)state;
     expect(
         IN "x = { type = \"aggregate\"; from = \"in\"; };\n" OUT,
-        "t.conf:5:1: error: streams.topology.x: function or add is needed: function = \"sum\" names what there is, add "
-        "= \"...\" is a Lua expression\n");
+        "t.conf:5:1: error: streams.topology.x: function, add or aggregator is needed: function = \"sum\" names what "
+        "there is, add = \"...\" is a Lua expression, aggregator one of a plugin\n");
     expect(IN "x = { type = \"count\"; from = \"in\"; window = { type = \"tumbling\"; }; };\n" OUT,
            "t.conf:5:36: error: streams.topology.x: window: tumbling windows need size\n");
     expect(
