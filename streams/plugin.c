@@ -74,10 +74,8 @@ static struct opt_row row_of(const struct aq_option *option, size_t index)
 /* What the table-wide test of options says about them; NULL: nothing. */
 static char *faults_of(const struct st_plugin_part *part, const struct opt_row *rows)
 {
-    const struct opt_table table = {.name = part->name,
-                                    .kind = st_plugin_sort_name(part->sort),
-                                    .summary = part->summary,
-                                    .rows = rows};
+    const struct opt_table table = {
+        .name = part->name, .kind = st_plugin_sort_name(part->sort), .summary = part->summary, .rows = rows};
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);

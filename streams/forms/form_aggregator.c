@@ -79,14 +79,15 @@ static bool check_plugin(const struct st_forming *forming, const struct st_plugi
         st_form_error(forming, c->part ? "aggregator" : "options",
                       "library is needed: the plugin that has the aggregator");
     else if (!c->part)
-        st_form_error(forming, "library", "aggregator is needed: the name of one of the plugin's aggregators");
+        st_form_error(forming, "library",
+                      "aggregator is needed: the name of one of the plugin's aggregators");
     return c->library && c->part;
 }
 
 /* function, add and aggregator are three ways to say the same, and each has options of its own. */
 static bool check_way(const struct st_forming *forming, const struct st_aggregate_conf *c)
 {
-    static const char *const ways[] = {"add", "initial", "subtract", "merge",
+    static const char *const ways[] = {"add",     "initial",    "subtract", "merge",
                                        "library", "aggregator", "options"};
     const size_t all = sizeof(ways) / sizeof(ways[0]), expressions = 4;
     if (c->function != ST_FUNCTION_NONE) return refuse_way(forming, ways, all, "function");
@@ -95,9 +96,10 @@ static bool check_way(const struct st_forming *forming, const struct st_aggregat
         return check_plugin(forming, &c->plugin) && good;
     }
     if (c->add) return true;
-    st_form_error(forming, NULL,
-                  "function, add or aggregator is needed: function = \"sum\" names what there is, add = \"...\" is a "
-                  "Lua expression, aggregator one of a plugin");
+    st_form_error(
+        forming, NULL,
+        "function, add or aggregator is needed: function = \"sum\" names what there is, add = \"...\" is a "
+        "Lua expression, aggregator one of a plugin");
     return false;
 }
 
@@ -203,8 +205,7 @@ static bool form_native(const struct st_forming *forming, struct st_aggregate_co
     bool good = refuse_options(forming, c, "aggregator", 0);
     if (c->as && !find_as(forming, "aggregator", c->as, any, &as)) good = false;
     if (!st_form_plugin(forming, &c->plugin, ST_PLUGIN_AGGREGATOR)) return false;
-    c->native =
-        (struct st_api_aggregator){.aggregator = *c->plugin.made->aggregator, .user = c->plugin.user};
+    c->native = (struct st_api_aggregator){.aggregator = *c->plugin.made->aggregator, .user = c->plugin.user};
     *ret = (struct st_aggregator){
         .kind = st_api_aggregator_kind(&c->native.aggregator), .user = &c->native, .value_serde = as};
     return good;
@@ -246,8 +247,8 @@ bool st_form_needs_subtract(const struct st_forming *forming, const struct st_ag
     if (kind->subtract) return true;
     AQ_ASSERT(kind->why_not);
     st_form_error(forming, st_form_gives(forming, "aggregator") ? "aggregator" : "function",
-                  "%s cannot aggregate a table, whose rows leave their groups again: %s",
-                  kind->name, kind->why_not);
+                  "%s cannot aggregate a table, whose rows leave their groups again: %s", kind->name,
+                  kind->why_not);
     return false;
 }
 
@@ -255,8 +256,9 @@ bool st_form_needs_merge(const struct st_forming *forming, const struct st_aggre
 {
     if (aggregator->kind->merge) return true;
     if (st_form_gives(forming, "aggregator")) {
-        st_form_error(forming, "aggregator",
-                      "a record between two sessions makes them one, and the plugin's aggregator has no merge()");
+        st_form_error(
+            forming, "aggregator",
+            "a record between two sessions makes them one, and the plugin's aggregator has no merge()");
         return false;
     }
     st_form_error(

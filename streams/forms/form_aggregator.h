@@ -57,60 +57,65 @@ extern const struct opt_enum st_function_names[];
     }
 
 /* Rows of a conf that has `struct st_aggregate_conf aggregate`; */
-#define ST_FUNCTION_ROW(conf)                                                                       \
-    {                                                                                               \
-        .name = "function", .kind = OPT_ENUM, .offset = offsetof(conf, aggregate.function),         \
-        .values = st_function_names, .reload = OPT_RELOAD_PROCESS,                                  \
-        .help = "What is made of the records of a key. Instead of it: add, or aggregator."                         \
+#define ST_FUNCTION_ROW(conf)                                                               \
+    {                                                                                       \
+        .name = "function", .kind = OPT_ENUM, .offset = offsetof(conf, aggregate.function), \
+        .values = st_function_names, .reload = OPT_RELOAD_PROCESS,                          \
+        .help = "What is made of the records of a key. Instead of it: add, or aggregator."  \
     }
-#define ST_OF_ROW(conf)                                                                             \
-    ST_AGGREGATE_TEXT_ROW(conf, of,                                                                 \
-                          "Lua expression for what is aggregated of a record, as in value.amount; without it " \
-                          "the value itself. Records for which it is nil or null are passed over.")
-#define ST_AS_ROW(conf)                                                                             \
-    ST_AGGREGATE_TEXT_ROW(conf, as,                                                                 \
-                          "Serde of the result. sum: json, int64 or double; avg: double or json; min, max, " \
-                          "first and last: as the values came, json when there is an of; with add: json; of a plugin: as the "  \
-                          "values came.")
-#define ST_N_ROW(conf)                                                                              \
-    {                                                                                               \
-        .name = "n", .kind = OPT_INT, .offset = offsetof(conf, aggregate.n), .max = 1000,           \
-        .reload = OPT_RELOAD_PROCESS, .help = "top_n: how many; it has to say."                     \
+#define ST_OF_ROW(conf)                                                                      \
+    ST_AGGREGATE_TEXT_ROW(                                                                   \
+        conf, of,                                                                            \
+        "Lua expression for what is aggregated of a record, as in value.amount; without it " \
+        "the value itself. Records for which it is nil or null are passed over.")
+#define ST_AS_ROW(conf)                                                                                      \
+    ST_AGGREGATE_TEXT_ROW(                                                                                   \
+        conf, as,                                                                                            \
+        "Serde of the result. sum: json, int64 or double; avg: double or json; min, max, "                   \
+        "first and last: as the values came, json when there is an of; with add: json; of a plugin: as the " \
+        "values came.")
+#define ST_N_ROW(conf)                                                                    \
+    {                                                                                     \
+        .name = "n", .kind = OPT_INT, .offset = offsetof(conf, aggregate.n), .max = 1000, \
+        .reload = OPT_RELOAD_PROCESS, .help = "top_n: how many; it has to say."           \
     }
-#define ST_TOP_KEEP_ROW(conf)                                                                       \
-    ST_AGGREGATE_TEXT_ROW(conf, keep,                                                               \
+#define ST_TOP_KEEP_ROW(conf)         \
+    ST_AGGREGATE_TEXT_ROW(conf, keep, \
                           "top_n: Lua expression for what is kept of each record; without it the value.")
-#define ST_COLLECT_LIMIT_ROW(conf)                                                                  \
-    {                                                                                               \
-        .name = "limit", .kind = OPT_INT, .offset = offsetof(conf, aggregate.limit),                \
-        .def = ST_COLLECT_DEFAULT, .min = 1, .max = 1000000, .reload = OPT_RELOAD_PROCESS,          \
-        .help = "collect: how many elements a row may have; a record beyond fails."                 \
+#define ST_COLLECT_LIMIT_ROW(conf)                                                         \
+    {                                                                                      \
+        .name = "limit", .kind = OPT_INT, .offset = offsetof(conf, aggregate.limit),       \
+        .def = ST_COLLECT_DEFAULT, .min = 1, .max = 1000000, .reload = OPT_RELOAD_PROCESS, \
+        .help = "collect: how many elements a row may have; a record beyond fails."        \
     }
-#define ST_INITIAL_ROW(conf)                                                                        \
-    ST_AGGREGATE_TEXT_ROW(conf, initial,                                                            \
-                          "Lua expression for what a row begins with, before its first record; without it nil.")
-#define ST_ADD_ROW(conf)                                                                            \
-    ST_AGGREGATE_TEXT_ROW(conf, add,                                                                \
-                          "Lua expression for the row with a record in it. agg is the row so far; nil deletes it.")
-#define ST_SUBTRACT_ROW(conf)                                                                       \
-    ST_AGGREGATE_TEXT_ROW(conf, subtract,                                                           \
-                          "Lua expression for the row agg without a record that was added before; a table needs it.")
-#define ST_MERGE_ROW(conf)                                                                          \
-    ST_AGGREGATE_TEXT_ROW(conf, merge,                                                              \
-                          "Lua expression for one row made of two, a and b, a being the earlier; sessions need it.")
-#define ST_NATIVE_ROWS(conf)                                                                          \
-    ST_LIBRARY_ROW(conf, aggregate.plugin, 0),                                                        \
-        {.name = "aggregator",                                                                        \
-         .kind = OPT_STRING,                                                                          \
-         .offset = offsetof(conf, aggregate.plugin.part),                                             \
-         .reload = OPT_RELOAD_PROCESS,                                                                \
+#define ST_INITIAL_ROW(conf) \
+    ST_AGGREGATE_TEXT_ROW(   \
+        conf, initial,       \
+        "Lua expression for what a row begins with, before its first record; without it nil.")
+#define ST_ADD_ROW(conf)   \
+    ST_AGGREGATE_TEXT_ROW( \
+        conf, add, "Lua expression for the row with a record in it. agg is the row so far; nil deletes it.")
+#define ST_SUBTRACT_ROW(conf) \
+    ST_AGGREGATE_TEXT_ROW(    \
+        conf, subtract,       \
+        "Lua expression for the row agg without a record that was added before; a table needs it.")
+#define ST_MERGE_ROW(conf) \
+    ST_AGGREGATE_TEXT_ROW( \
+        conf, merge,       \
+        "Lua expression for one row made of two, a and b, a being the earlier; sessions need it.")
+#define ST_NATIVE_ROWS(conf)                                                                                \
+    ST_LIBRARY_ROW(conf, aggregate.plugin, 0),                                                              \
+        {.name = "aggregator",                                                                              \
+         .kind = OPT_STRING,                                                                                \
+         .offset = offsetof(conf, aggregate.plugin.part),                                                   \
+         .reload = OPT_RELOAD_PROCESS,                                                                      \
          .help = "Name of an aggregator in that plugin, instead of function and add; it is written in C."}, \
         ST_PLUGIN_OPTIONS_ROW(conf, aggregate.plugin, "aggregator")
 /* all of them. */
 #define ST_AGGREGATE_ROWS(conf)                                                                     \
     ST_FUNCTION_ROW(conf), ST_OF_ROW(conf), ST_AS_ROW(conf), ST_N_ROW(conf), ST_TOP_KEEP_ROW(conf), \
-        ST_COLLECT_LIMIT_ROW(conf), ST_INITIAL_ROW(conf), ST_ADD_ROW(conf), ST_SUBTRACT_ROW(conf), ST_MERGE_ROW(conf), \
-        ST_NATIVE_ROWS(conf)
+        ST_COLLECT_LIMIT_ROW(conf), ST_INITIAL_ROW(conf), ST_ADD_ROW(conf), ST_SUBTRACT_ROW(conf),  \
+        ST_MERGE_ROW(conf), ST_NATIVE_ROWS(conf)
 
 /* The rows of a conf that has `struct st_reduce_conf reduce`. */
 #define ST_REDUCE_ROWS(conf)                                                                                 \

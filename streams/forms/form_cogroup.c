@@ -181,10 +181,11 @@ static bool check_names(const struct st_forming *forming, const struct cogroup_c
             const char *name = c->inputs[i].from.items[0];
             if (strcmp(name, c->inputs[k].from.items[0]) != 0) continue;
             const struct st_forming at = forming_of(forming, &c->inputs[i]);
-            st_form_error(&at, "from",
-                          "from: '%s' is the first node of two inputs, and nodes are named after it; let one of "
-                          "them do what both do",
-                          name);
+            st_form_error(
+                &at, "from",
+                "from: '%s' is the first node of two inputs, and nodes are named after it; let one of "
+                "them do what both do",
+                name);
             return false;
         }
     return true;

@@ -76,9 +76,10 @@ static bool check_foreign_key(const struct st_forming *forming, struct join_tabl
     bool good = st_form_program(forming, "foreign_key", LUA_EXPRESSION, c->foreign_key, c->join.limits,
                                 &c->foreign.foreign_key.lua);
     if (c->join.type != ST_JOIN_OUTER) return good;
-    st_form_error(forming, "kind",
-                  "kind: by a foreign key a join is inner or left: a right row that nobody names has no key for its "
-                  "result");
+    st_form_error(
+        forming, "kind",
+        "kind: by a foreign key a join is inner or left: a right row that nobody names has no key for its "
+        "result");
     return false;
 }
 

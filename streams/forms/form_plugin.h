@@ -20,19 +20,17 @@ struct st_plugin_conf {
 };
 
 /* The rows `library` and `options` of a conf that has `struct st_plugin_conf field`. */
-#define ST_LIBRARY_ROW(conf, field, more)                                                                \
-    {                                                                                                    \
-        .name = "library", .kind = OPT_STRING, .offset = offsetof(conf, field.library), .flags = (more), \
-        .reload = OPT_RELOAD_PROCESS,                                                                    \
-        .help =                                                                                          \
-            "Path of the plugin's shared object, relative to the configuration file. Its code runs in "  \
-            "this process."                                                                              \
+#define ST_LIBRARY_ROW(conf, field, more)                                                                   \
+    {                                                                                                       \
+        .name = "library", .kind = OPT_STRING, .offset = offsetof(conf, field.library), .flags = (more),    \
+        .reload = OPT_RELOAD_PROCESS,                                                                       \
+        .help = "Path of the plugin's shared object, relative to the configuration file. Its code runs in " \
+                "this process."                                                                             \
     }
-#define ST_PLUGIN_OPTIONS_ROW(conf, field, whose)                                     \
-    {                                                                                 \
-        .name = "options", .kind = OPT_NODE, .offset = offsetof(conf, field.options), \
-        .reload = OPT_RELOAD_PROCESS,                                                 \
-        .help = "A group of the options that the " whose " itself lists."             \
+#define ST_PLUGIN_OPTIONS_ROW(conf, field, whose)                                                       \
+    {                                                                                                   \
+        .name = "options", .kind = OPT_NODE, .offset = offsetof(conf, field.options),                   \
+        .reload = OPT_RELOAD_PROCESS, .help = "A group of the options that the " whose " itself lists." \
     }
 
 /* Loads the library, finds the part and configures it. False after a complaint at the option `library`, the one named after the sort, or

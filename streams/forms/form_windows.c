@@ -24,9 +24,9 @@ static const struct opt_enum kinds[] = {{"tumbling", ST_TUMBLING},
 #define AT(field) .offset = offsetof(struct window_group, field)
 
 /* Settings under Kafka's names end so; options of nodes do not. */
-#define OTHER_SPELLING(option)                                                               \
-    {                                                                                        \
-        .name = #option "_ms", .kind = OPT_REFUSED, .help = "Write " #option " = \"1m\"."    \
+#define OTHER_SPELLING(option)                                                            \
+    {                                                                                     \
+        .name = #option "_ms", .kind = OPT_REFUSED, .help = "Write " #option " = \"1m\"." \
     }
 
 static const struct opt_row rows[] = {

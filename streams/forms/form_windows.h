@@ -29,7 +29,7 @@ extern const struct opt_enum st_emit_names[];
      .offset = offsetof(conf, windows.window),                                                                            \
      .reload = OPT_RELOAD_PROCESS,                                                                                        \
      .help =                                                                                                              \
-         "Windows of time that are counted apart: { type = \"tumbling\"; size = \"1m\"; grace = \"10s\"; }. "       \
+         "Windows of time that are counted apart: { type = \"tumbling\"; size = \"1m\"; grace = \"10s\"; }. "             \
          "`aqueduct help window` shows all of them."},                                                                    \
         {.name = "emit",                                                                                                  \
          .kind = OPT_ENUM,                                                                                                \
@@ -41,7 +41,7 @@ extern const struct opt_enum st_emit_names[];
              "updates: a result goes on whenever it changes. close: the final result of each window goes on, once, when " \
              "stream time has passed its end and the grace."},                                                            \
     {                                                                                                                     \
-        .name = "close_idle", .kind = OPT_DURATION, .offset = offsetof(conf, windows.close_idle_ms),                   \
+        .name = "close_idle", .kind = OPT_DURATION, .offset = offsetof(conf, windows.close_idle_ms),                      \
         .def = "0", .max = 366LL * 86400000, .reload = OPT_RELOAD_PROCESS,                                                \
         .help =                                                                                                           \
             "With emit = \"close\": when no record has come for so long, time goes on by the clock, and windows are "     \

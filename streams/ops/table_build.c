@@ -162,9 +162,8 @@ int st_add_foreign_key_join(struct st_topology *topology, const char *name, stru
                             const struct st_foreign_key_serdes *of, const char *store, struct aq_err *err)
 {
     AQ_ASSERT(topology && name && user && user->joiner.kind && of);
-    static const char *const parts[] = {"subscribe",     "subscription-registration",
-                                        "subscriptions", "foreign",
-                                        "respond",       "subscription-response"};
+    static const char *const parts[] = {"subscribe", "subscription-registration", "subscriptions", "foreign",
+                                        "respond",   "subscription-response"};
     struct adding a = {.topology = topology, .name = name, .err = err};
     char first[NAME_ROOM], second[NAME_ROOM];
     snprintf(first, sizeof(first), "%s", part_name(&a, "subscribe"));

@@ -114,8 +114,8 @@ static void cross(const struct flowing *f, const struct st_plan_node *node, stru
     bool asks = kind == &st_foreign_subscribe_kind, joins = kind == &st_foreign_respond_kind;
     bool answers = kind == &st_foreign_subscriptions_kind || kind == &st_foreign_changed_kind;
     if (!asks && !joins && !answers) return;
-    const struct st_plan_node *other = node_of_join(
-        f->plan, asks ? &st_foreign_changed_kind : &st_foreign_subscribe_kind, node->node->user);
+    const struct st_plan_node *other =
+        node_of_join(f->plan, asks ? &st_foreign_changed_kind : &st_foreign_subscribe_kind, node->node->user);
     const struct st_serdes *in = &f->flow->in[other->index];
     if (joins)
         out->value = in->value;

@@ -117,7 +117,8 @@ struct st_node {
     size_t n_parents;
     struct st_node **children; /* in the order in which the edges were added */
     size_t n_children;
-    const struct st_node *part_of; /* an operator of several nodes goes by the name of this one; NULL: by its own */
+    const struct st_node
+        *part_of; /* an operator of several nodes goes by the name of this one; NULL: by its own */
 
     /* a source */
     const char **topics; /* none when it has a pattern */

@@ -12,7 +12,10 @@ AQ_API int aggregators_alive;
 /* ---- bytes: how many bytes the values have, times a factor --------------------------------------------------------- */
 
 static const struct aq_option options[] = {
-    {.name = "factor", .kind = AQ_OPTION_INT, .required = true, .help = "What every length is multiplied by."},
+    {.name = "factor",
+     .kind = AQ_OPTION_INT,
+     .required = true,
+     .help = "What every length is multiplied by."},
 };
 
 static int configure(const struct aq_option_value *values, void **ret_user, char *reason, size_t size)

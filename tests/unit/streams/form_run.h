@@ -24,7 +24,8 @@ struct form_run {
     struct st_driver *driver;
 };
 
-static inline void form_run_open(struct form_run *run, const char *head, const char *lines, int32_t partitions)
+static inline void form_run_open(struct form_run *run, const char *head, const char *lines,
+                                 int32_t partitions)
 {
     struct aq_err err = {0};
     char *text = t_printf("%s%s" TAIL, head, lines);
@@ -49,14 +50,16 @@ static inline void form_run_close(struct form_run *run)
     cli_config_finish(&run->config);
 }
 
-static inline const char *form_text(struct aq_slice bytes, const struct st_serde *serde, char *buf, size_t size)
+static inline const char *form_text(struct aq_slice bytes, const struct st_serde *serde, char *buf,
+                                    size_t size)
 {
     const struct st_serde *inner = serde ? st_serde_inner(serde) : NULL;
     struct st_windowed_key key;
     if (!bytes.ptr) return "null";
     if (inner) {
         bool session = strncmp(st_serde_name(serde), "session", 7) == 0;
-        assert_int_equal(st_windowed_key_decode(session ? ST_KEY_SESSION : ST_KEY_TIME, bytes, &key, NULL), 0);
+        assert_int_equal(st_windowed_key_decode(session ? ST_KEY_SESSION : ST_KEY_TIME, bytes, &key, NULL),
+                         0);
         int n = snprintf(buf, size, "%.*s[%lld", (int)key.key.len, key.key.ptr, (long long)key.start);
         if (session) n += snprintf(buf + n, size - (size_t)n, ",%lld", (long long)key.end);
         snprintf(buf + n, size - (size_t)n, "]");
@@ -102,12 +105,12 @@ static inline void form_take(struct form_run *run, const struct form_step *steps
 }
 
 /* The lines from start to end. */
-#define FORM_RUN_BEHIND(head, lines, steps)                               \
-    do {                                                                  \
-        struct form_run run_;                                             \
-        form_run_open(&run_, head, lines, 3);                             \
-        form_take(&run_, steps, sizeof(steps) / sizeof((steps)[0]));      \
-        form_run_close(&run_);                                            \
+#define FORM_RUN_BEHIND(head, lines, steps)                          \
+    do {                                                             \
+        struct form_run run_;                                        \
+        form_run_open(&run_, head, lines, 3);                        \
+        form_take(&run_, steps, sizeof(steps) / sizeof((steps)[0])); \
+        form_run_close(&run_);                                       \
     } while (0)
 #define FORM_RUN(lines, steps) FORM_RUN_BEHIND(HEAD, lines, steps)
 

@@ -10,7 +10,8 @@ static void mistakes_in_the_configuration_are_said(void **state)
     static const struct {
         const char *options, *words;
     } cases[] = {
-        {"of = \"value.n\";", "function, add or aggregator is needed: function = \"sum\" names what there is"},
+        {"of = \"value.n\";",
+         "function, add or aggregator is needed: function = \"sum\" names what there is"},
         {"function = \"sun\";", "did you mean 'sum'?"},
         {"function = \"sum\"; add = \"1\";", "add is for a node without function: leave one of them out"},
         {"function = \"sum\"; merge = \"1\";", "merge is for a node without function"},
@@ -34,7 +35,8 @@ static void mistakes_in_the_configuration_are_said(void **state)
         {"aggregator = \"x\";", "library is needed: the plugin that has the aggregator"},
         {"options = { n = 3; };", "library is needed"},
         {"function = \"sum\"; aggregator = \"x\";", "aggregator is for a node without function"},
-        {"library = \"./x.so\"; aggregator = \"x\"; merge = \"a\";", "merge is for a node without aggregator"},
+        {"library = \"./x.so\"; aggregator = \"x\"; merge = \"a\";",
+         "merge is for a node without aggregator"},
         {"library = \"./none.so\"; aggregator = \"x\";", "plugin "},
         {"reduce = \"agg +\";", "reduce:1: unexpected symbol"},
         {"reduce = \"agg\"; subtract = \"-\";", "subtract:1: unexpected symbol"},

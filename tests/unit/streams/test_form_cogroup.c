@@ -4,12 +4,12 @@
  */
 #include "tests/unit/streams/form_run.h"
 
-#define SOURCES                                                \
+#define SOURCES                                       \
     "l = { type = \"source\"; topics = [\"l\"]; };\n" \
     "r = { type = \"source\"; topics = [\"r\"]; };\n"
 /* The key is who did it. */
-#define ADDERS                                                                                   \
-    "initial = \"{ views = 0, bought = 0 }\"; cached = false;\n"                                 \
+#define ADDERS                                                                                  \
+    "initial = \"{ views = 0, bought = 0 }\"; cached = false;\n"                                \
     "inputs = ( { from = \"l\"; add = \"{ views = agg.views + 1, bought = agg.bought }\"; },\n" \
     "{ from = \"r\"; add = \"{ views = agg.views, bought = agg.bought + value.n }\"; } ); "
 
@@ -37,12 +37,13 @@ static void inputs_are_grouped_by_what_each_says(void **state)
         {"m", "v", "{\"n\":4}", 14, "v=3@14"},
         {"l", "4", "{\"n\":4}", 15, ""},
     };
-    FORM_RUN(SOURCES
-             "m = { type = \"source\"; topics = [\"m\"]; };\n"
-             "x = { type = \"cogroup\"; function = \"sum\"; as = \"int64\"; by_serde = \"string\"; partitions = 3;\n"
-             "inputs = ( { from = \"l\"; by = \"value.who\"; of = \"value.n\"; },\n"
-             "{ from = \"r\"; by = \"value.to\"; of = \"-value.n\"; }, { from = \"m\"; of = \"value.n\"; } ); };\n" OUT,
-             steps);
+    FORM_RUN(
+        SOURCES
+        "m = { type = \"source\"; topics = [\"m\"]; };\n"
+        "x = { type = \"cogroup\"; function = \"sum\"; as = \"int64\"; by_serde = \"string\"; partitions = 3;\n"
+        "inputs = ( { from = \"l\"; by = \"value.who\"; of = \"value.n\"; },\n"
+        "{ from = \"r\"; by = \"value.to\"; of = \"-value.n\"; }, { from = \"m\"; of = \"value.n\"; } ); };\n" OUT,
+        steps);
 }
 
 static void streams_of_one_input_are_added_in_one_way(void **state)
@@ -60,8 +61,9 @@ static void streams_of_one_input_are_added_in_one_way(void **state)
 static void streams_may_have_serdes_of_their_own(void **state)
 {
     (void)state;
-    static const struct form_step steps[] = {
-        {"l", "u", "{\"n\":\"a\"}", 1, "u=a@1"}, {"r", "u", "b", 2, "u=ab@2"}, {"l", "u", "{\"n\":\"c\"}", 3, "u=abc@3"}};
+    static const struct form_step steps[] = {{"l", "u", "{\"n\":\"a\"}", 1, "u=a@1"},
+                                             {"r", "u", "b", 2, "u=ab@2"},
+                                             {"l", "u", "{\"n\":\"c\"}", 3, "u=abc@3"}};
     FORM_RUN("l = { type = \"source\"; topics = [\"l\"]; };\n"
              "r = { type = \"source\"; topics = [\"r\"]; value_serde = \"string\"; };\n"
              "x = { type = \"cogroup\"; as = \"string\"; initial = \"''\";\n"
@@ -104,9 +106,11 @@ static void in_sliding_windows(void **state)
     (void)state;
     static const struct form_step steps[] = {
         {"l", "u", "{}", 100, "u[90]={\"bought\":0,\"views\":1}@100"},
-        {"r", "u", "{\"n\":5}", 105, "u[101]={\"bought\":5,\"views\":0}@105 u[95]={\"bought\":5,\"views\":1}@105"},
+        {"r", "u", "{\"n\":5}", 105,
+         "u[101]={\"bought\":5,\"views\":0}@105 u[95]={\"bought\":5,\"views\":1}@105"},
     };
-    FORM_RUN(SOURCES "x = { type = \"cogroup\"; " ADDERS "window = { type = \"sliding\"; difference = 10; }; };\n" OUT,
+    FORM_RUN(SOURCES "x = { type = \"cogroup\"; " ADDERS
+                     "window = { type = \"sliding\"; difference = 10; }; };\n" OUT,
              steps);
 }
 
@@ -132,16 +136,20 @@ static void what_it_makes_is_a_table(void **state)
         {"l", "u", "{}", 1, ""},
         {"s", "u", "{\"n\":1}", 2, "u={\"n\":1,\"seen\":1}@2"},
     };
-    FORM_RUN(SOURCES "s = { type = \"source\"; topics = [\"s\"]; };\n"
-                     "y = { type = \"cogroup\"; function = \"count\"; inputs = ( { from = \"l\"; }, { from = \"r\"; } ); };\n"
-                     "x = { type = \"join_table\"; from = [\"s\", \"y\"]; join = \"{ n = left.n, seen = right }\"; };\n" OUT,
-             joined);
+    FORM_RUN(
+        SOURCES
+        "s = { type = \"source\"; topics = [\"s\"]; };\n"
+        "y = { type = \"cogroup\"; function = \"count\"; inputs = ( { from = \"l\"; }, { from = \"r\"; } ); };\n"
+        "x = { type = \"join_table\"; from = [\"s\", \"y\"]; join = \"{ n = left.n, seen = right }\"; };\n" OUT,
+        joined);
     static const struct form_step suppressed[] = {
         {"l", "u", "{}", 1, ""}, {"r", "u", "{}", 2, ""}, {"l", "u", "{}", 100, "u[0]=2@2"}};
-    FORM_RUN(SOURCES "y = { type = \"cogroup\"; function = \"count\"; inputs = ( { from = \"l\"; }, { from = \"r\"; } );\n"
-                     "window = { type = \"tumbling\"; size = 100; }; };\n"
-                     "x = { type = \"suppress\"; from = \"y\"; until = \"window_closes\"; };\n" OUT,
-             suppressed);
+    FORM_RUN(
+        SOURCES
+        "y = { type = \"cogroup\"; function = \"count\"; inputs = ( { from = \"l\"; }, { from = \"r\"; } );\n"
+        "window = { type = \"tumbling\"; size = 100; }; };\n"
+        "x = { type = \"suppress\"; from = \"y\"; until = \"window_closes\"; };\n" OUT,
+        suppressed);
 }
 
 static void nodes_and_topics_are_named_after_the_node(void **state)
@@ -167,54 +175,70 @@ static void mistakes_in_the_list(void **state)
     (void)state;
     expect(SOURCES X "function = \"count\"; };\n" OUT,
            "t.conf:6:1: error: streams.topology.x: required option 'inputs' is missing\n");
-    expect(SOURCES X "function = \"count\"; inputs = \"l\"; };\n" OUT,
-           "t.conf:6:54: error: streams.topology.x: inputs is a list of groups: inputs = ( { from = \"orders\"; add = "
-           "\"…\"; }, … )\n");
-    expect(SOURCES X "function = \"count\"; from = \"l\"; inputs = ( { from = \"l\"; } ); };\n" OUT,
-           "t.conf:6:45: error: streams.topology.x: option 'from' is not supported: Each input has its own: inputs = ( { "
-           "from = \"orders\"; add = \"…\"; }, … ).\n");
-    expect(SOURCES X "function = \"count\";\ninputs = ( { form = \"l\"; } ); };\n" OUT,
-           "t.conf:7:12: error: streams.topology.x.inputs.[0]: required option 'from' is missing\n"
-           "t.conf:7:14: error: streams.topology.x.inputs.[0]: unknown option 'form'; did you mean 'from'?\n");
+    expect(
+        SOURCES X "function = \"count\"; inputs = \"l\"; };\n" OUT,
+        "t.conf:6:54: error: streams.topology.x: inputs is a list of groups: inputs = ( { from = \"orders\"; add = "
+        "\"…\"; }, … )\n");
+    expect(
+        SOURCES X "function = \"count\"; from = \"l\"; inputs = ( { from = \"l\"; } ); };\n" OUT,
+        "t.conf:6:45: error: streams.topology.x: option 'from' is not supported: Each input has its own: inputs = ( { "
+        "from = \"orders\"; add = \"…\"; }, … ).\n");
+    expect(
+        SOURCES X "function = \"count\";\ninputs = ( { form = \"l\"; } ); };\n" OUT,
+        "t.conf:7:12: error: streams.topology.x.inputs.[0]: required option 'from' is missing\n"
+        "t.conf:7:14: error: streams.topology.x.inputs.[0]: unknown option 'form'; did you mean 'from'?\n");
     expect(SOURCES X "function = \"count\";\ninputs = ( { from = \"l\"; }, { from = \"rr\"; } ); };\n" OUT,
            "t.conf:7:39: error: streams.topology.x: from: unknown node 'rr'\n");
-    expect(SOURCES X "function = \"count\";\ninputs = ( { from = \"l\"; }, { from = \"l\"; } ); };\n" OUT,
-           "t.conf:7:38: error: streams.topology.x.inputs.[1]: from: 'l' is the first node of two inputs, and nodes are "
-           "named after it; let one of them do what both do\n");
-    expect(SOURCES "t = { type = \"table\"; topic = \"t\"; };\n" X
-                   "function = \"count\";\ninputs = ( { from = \"l\"; }, { from = \"t\"; } ); };\n" OUT,
-           "t.conf:8:39: error: streams.topology.x: from: 't' is a table, and a cogroup is of streams: put a to_stream "
-           "behind it to take its changes\n");
+    expect(
+        SOURCES X "function = \"count\";\ninputs = ( { from = \"l\"; }, { from = \"l\"; } ); };\n" OUT,
+        "t.conf:7:38: error: streams.topology.x.inputs.[1]: from: 'l' is the first node of two inputs, and nodes are "
+        "named after it; let one of them do what both do\n");
+    expect(
+        SOURCES "t = { type = \"table\"; topic = \"t\"; };\n" X
+                "function = \"count\";\ninputs = ( { from = \"l\"; }, { from = \"t\"; } ); };\n" OUT,
+        "t.conf:8:39: error: streams.topology.x: from: 't' is a table, and a cogroup is of streams: put a to_stream "
+        "behind it to take its changes\n");
 }
 
 static void mistakes_in_what_is_made(void **state)
 {
     (void)state;
-    expect(SOURCES X "initial = \"0\";\ninputs = ( { from = \"l\"; add = \"agg + 1\"; }, { from = \"r\"; } ); };\n" OUT,
-           "t.conf:7:46: error: streams.topology.x.inputs.[1]: function, add or aggregator is needed: function = "
-           "\"sum\" names what there is, add = \"...\" is a Lua expression, aggregator one of a plugin\n");
-    expect(SOURCES X "function = \"sum\";\ninitial = \"0\"; inputs = ( { from = \"l\"; of = \"value.n\"; } ); };\n" OUT,
-           "t.conf:7:11: error: streams.topology.x.inputs.[0]: initial is for a node without function: leave one of them "
-           "out\n");
-    expect(SOURCES X "function = \"sum\";\nn = 3; inputs = ( { from = \"l\"; add = \"1\"; } ); };\n" OUT,
-           "t.conf:7:39: error: streams.topology.x.inputs.[0]: add is for a node without function: leave one of them "
-           "out\n");
-    expect(SOURCES X "function = \"sum\"; as = \"string\";\ninputs = ( { from = \"l\"; }, { from = \"r\"; } ); };\n" OUT,
-           "t.conf:6:48: error: streams.topology.x.inputs.[0]: sum gives json, int64 or double, not string\n");
+    expect(
+        SOURCES X
+        "initial = \"0\";\ninputs = ( { from = \"l\"; add = \"agg + 1\"; }, { from = \"r\"; } ); };\n" OUT,
+        "t.conf:7:46: error: streams.topology.x.inputs.[1]: function, add or aggregator is needed: function = "
+        "\"sum\" names what there is, add = \"...\" is a Lua expression, aggregator one of a plugin\n");
+    expect(
+        SOURCES X
+        "function = \"sum\";\ninitial = \"0\"; inputs = ( { from = \"l\"; of = \"value.n\"; } ); };\n" OUT,
+        "t.conf:7:11: error: streams.topology.x.inputs.[0]: initial is for a node without function: leave one of them "
+        "out\n");
+    expect(
+        SOURCES X "function = \"sum\";\nn = 3; inputs = ( { from = \"l\"; add = \"1\"; } ); };\n" OUT,
+        "t.conf:7:39: error: streams.topology.x.inputs.[0]: add is for a node without function: leave one of them "
+        "out\n");
+    expect(
+        SOURCES X
+        "function = \"sum\"; as = \"string\";\ninputs = ( { from = \"l\"; }, { from = \"r\"; } ); };\n" OUT,
+        "t.conf:6:48: error: streams.topology.x.inputs.[0]: sum gives json, int64 or double, not string\n");
     expect(SOURCES X "function = \"count\"; by_serde = \"string\";\ninputs = ( { from = \"l\"; } ); };\n" OUT,
            "t.conf:6:56: error: streams.topology.x: by_serde is for a new key, and no input has a by\n");
-    expect(SOURCES X "window = { type = \"session\"; gap = \"1m\"; };\n"
-                     "inputs = ( { from = \"l\"; add = \"1\"; } ); };\n" OUT,
-           "t.conf:7:12: error: streams.topology.x.inputs.[0]: merge is needed: a record between two sessions makes them one, and "
-           "merge = \"...\" says what becomes of their rows a and b\n");
-    expect(SOURCES X "function = \"count\";\ninputs = ( { from = \"l\"; by = \"(\"; }, { from = \"r\"; by = \")\"; } ); };\n" OUT,
-           "t.conf:7:31: error: streams.topology.x.inputs.[0]: by:1: unexpected symbol near ')'\n"
-           "t.conf:7:58: error: streams.topology.x.inputs.[1]: by:1: unexpected symbol near ')'\n");
-    expect("l = { type = \"source\"; topics = [\"l\"]; };\n"
-           "r = { type = \"source\"; topics = [\"r\"]; key_serde = \"int64\"; };\n" X
-           "function = \"count\"; inputs = ( { from = \"l\"; }, { from = \"r\"; } ); };\n" OUT,
-           "t.conf:6:1: error: streams.topology.x: 'x-l' sends it keys as string and 'x-r' as int64; they must agree: set "
-           "key_serde at the node that makes them\n");
+    expect(
+        SOURCES X "window = { type = \"session\"; gap = \"1m\"; };\n"
+                  "inputs = ( { from = \"l\"; add = \"1\"; } ); };\n" OUT,
+        "t.conf:7:12: error: streams.topology.x.inputs.[0]: merge is needed: a record between two sessions makes them one, and "
+        "merge = \"...\" says what becomes of their rows a and b\n");
+    expect(
+        SOURCES X
+        "function = \"count\";\ninputs = ( { from = \"l\"; by = \"(\"; }, { from = \"r\"; by = \")\"; } ); };\n" OUT,
+        "t.conf:7:31: error: streams.topology.x.inputs.[0]: by:1: unexpected symbol near ')'\n"
+        "t.conf:7:58: error: streams.topology.x.inputs.[1]: by:1: unexpected symbol near ')'\n");
+    expect(
+        "l = { type = \"source\"; topics = [\"l\"]; };\n"
+        "r = { type = \"source\"; topics = [\"r\"]; key_serde = \"int64\"; };\n" X
+        "function = \"count\"; inputs = ( { from = \"l\"; }, { from = \"r\"; } ); };\n" OUT,
+        "t.conf:6:1: error: streams.topology.x: 'x-l' sends it keys as string and 'x-r' as int64; they must agree: set "
+        "key_serde at the node that makes them\n");
 }
 
 int main(void)

@@ -4,10 +4,10 @@
  */
 #include "tests/unit/streams/form_run.h"
 
-#define TABLES                                         \
+#define TABLES                                              \
     "orders = { type = \"table\"; topic = \"orders\"; };\n" \
     "customers = { type = \"table\"; topic = \"customers\"; };\n"
-#define JOIN                                                                                        \
+#define JOIN                                                                                          \
     "x = { type = \"join_tables\"; from = [\"orders\", \"customers\"]; foreign_key = \"value.of\";\n" \
     "join = \"{ n = left.n, name = right and right.name }\"; "
 
@@ -90,12 +90,13 @@ static void results_are_a_table(void **state)
         {"customers", "c1", "{\"name\":\"Anna\"}", 5, "o1={\"by\":\"Anna\",\"for\":\"Rob\"}@5"},
         {"orders", "o1", NULL, 6, "o1=null@6"},
     };
-    FORM_RUN(TABLES
-             "by = { type = \"join_tables\"; from = [\"orders\", \"customers\"]; foreign_key = \"value.of\";\n"
-             "join = \"{ name = right.name, to = left.to }\"; store = \"by\"; };\n"
-             "x = { type = \"join_tables\"; from = [\"by\", \"customers\"]; foreign_key = \"value.to\";\n"
-             "join = \"{ by = left.name, ['for'] = right.name }\"; };\n" OUT,
-             steps);
+    FORM_RUN(
+        TABLES
+        "by = { type = \"join_tables\"; from = [\"orders\", \"customers\"]; foreign_key = \"value.of\";\n"
+        "join = \"{ name = right.name, to = left.to }\"; store = \"by\"; };\n"
+        "x = { type = \"join_tables\"; from = [\"by\", \"customers\"]; foreign_key = \"value.to\";\n"
+        "join = \"{ by = left.name, ['for'] = right.name }\"; };\n" OUT,
+        steps);
 }
 
 static void topics_are_named_after_the_node(void **state)
@@ -115,19 +116,24 @@ static void topics_are_named_after_the_node(void **state)
 static void mistakes(void **state)
 {
     (void)state;
-    expect(TABLES JOIN "kind = \"outer\"; };\n" OUT,
-           "t.conf:7:62: error: streams.topology.x: kind: by a foreign key a join is inner or left: a right row that "
-           "nobody names has no key for its result\n");
-    expect(TABLES "x = { type = \"join_tables\"; from = [\"orders\", \"customers\"]; join = \"left\"; foreign_key = "
-                  "\"value.\"; };\n" OUT,
+    expect(
+        TABLES JOIN "kind = \"outer\"; };\n" OUT,
+        "t.conf:7:62: error: streams.topology.x: kind: by a foreign key a join is inner or left: a right row that "
+        "nobody names has no key for its result\n");
+    expect(TABLES
+           "x = { type = \"join_tables\"; from = [\"orders\", \"customers\"]; join = \"left\"; foreign_key = "
+           "\"value.\"; };\n" OUT,
            "t.conf:6:90: error: streams.topology.x: foreign_key:1: <name> expected near ')'\n");
-    expect(TABLES "x = { type = \"join_tables\"; from = [\"orders\", \"customers\"]; join = \"left\"; foreignkey = "
+    expect(
+        TABLES
+        "x = { type = \"join_tables\"; from = [\"orders\", \"customers\"]; join = \"left\"; foreignkey = "
+        "\"value.of\"; };\n" OUT,
+        "t.conf:6:76: error: streams.topology.x: unknown option 'foreignkey'; did you mean 'foreign_key'?\n");
+    expect(
+        IN TABLES "x = { type = \"join_tables\"; from = [\"orders\", \"in\"]; join = \"left\"; foreign_key = "
                   "\"value.of\"; };\n" OUT,
-           "t.conf:6:76: error: streams.topology.x: unknown option 'foreignkey'; did you mean 'foreign_key'?\n");
-    expect(IN TABLES "x = { type = \"join_tables\"; from = [\"orders\", \"in\"]; join = \"left\"; foreign_key = "
-                     "\"value.of\"; };\n" OUT,
-           "t.conf:7:47: error: streams.topology.x: from: 'in' is no table: put a to_table behind it, or join it as a "
-           "stream by join_streams\n");
+        "t.conf:7:47: error: streams.topology.x: from: 'in' is no table: put a to_table behind it, or join it as a "
+        "stream by join_streams\n");
 }
 
 int main(void)

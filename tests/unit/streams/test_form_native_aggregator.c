@@ -40,7 +40,7 @@ static void run(const char *lines, const struct form_step *steps, size_t n)
 }
 
 #define RUN_FORM(lines, steps) run(lines, steps, sizeof(steps) / sizeof((steps)[0]))
-#define BYTES "library = \"@\"; aggregator = \"bytes\"; options = { factor = 10; }; "
+#define BYTES                  "library = \"@\"; aggregator = \"bytes\"; options = { factor = 10; }; "
 
 static int alive(void)
 {
@@ -66,7 +66,9 @@ static void without_a_serde_results_are_as_values_came(void **state)
 {
     (void)state;
     static const struct form_step steps[] = {{"in", "k", "{}", 1, "k={}@1"}, {"in", "k", "7", 2, "k=7@2"}};
-    RUN_FORM(IN "x = { type = \"aggregate\"; from = \"in\"; library = \"@\"; aggregator = \"latest\"; };\n" OUT, steps);
+    RUN_FORM(IN
+             "x = { type = \"aggregate\"; from = \"in\"; library = \"@\"; aggregator = \"latest\"; };\n" OUT,
+             steps);
 }
 
 static void a_row_of_a_table_leaves_its_group(void **state)
@@ -77,9 +79,11 @@ static void a_row_of_a_table_leaves_its_group(void **state)
         {"t", "2", "\"a\"", 2, "a=60@2"},
         {"t", "1", "\"b\"", 3, "a=30@3 b=30@3"},
     };
-    RUN_FORM("t = { type = \"table\"; topic = \"t\"; };\n"
-             "x = { type = \"aggregate\"; from = \"t\"; by = \"value\"; as = \"int64\"; partitions = 1; " BYTES "};\n" OUT,
-             steps);
+    RUN_FORM(
+        "t = { type = \"table\"; topic = \"t\"; };\n"
+        "x = { type = \"aggregate\"; from = \"t\"; by = \"value\"; as = \"int64\"; partitions = 1; " BYTES
+        "};\n" OUT,
+        steps);
 }
 
 static void sessions_are_merged_in_c(void **state)
@@ -99,10 +103,12 @@ static void each_input_of_a_cogroup_has_its_own(void **state)
 {
     (void)state;
     static const struct form_step steps[] = {{"in", "k", "1", 1, "k=10@1"}, {"r", "k", "22", 2, "k=2010@2"}};
-    RUN_FORM(IN "r = { type = \"source\"; topics = [\"r\"]; };\n"
-                "x = { type = \"cogroup\"; as = \"int64\"; inputs = ( { from = \"in\"; " BYTES "},\n"
-                "{ from = \"r\"; library = \"@\"; aggregator = \"bytes\"; options = { factor = 1000; }; } ); };\n" OUT,
-             steps);
+    RUN_FORM(
+        IN
+        "r = { type = \"source\"; topics = [\"r\"]; };\n"
+        "x = { type = \"cogroup\"; as = \"int64\"; inputs = ( { from = \"in\"; " BYTES "},\n"
+        "{ from = \"r\"; library = \"@\"; aggregator = \"bytes\"; options = { factor = 1000; }; } ); };\n" OUT,
+        steps);
     assert_int_equal(alive(), 0);
 }
 
@@ -116,18 +122,22 @@ static void expect_in(const char *lines, const char *words)
 static void what_an_aggregator_cannot_is_said(void **state)
 {
     (void)state;
-    expect_in("t = { type = \"table\"; topic = \"t\"; };\nx = { type = \"aggregate\"; from = \"t\"; by = \"value\"; "
-              "library = \"@\"; aggregator = \"latest\"; };\n" OUT,
-              "t.conf:5:");
-    expect_in("t = { type = \"table\"; topic = \"t\"; };\nx = { type = \"aggregate\"; from = \"t\"; by = \"value\"; "
-              "library = \"@\"; aggregator = \"latest\"; };\n" OUT,
-              "its struct aq_aggregator has no subtract()");
+    expect_in(
+        "t = { type = \"table\"; topic = \"t\"; };\nx = { type = \"aggregate\"; from = \"t\"; by = \"value\"; "
+        "library = \"@\"; aggregator = \"latest\"; };\n" OUT,
+        "t.conf:5:");
+    expect_in(
+        "t = { type = \"table\"; topic = \"t\"; };\nx = { type = \"aggregate\"; from = \"t\"; by = \"value\"; "
+        "library = \"@\"; aggregator = \"latest\"; };\n" OUT,
+        "its struct aq_aggregator has no subtract()");
     expect_in(IN "x = { type = \"aggregate\"; from = \"in\"; library = \"@\"; aggregator = \"latest\";\n"
                  "window = { type = \"session\"; gap = 10; }; };\n" OUT,
               "the plugin's aggregator has no merge()");
-    expect_in(IN "x = { type = \"aggregate\"; from = \"in\"; library = \"@\"; aggregator = \"byte\"; };\n" OUT,
+    expect_in(IN
+              "x = { type = \"aggregate\"; from = \"in\"; library = \"@\"; aggregator = \"byte\"; };\n" OUT,
               "has no aggregator 'byte'; it has 'bytes', 'latest'");
-    expect_in(IN "x = { type = \"aggregate\"; from = \"in\"; library = \"@\"; aggregator = \"bytes\"; };\n" OUT,
+    expect_in(IN
+              "x = { type = \"aggregate\"; from = \"in\"; library = \"@\"; aggregator = \"bytes\"; };\n" OUT,
               "streams.topology.x.options: required option 'factor' is missing");
 }
 

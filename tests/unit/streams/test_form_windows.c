@@ -76,10 +76,9 @@ static void windows_of_all_kinds_are_read(void **state)
     assert_int_equal(op.windows.grace_ms, 0);
     assert_int_equal(op.windows.retention_ms, 60000);
     assert_int_equal(op.emit, ST_EMIT_UPDATES);
-    op = read_well(
-        "window = { type = \"hopping\"; size = 600000; advance = \"1m\"; grace = \"30s\";\n"
-        "retention = \"1h\"; }; emit = \"close\"; close_idle = \"2m\";",
-        false);
+    op = read_well("window = { type = \"hopping\"; size = 600000; advance = \"1m\"; grace = \"30s\";\n"
+                   "retention = \"1h\"; }; emit = \"close\"; close_idle = \"2m\";",
+                   false);
     assert_int_equal(op.windows.kind, ST_HOPPING);
     assert_int_equal(op.windows.advance_ms, 60000);
     assert_int_equal(op.windows.grace_ms, 30000);
@@ -119,15 +118,13 @@ static void mistakes_are_told_at_their_places(void **state)
     expect_complaint("window = { type = \"hopping\"; size = 5; };", 2, "hopping windows need advance");
     expect_complaint("window = { type = \"tumbling\"; size = 5;\nadvance = 5; };", 3,
                      "only hopping windows have it");
-    expect_complaint("window = { type = \"hopping\"; size = 5;\nadvance = 6; };", 3,
-                     "at most the size");
+    expect_complaint("window = { type = \"hopping\"; size = 5;\nadvance = 6; };", 3, "at most the size");
     expect_complaint("window = { type = \"session\";\ngap = 0; };", 3,
                      "window.gap: the gap of session windows is 0");
     expect_complaint("window = { type = \"tumbling\";\nsize = \"5 parsecs\"; };", 3, "is not a duration");
     expect_complaint("window = { type = \"tumbling\"; size = 5; grace = 3;\nretention = 7; };", 3,
                      "need 8 ms");
-    expect_complaint("window = { type = \"tumbling\"; size = 5;\nsice = 5; };", 3,
-                     "did you mean 'size'?");
+    expect_complaint("window = { type = \"tumbling\"; size = 5;\nsice = 5; };", 3, "did you mean 'size'?");
     expect_complaint("window = { type = \"tumbling\"; size = 5;\ngrace_ms = 5; };", 3,
                      "option 'grace_ms' is not supported: Write grace = \"1m\".");
     expect_complaint("\nemit = \"close\";", 3, "nothing is ever final without windows");
