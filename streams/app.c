@@ -2,8 +2,8 @@
  *
  * The application in this process (streams/app.h).
  *
- * An ordinary pass: start contacts the cluster, looks at the topics, reads the global tables, opens the workers and lets each run in a thread of its own, whose body
- * is nothing but a loop over st_worker_turn(). Wait looks how they are. Stop sets a flag every worker sees at its next turn; each then
+ * An ordinary pass: start contacts the cluster, looks at the topics, reads the global tables, opens the workers and lets each run in a
+ * thread of its own, whose body is nothing but a loop over st_worker_turn(). Wait looks how they are. Stop sets a flag every worker sees at its next turn; each then
  * finishes its cycle and leaves the group.
  *
  * A failing pass: a worker fails. With on_failure = replace_thread another one takes its place, unless three of them have failed within a

@@ -72,8 +72,8 @@ struct gathered {
     struct st_counters sums;
     uint64_t database_bytes;
     const struct st_globals *globals;
-    uint64_t global_rows, global_bytes; /* of global tables; */
-    uint64_t dropped_by_globals;        /* records of them without a key */
+    uint64_t global_rows, global_bytes;
+    uint64_t dropped_by_globals; /* records of their topics without a key */
     struct st_feed_status *feeds;
     size_t n_feeds;
     uint32_t threads; /* that run */

@@ -53,9 +53,9 @@ static bool reach(struct check *c)
 static void say_finding(struct check *c, const struct st_finding *finding)
 {
     enum kc_verdict verdict = finding->severity == CONF_ERROR ? KC_ERROR : KC_WARN;
-    if (finding->node)
-        kc_say(&c->report, verdict, "%s '%s': %s", st_node_type_name(finding->node->type),
-               finding->node->name, finding->text);
+    const struct st_node *node = st_finding_place(finding);
+    if (node)
+        kc_say(&c->report, verdict, "%s '%s': %s", st_node_type_name(node->type), node->name, finding->text);
     else
         kc_say(&c->report, verdict, "%s", finding->text);
 }

@@ -239,6 +239,8 @@ static void read_node(struct reading *r, size_t i, struct conf_node *group)
         node->form = form;
         node->conf = memory + CONF_OFFSET;
         node->from = common->from;
+        const struct st_forming forming = forming_of(r, i);
+        if (form->read_from) form->read_from(&forming, node->conf);
     }
     node->broken = !form || r->diags->errors > before;
 }
@@ -378,7 +380,8 @@ static void add_edges(struct reading *r, size_t i)
     if (!child || child->type == ST_SOURCE || (child->n_parents > 0 && node->broken)) return;
     if (is_behind(r, node) && !node->broken) return; /* it was made with them */
     for (size_t k = 0; k < node->from.count; k++) {
-        if (is_behind(r, node) && is_named_before(&node->from, k)) continue; /* a join with itself */
+        /* A join with itself; or a form that takes the node in more than one place, and was not made. */
+        if ((is_behind(r, node) || node->broken) && is_named_before(&node->from, k)) continue;
         if (is_behind(r, node) && st_formed_is_global(r->formed, node->from.items[k])) continue;
         if (!add_edge(r, i, k)) node->broken = true;
     }

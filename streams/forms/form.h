@@ -30,6 +30,7 @@ struct st_forming {
     const char *what;               /* "streams.topology.NAME", for messages */
     const char *name;               /* of the node */
     const struct conf_node *group;  /* for places in messages */
+    const struct conf_node *around; /* where options are that `group` does not have; NULL: nowhere */
     struct st_formed_node *node; /* what was read so far; a form that makes several nodes sets its entries */
     struct st_parents parents;   /* more_later: streams/forms/form.c adds the edges that `from` names */
 };
@@ -40,11 +41,13 @@ struct st_form {
     const char *example; /* a topology that loads and has this form in it */
     const struct opt_row *rows;
     size_t conf_size;
-    bool reads;            /* a source: takes no `from` */
+    bool reads;            /* takes no `from`: a source, or a form with read_from() */
     const char *childless; /* why no node can name it in `from`; NULL: nodes can */
     bool
         behind; /* add() needs the parents, and makes the edges itself: it runs when all nodes of `from` are there */
     bool behind_tables; /* the same for a node that is of a table */
+    /* Reads more than rows can: sets forming->node->from, whatever it complains about. NULL: there is no more. */
+    void (*read_from)(const struct st_forming *forming, void *conf);
     /* By what was read (complaints or not): is what the node makes a table? NULL: never. */
     bool (*makes_table)(const void *conf, bool of_table);
     /* Adds the node or nodes; complaints go to forming->diags at the group's places. `conf` lives in the arena. */

@@ -82,11 +82,9 @@ bool st_form_join_writes(const struct st_forming *forming, const char *node, con
 void st_form_join_values(const struct st_forming *forming, struct st_join_conf *conf)
 {
     const char *const *from = forming->node->from.items;
-    struct st_serdes left = st_formed_sends(forming->formed, from[0]),
-                     right = st_formed_sends(forming->formed, from[1]);
-    conf->script.left = left.value;
-    conf->script.right = right.value;
-    conf->script.as = conf->value_serde ? st_serde_find(conf->value_serde, NULL) : left.value;
+    conf->script.left = st_formed_sends(forming->formed, from[0]).value;
+    conf->script.right = st_formed_sends(forming->formed, from[1]).value;
+    conf->script.as = conf->value_serde ? st_serde_find(conf->value_serde, NULL) : conf->script.left;
 }
 
 void st_form_join_serdes(const struct st_forming *forming, struct st_join_conf *conf)

@@ -65,7 +65,7 @@ bool st_form_join_writes(const struct st_forming *forming, const char *node, con
 
 /* In check(): tells the joiner in which serdes both sides are. */
 void st_form_join_values(const struct st_forming *forming, struct st_join_conf *conf);
-/* The same, and complains when their keys lie in different ones. */
+/* The same for a join by the same key: complains when their keys lie in different serdes. */
 void st_form_join_serdes(const struct st_forming *forming, struct st_join_conf *conf);
 
 #endif

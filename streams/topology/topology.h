@@ -117,6 +117,8 @@ struct st_node {
     size_t n_parents;
     struct st_node **children; /* in the order in which the edges were added */
     size_t n_children;
+    const struct st_node
+        *part_of; /* an operator of several nodes goes by the name of this one; NULL: by its own */
 
     /* a source; a global table, which has one topic and nothing else of it */
     const char **topics; /* none when it has a pattern */
@@ -175,6 +177,8 @@ int st_add_repartition(struct st_topology *topology, const char *name, int32_t p
 /* Serdes of what leaves the node; NULL leaves one as it is. */
 int st_set_serdes(struct st_topology *topology, const char *name, const struct st_serde *key,
                   const struct st_serde *value, struct aq_err *err);
+/* Messages about the node name the other: the operator whose part it is. */
+int st_set_part(struct st_topology *topology, const char *part, const char *whole, struct aq_err *err);
 /* Of a sink made with ST_BY_VALUE. chooser outlives the topology. */
 int st_set_chooser(struct st_topology *topology, const char *sink, const struct st_topic_chooser *chooser,
                    void *user, struct aq_err *err);
