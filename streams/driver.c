@@ -342,6 +342,25 @@ size_t st_driver_topics(struct st_driver *driver, const char *const **ret_names)
     return driver->outputs.n;
 }
 
+int st_driver_states(struct st_driver *driver, const struct st_store *store,
+                     int (*each)(void *ctx, struct st_state *state), void *ctx)
+{
+    const struct st_worker *worker = driver->worker;
+    AQ_ASSERT(store && each);
+    int rc = 0;
+    for (const struct st_task *task = driver->open ? worker->tasks : NULL; task && rc == 0;
+         task = task->next) {
+        struct st_state *state = task->stores ? st_stores_find(task->stores, store) : NULL;
+        if (state) rc = each(ctx, state);
+    }
+    return rc;
+}
+
+const struct st_global *st_driver_global(const struct st_driver *driver, const char *name)
+{
+    return driver->globals ? st_globals_find(driver->globals, name) : NULL;
+}
+
 struct st_serdes st_driver_reads(const struct st_driver *driver, const char *topic)
 {
     return st_serde_flow_read_from(driver->serdes, driver->plan, topic);

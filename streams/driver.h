@@ -51,6 +51,16 @@ bool st_driver_read(struct st_driver *driver, const char *topic, struct kc_sim_r
 /* The topics the topology has written to so far, internal ones left out, in the order in which they were first seen. */
 size_t st_driver_topics(struct st_driver *driver, const char *const **ret_names);
 
+/* Calls back with the store of each task that has it, in no order; ends with the first call that returns not 0, and returns that. None
+ * when the driver was closed. Reading a store's keys changes nothing that a topology sees. */
+struct st_state;
+int st_driver_states(struct st_driver *driver, const struct st_store *store,
+                     int (*each)(void *ctx, struct st_state *state), void *ctx);
+
+/* The global table of this node; NULL: there is none. */
+struct st_global;
+const struct st_global *st_driver_global(const struct st_driver *driver, const char *name);
+
 /* How keys and values lie in a topic that is read, or written; see streams/serde/serde_flow.h. */
 struct st_serdes st_driver_reads(const struct st_driver *driver, const char *topic);
 struct st_serdes st_driver_writes(const struct st_driver *driver, const char *topic);
