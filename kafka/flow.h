@@ -36,7 +36,6 @@ struct kc_flow {
     int workers;                /* per process */
     const char
         *instance_id;   /* static membership: group.instance.id without the worker's number; NULL: none */
-    bool dealt_in_turn; /* the group's share is one that anybody can compute (kafka/kafka.h) */
     /* for messages: what an operator can do */
     const char *reset_command; /* takes "--topic NAME": "aqueduct positions --reset earliest"; NULL: none */
     const char *at_least_once_hint; /* "delivery = \"at_least_once\"" */
