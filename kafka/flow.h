@@ -35,7 +35,7 @@ struct kc_flow {
     int32_t replication_factor; /* of topics we create; -1: the brokers' default */
     int workers;                /* per process */
     const char
-        *instance_id;   /* static membership: group.instance.id without the worker's number; NULL: none */
+        *instance_id; /* static membership: group.instance.id without the worker's number; NULL: none */
     /* for messages: what an operator can do */
     const char *reset_command; /* takes "--topic NAME": "aqueduct positions --reset earliest"; NULL: none */
     const char *at_least_once_hint; /* "delivery = \"at_least_once\"" */

@@ -96,7 +96,7 @@ struct st_worker {
     struct st_slot *slots;
 
     const struct st_dbs *dbs;
-    struct st_standby *standby; /* has what we may take over; NULL: nobody keeps copies */
+    struct st_standby *standby;             /* has what we may take over; NULL: nobody keeps copies */
     bool has_stores;                        /* some task may have */
     bool stores_full;                       /* nothing is processed before a commit */
     struct kc_consumer *restorer;           /* reads changelogs; NULL: nothing is restored */
@@ -157,7 +157,7 @@ struct st_worker_setup {
     const struct st_plan *plan;
     const struct st_serde_flow *serdes;
     struct st_catalog *catalog;
-    const struct st_dbs *dbs; /* outlive the worker; NULL: no store in the topology */
+    const struct st_dbs *dbs;   /* outlive the worker; NULL: no store in the topology */
     struct st_standby *standby; /* the same; NULL: none */
     int index;
     bool inline_lookup; /* no threads: simulation */

@@ -41,8 +41,8 @@ void st_claims_destroy(struct st_claims *claims)
 static size_t find(const struct st_claims *claims, const char *subtopology, int32_t partition)
 {
     size_t i = 0;
-    while (i < claims->n && !(claims->list[i].partition == partition &&
-                              strcmp(claims->list[i].subtopology, subtopology) == 0))
+    while (i < claims->n &&
+           !(claims->list[i].partition == partition && strcmp(claims->list[i].subtopology, subtopology) == 0))
         i++;
     return i;
 }

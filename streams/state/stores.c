@@ -177,7 +177,8 @@ bool st_stores_exist(const struct st_dbs *dbs, const struct st_subtopology *sub,
 {
     char name[NAME_MOST];
     name_offsets(sub, partition, name);
-    if (has_family(&st_db_memory, dbs->memory, name) || has_family(dbs->disk_kind, dbs->disk, name)) return true;
+    if (has_family(&st_db_memory, dbs->memory, name) || has_family(dbs->disk_kind, dbs->disk, name))
+        return true;
     for (size_t i = 0; i < sub->n_stores; i++) {
         name_family(sub->stores[i], partition, name);
         if (has_family(&st_db_memory, dbs->memory, name) || has_family(dbs->disk_kind, dbs->disk, name))

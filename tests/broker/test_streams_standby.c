@@ -157,7 +157,8 @@ static void a_survivor_restores_little_with_copies_and_all_without(void **state)
 {
     (void)state;
     int64_t with = restored_after_a_kill(1), without = restored_after_a_kill(0);
-    fprintf(stderr, "restored: %lld records with copies, %lld without\n", (long long)with, (long long)without);
+    fprintf(stderr, "restored: %lld records with copies, %lld without\n", (long long)with,
+            (long long)without);
     T_CHECK(without >= (int64_t)EACH * KEYS / PARTITIONS, "%lld records without copies", (long long)without);
     T_CHECK(with < KEYS / 100, "%lld records with copies", (long long)with);
 }

@@ -205,7 +205,7 @@ static void mistakes_in_properties_stand_at_their_item(void **state)
          "streams: properties: 'max.warmup.replicas' is not supported: An instance that joins restores what it is given; "
          "write num_standby_replicas for the loss of one."},
         {"properties = [\"num.standby.replicas=4\"];",
-         "streams: properties: num.standby.replicas: 4 is out of range: 0 to 3"},
+         "streams: properties: num.standby.replicas: 4 is out of range; allowed: 0 to 3"},
         {"properties = [\"restore.consumer.fetch.min.bytes=1\"];",
          "streams: properties: 'restore.consumer.fetch.min.bytes' is not supported: changelogs are read with the settings "
          "of the main consumer"},

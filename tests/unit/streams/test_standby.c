@@ -21,13 +21,12 @@ static int64_t cleanup_ms = 600000;
 static int keep_key(struct st_context *context, void *state, struct aq_record *rec, struct aq_err *err)
 {
     (void)state;
-    rec->key = aq_slice_str(
-        aq_arena_printf(st_arena(context), "%d-%lld", rec->partition, (long long)rec->offset));
+    rec->key =
+        aq_slice_str(aq_arena_printf(st_arena(context), "%d-%lld", rec->partition, (long long)rec->offset));
     return st_forward(context, rec, err);
 }
 
-static const struct st_processor_kind keying = {
-    .name = "key", .changes_key = true, .process = keep_key};
+static const struct st_processor_kind keying = {.name = "key", .changes_key = true, .process = keep_key};
 
 static void build(struct herd *h)
 {
@@ -62,8 +61,7 @@ static uint64_t restored(const struct herd *h)
 {
     uint64_t sum = 0;
     for (int i = 0; i < h->n; i++)
-        if (h->list[i].state == HERD_UP)
-            sum += aq_counter_get(&h->list[i].worker->counters.records_restored);
+        if (h->list[i].state == HERD_UP) sum += aq_counter_get(&h->list[i].worker->counters.records_restored);
     return sum;
 }
 
@@ -196,8 +194,7 @@ static void a_copy_can_be_read_while_it_is_kept(void **state)
 static size_t tasks_on_disk(const struct herd *h, int i)
 {
     size_t n = 0;
-    for (int32_t p = 0; p < HERD_MIDDLE; p++)
-        n += st_stores_exist(h->list[i].disk, counting_part(h), p);
+    for (int32_t p = 0; p < HERD_MIDDLE; p++) n += st_stores_exist(h->list[i].disk, counting_part(h), p);
     return n;
 }
 
