@@ -189,6 +189,96 @@ static void a_copy_can_be_read_while_it_is_kept(void **state)
     herd_close(&herd);
 }
 
+static size_t rows_of_copies(struct herd *h, int i)
+{
+    size_t n = 0;
+    for (int32_t p = 0; p < HERD_MIDDLE; p++) n += rows_of_copy(h, i, p);
+    return n;
+}
+
+/* The keeper of one instance goes on; the others stand still. */
+static void turn_keeper(struct herd *h, int i, int ms)
+{
+    while (ms-- > 0) {
+        st_standby_turn(h->list[i].standby, aq_mono_us(), 0);
+        kc_sim_advance(h->sim, 1000);
+    }
+}
+
+static void make_changelog_anew(struct herd *h)
+{
+    struct kc_admin *admin = st_catalog_admin(h->list[0].catalog);
+    engine_good(&h->e, kc_sim_ops.admin_delete_topic(admin, CHANGELOG, 1000, &h->e.err));
+    engine_good(&h->e, kc_sim_create_topic(&h->cluster, CHANGELOG, HERD_MIDDLE, NULL, 0, &h->e.err));
+}
+
+static void a_copy_of_another_changelog_is_wiped(void **state)
+{
+    (void)state;
+    open_world(&herd, ST_EXACTLY_ONCE, 1, 2);
+    assert_true(rows_of_copies(&herd, 0) > 0);
+    make_changelog_anew(&herd);
+    turn_keeper(&herd, 0, 100);
+    assert_int_equal(rows_of_copies(&herd, 0), 0);
+    for (int32_t p = 0; p < HERD_MIDDLE; p++) {
+        struct kc_sim_record rec = {.partition = p, .key = AQ_LIT("key"), .value = AQ_LIT("1")};
+        engine_good(&herd.e, kc_sim_append(&herd.cluster, CHANGELOG, &rec, &herd.e.err));
+    }
+    turn_keeper(&herd, 0, 100);
+    assert_int_equal(rows_of_copies(&herd, 0), kept(&herd, 0));
+    herd_close(&herd);
+}
+
+/* A worker that took the task over would end with it; a keeper only does without the copy. */
+static void a_changelog_that_lost_what_was_committed_is_not_kept(void **state)
+{
+    (void)state;
+    open_world(&herd, ST_EXACTLY_ONCE, 1, 2);
+    assert_true(kept(&herd, 0) > 0);
+    make_changelog_anew(&herd);
+    for (int32_t p = 0; p < HERD_MIDDLE; p++)
+        assert_true(st_standby_yield(herd.list[0].standby, counting_part(&herd), p));
+    turn_keeper(&herd, 0, 4000);
+    assert_int_equal(kept(&herd, 0), 0);
+    herd_close(&herd);
+}
+
+/* ---- handing over --------------------------------------------------------------------------------------------------- */
+
+static int32_t a_copy(struct herd *h, int i)
+{
+    int32_t p = 0;
+    while (p < HERD_MIDDLE && rows_of_copy(h, i, p) == 0) p++;
+    assert_true(p < HERD_MIDDLE);
+    return p;
+}
+
+static void a_copy_is_handed_over_at_once_unless_it_is_being_used(void **state)
+{
+    (void)state;
+    open_world(&herd, ST_EXACTLY_ONCE, 1, 2);
+    const struct st_subtopology *sub = counting_part(&herd);
+    struct st_standby *standby = herd.list[0].standby;
+    int32_t p = a_copy(&herd, 0);
+    const struct st_stores_conf conf = {
+        .dbs = herd.list[0].disk, .subtopology = sub, .partition = p, .names = &herd.list[0].worker->names};
+    struct st_stores *stores = NULL, *borrowed = st_standby_borrow(standby, sub, p);
+    assert_non_null(borrowed);
+    assert_false(st_standby_yield(standby, sub, p));
+    assert_int_equal(st_stores_open(&conf, &stores, &herd.e.err), AQ_E_BUSY);
+    st_standby_give_back(standby, borrowed);
+    assert_true(st_standby_yield(standby, sub, p));
+    assert_int_equal(st_stores_open(&conf, &stores, &herd.e.err), 0);
+    assert_null(st_standby_borrow(standby, sub, p));
+    turn_keeper(&herd, 0, 4000); /* the keeper wants it back, and does without */
+    assert_null(st_standby_borrow(standby, sub, p));
+    assert_int_equal(st_stores_delete(herd.list[0].disk, sub, p, &herd.e.err), AQ_E_BUSY);
+    st_stores_close(stores);
+    turn_keeper(&herd, 0, 1000);
+    assert_true(rows_of_copy(&herd, 0, p) > 0);
+    herd_close(&herd);
+}
+
 /* ---- leftovers ------------------------------------------------------------------------------------------------------ */
 
 static size_t tasks_on_disk(const struct herd *h, int i)
@@ -242,6 +332,9 @@ int main(void)
         cmocka_unit_test(two_processes_keep_what_the_other_has),
         cmocka_unit_test(without_replicas_nothing_is_kept),
         cmocka_unit_test(a_copy_can_be_read_while_it_is_kept),
+        cmocka_unit_test(a_copy_of_another_changelog_is_wiped),
+        cmocka_unit_test(a_changelog_that_lost_what_was_committed_is_not_kept),
+        cmocka_unit_test(a_copy_is_handed_over_at_once_unless_it_is_being_used),
         cmocka_unit_test(stores_that_moved_away_are_deleted_in_the_end),
         cmocka_unit_test(nothing_is_deleted_while_the_group_is_not_settled),
     };
