@@ -75,9 +75,10 @@ static void fill(const struct options *o, bool rows)
 
 _Noreturn static void usage(void)
 {
-    fputs("usage: state_fill events --brokers B --topic T --records N [--first N] [--keys K] [--partitions P] [--codec lz4]\n"
-          "       state_fill rows   --brokers B --topic T --keys K [--partitions P] [--codec lz4]\n",
-          stderr);
+    fputs(
+        "usage: state_fill events --brokers B --topic T --records N [--first N] [--keys K] [--partitions P] [--codec lz4]\n"
+        "       state_fill rows   --brokers B --topic T --keys K [--partitions P] [--codec lz4]\n",
+        stderr);
     exit(64);
 }
 

@@ -261,7 +261,9 @@ static int by_key_and_time(const void *a, const void *b)
 /* The row that an event belongs to, which is the last one of its key: events come sorted. */
 static struct row *row_of(struct rows *rows, const struct event *event, enum sort sort)
 {
-    int64_t start = sort == COUNT ? 0 : sort == WINDOWS ? event->time - event->time % ST_WINDOW_MS : event->time;
+    int64_t start = sort == COUNT     ? 0
+                    : sort == WINDOWS ? event->time - event->time % ST_WINDOW_MS
+                                      : event->time;
     struct row *last = rows->n ? &rows->list[rows->n - 1] : NULL;
     bool belongs = last && (sort == SESSIONS ? event->time - last->end <= ST_GAP_MS : last->start == start);
     if (!belongs) last = add_row(rows, start, 0);
@@ -304,8 +306,10 @@ static void show(const char *name, uint32_t key, const struct rows *rows)
 {
     fprintf(stderr, "  key %u %s:", key, name);
     for (uint32_t i = 0; i < rows->n; i++)
-        fprintf(stderr, " [%lld,%lld]=%lld", (long long)(rows->list[i].start ? rows->list[i].start - ST_FIRST_MS : 0),
-                (long long)(rows->list[i].end ? rows->list[i].end - ST_FIRST_MS : 0), (long long)rows->list[i].count);
+        fprintf(stderr, " [%lld,%lld]=%lld",
+                (long long)(rows->list[i].start ? rows->list[i].start - ST_FIRST_MS : 0),
+                (long long)(rows->list[i].end ? rows->list[i].end - ST_FIRST_MS : 0),
+                (long long)rows->list[i].count);
     fputc('\n', stderr);
 }
 
@@ -365,13 +369,14 @@ static int report(struct watch *w)
     read_to(w, w->ends);
     bool whole = is_whole(w);
     uint64_t wrong = count_wrong(w);
-    printf("records=%llu complete=%s wrong=%llu outputs=%lld took_s=%.3f first_s=%.3f first_n=%lld flow_s=%.3f "
-           "flow_cpu_s=%.2f cpu_s=%.2f peak_mb=%.1f exit=%d\n",
-           (unsigned long long)w->o->records, whole ? "yes" : "no", (unsigned long long)wrong,
-           (long long)w->outputs, (double)(w->last_us - w->started_us) / 1e6,
-           (double)(w->first_us - w->started_us) / 1e6, (long long)w->first_n,
-           (double)(w->last_us - w->first_us) / 1e6, w->last_cpu - w->first_cpu, w->last_cpu,
-           (double)t_peak_kb(w->engine) / 1024, code);
+    printf(
+        "records=%llu complete=%s wrong=%llu outputs=%lld took_s=%.3f first_s=%.3f first_n=%lld flow_s=%.3f "
+        "flow_cpu_s=%.2f cpu_s=%.2f peak_mb=%.1f exit=%d\n",
+        (unsigned long long)w->o->records, whole ? "yes" : "no", (unsigned long long)wrong,
+        (long long)w->outputs, (double)(w->last_us - w->started_us) / 1e6,
+        (double)(w->first_us - w->started_us) / 1e6, (long long)w->first_n,
+        (double)(w->last_us - w->first_us) / 1e6, w->last_cpu - w->first_cpu, w->last_cpu,
+        (double)t_peak_kb(w->engine) / 1024, code);
     if (!whole || code == T_STILL_RUNNING)
         fprintf(stderr, "%s\n%s\n", t_stdout(w->engine), t_stderr(w->engine));
     t_process_free(w->engine);
@@ -382,9 +387,10 @@ static int report(struct watch *w)
 
 _Noreturn static void usage(void)
 {
-    fputs("usage: state_watch --case count|windows|sessions|join --brokers B --topic T --records N [--first N]\n"
-          "                   [--keys K] [--partitions P] [--timeout SECONDS] [--log FILE] -- COMMAND…\n",
-          stderr);
+    fputs(
+        "usage: state_watch --case count|windows|sessions|join --brokers B --topic T --records N [--first N]\n"
+        "                   [--keys K] [--partitions P] [--timeout SECONDS] [--log FILE] -- COMMAND…\n",
+        stderr);
     exit(64);
 }
 
@@ -398,11 +404,11 @@ static enum sort sort_of(const char *name)
 
 static void parse(int argc, char **argv, struct options *o)
 {
-    static const struct option known[] = {{"case", 1, NULL, 'c'},    {"brokers", 1, NULL, 'b'},
-                                          {"topic", 1, NULL, 't'},   {"records", 1, NULL, 'n'},
-                                          {"first", 1, NULL, 'f'},   {"keys", 1, NULL, 'k'},
+    static const struct option known[] = {{"case", 1, NULL, 'c'},       {"brokers", 1, NULL, 'b'},
+                                          {"topic", 1, NULL, 't'},      {"records", 1, NULL, 'n'},
+                                          {"first", 1, NULL, 'f'},      {"keys", 1, NULL, 'k'},
                                           {"partitions", 1, NULL, 'p'}, {"timeout", 1, NULL, 'T'},
-                                          {"log", 1, NULL, 'l'},     {0}};
+                                          {"log", 1, NULL, 'l'},        {0}};
     int option;
     while ((option = getopt_long(argc, argv, "+", known, NULL)) != -1) {
         switch (option) {

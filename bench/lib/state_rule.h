@@ -15,16 +15,16 @@
 
 #include "base/assert.h"
 
-#define ST_ROOM         512
-#define ST_KEY_LEN      14            /* "device-0012345" */
-#define ST_FIRST_MS     1700000040000 /* time of event 0: a full minute */
-#define ST_ROWS_MS      (ST_FIRST_MS - 86400000)
-#define ST_EVENTS_A_MS  6
-#define ST_LATE_MS      5000
-#define ST_WINDOW_MS    60000 /* tumbling */
-#define ST_GAP_MS       10000 /* sessions */
-#define ST_PARTITIONS   256   /* at most */
-#define ST_KEYS_MOST    10000000
+#define ST_ROOM        512
+#define ST_KEY_LEN     14            /* "device-0012345" */
+#define ST_FIRST_MS    1700000040000 /* time of event 0: a full minute */
+#define ST_ROWS_MS     (ST_FIRST_MS - 86400000)
+#define ST_EVENTS_A_MS 6
+#define ST_LATE_MS     5000
+#define ST_WINDOW_MS   60000 /* tumbling */
+#define ST_GAP_MS      10000 /* sessions */
+#define ST_PARTITIONS  256   /* at most */
+#define ST_KEYS_MOST   10000000
 
 /* splitmix64. */
 static inline uint64_t st_mix(uint64_t x)
@@ -60,8 +60,8 @@ static inline size_t st_event_value(char out[ST_ROOM], uint64_t n)
     int len = snprintf(out, ST_ROOM,
                        "{\"id\":%llu,\"amount\":%u,\"units\":%u,\"channel\":\"%s\",\"debug\":\"%016llx\","
                        "\"note\":\"line %u of the list\"}",
-                       (unsigned long long)n, (unsigned)(r % 2000), 1 + (unsigned)(r >> 8) % 9, channels[r % 3],
-                       (unsigned long long)r, (unsigned)(r >> 44) % 1000);
+                       (unsigned long long)n, (unsigned)(r % 2000), 1 + (unsigned)(r >> 8) % 9,
+                       channels[r % 3], (unsigned long long)r, (unsigned)(r >> 44) % 1000);
     AQ_ASSERT(len > 0 && len < ST_ROOM);
     return (size_t)len;
 }
