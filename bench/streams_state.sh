@@ -20,7 +20,7 @@ TEXT
 }
 
 rounds=3 records=1500000 keys=100000 restore_rows=2000000 partitions=4 threads=1 only='' warm=1 cases=()
-deliveries='at_least_once exactly_once' commit_ms=5000 cache_mb=64 block_cache_mb=50 write_buffer_mb=64
+deliveries='at_least_once exactly_once' commit_ms=5000 cache_mb=10 block_cache_mb=50 write_buffer_mb=64
 peer_gc=-XX:+UseParallelGC peer_heap=1g timeout=180
 while [[ $# -gt 0 ]]; do
     case $1 in
