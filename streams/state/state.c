@@ -22,7 +22,6 @@
 #include "base/big_endian.h"
 #include "base/mem.h"
 #include "streams/serde/serde.h"
-#include "streams/state/bulk.h"
 
 #define LEARN_MOST 64    /* entries of a bucket that is learnt as a whole */
 #define BULK_ROWS  32768 /* sorted at once */
@@ -398,11 +397,10 @@ void st_state_write(struct st_state *state, struct st_db_batch *batch)
     st_bulk_finish(&bulk);
 }
 
-void st_state_restore(struct st_state *state, struct st_db_batch *batch, struct aq_slice key,
-                      struct aq_slice value)
+void st_state_restore(struct st_state *state, struct st_db_batch *batch, struct st_bulk *rows)
 {
     AQ_ASSERT(state->table.n_buckets == 0);
-    state->conf.kind->batch_put(batch, state->family, key, value);
+    st_bulk_write(rows, state->conf.kind, state->family, batch);
 }
 
 void st_state_expire(struct st_state *state, struct st_db_batch *batch, struct aq_slice key)
