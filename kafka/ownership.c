@@ -152,6 +152,7 @@ static int open_member(struct kc_ownership *own, struct aq_err *err)
                                         .group_id = flow->group,
                                         .topic = flow->state_topic,
                                         .instance_id = flow->instance_id ? id : NULL,
+                                        .dealt_in_turn = flow->dealt_in_turn,
                                         .session_timeout_ms = flow->session_timeout_ms,
                                         .max_poll_interval_ms = MAX_POLL_MS};
     int rc = own->ops->member_open(flow->sink, &conf, &own->member, err);

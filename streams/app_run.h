@@ -13,6 +13,7 @@ struct st_app {
     struct st_plan *plan;
     struct st_serde_flow *serdes;
     struct st_catalog *catalog;
+    struct st_queries *queries; /* of its stores, from outside */
     struct st_dbs dbs;          /* opened once; under lock until then */
     struct st_worker **workers; /* NULL: not started, or being replaced */
     size_t n_workers;
