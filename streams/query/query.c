@@ -123,7 +123,8 @@ static enum st_here post(struct st_app *app, struct st_ask *ask, char *why)
         unsigned char holds = worker ? atomic_load(&worker->holds[q->slot]) : ST_HOLDS_NOT;
         if (holds == ST_HOLDS_SOON) {
             here = ST_HERE_TAKING;
-            snprintf(why, 256, "partition %" PRId32 " is being taken over: where it stands is being looked up",
+            snprintf(why, 256,
+                     "partition %" PRId32 " is being taken over: where it stands is being looked up",
                      q->partition);
         }
         if (holds == ST_HOLDS && st_mailbox_post(&worker->mailbox, ask)) here = ST_HERE;
@@ -140,8 +141,8 @@ enum st_here st_queries_ask(struct st_queries *queries, struct st_ask *ask, int6
     enum st_here here = post(queries->app, ask, why);
     if (here != ST_HERE) return here;
     if (!st_ask_wait(ask, timeout_us)) {
-        snprintf(why, 256, "the thread that has partition %" PRId32 " did not answer within %lld ms", q->partition,
-                 (long long)(timeout_us / 1000));
+        snprintf(why, 256, "the thread that has partition %" PRId32 " did not answer within %lld ms",
+                 q->partition, (long long)(timeout_us / 1000));
         return ST_HERE_SILENT;
     }
     if (ask->reply.here != ST_HERE) snprintf(why, 256, "%s", ask->reply.why);
@@ -164,8 +165,7 @@ int st_queries_print(struct st_queries *queries, const struct st_queryable *of, 
     AQ_ASSERT(index < queries->n);
     pthread_mutex_lock(&queries->lock);
     if (!queries->displays[index])
-        queries->displays[index] =
-            st_display_create(app->settings, app->serdes, app->plan->topology, of);
+        queries->displays[index] = st_display_create(app->settings, app->serdes, app->plan->topology, of);
     struct st_display *display = queries->displays[index];
     pthread_mutex_unlock(&queries->lock);
     return st_display_row(display, partition, row, out, err);
