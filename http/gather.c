@@ -18,6 +18,9 @@
  * A failing pass: a partition that cannot be had is put down under missing with the reason, and the next one is asked: an answer never
  * leaves a part out in silence. A page ends early when time is over; then its cursor says where to go on.
  *
+ * With stale=1 a copy will do, and a store that is not restored yet: what this process has of them comes first, then the instance that has
+ * the partition, then every other one, because any may have a copy.
+ *
  * A request that was passed on is never passed on again: who gets it and does not have the partition says so, and the one who asked looks
  * where it is now, once.
  *
@@ -36,8 +39,9 @@
 #include "http/fetch.h"
 #include "transforms/json_text.h"
 
-#define ASK_US     (2 * AQ_SEC)
-#define FORWARD_MS 5000
+#define ASK_US      (2 * AQ_SEC)
+#define FORWARD_MS  5000
+#define OTHERS_MOST 8 /* instances that are asked for a copy */
 
 /* A list of JSON that grows. */
 struct list {
@@ -57,6 +61,7 @@ struct gathering {
     char reason[32]; /* of the first that is missing */
     const char *cursor;
     int64_t until_us;
+    const char *vain_reason, *vain; /* why the last one that was asked did not help */
 };
 
 static atomic_int allowed = 16;
@@ -322,8 +327,21 @@ static bool take_answer(struct gathering *g, const struct http_fetched *fetched,
     return fine;
 }
 
-/* True: it is settled, whatever came of it. False: the instance does not have the partition. */
-static bool forward(struct gathering *g, const char *address, int32_t partition, struct aq_slice after)
+enum outcome {
+    SETTLED,   /* its rows are there, or what is missing is put down */
+    NOT_THERE, /* the instance does not have the partition */
+    IN_VAIN,   /* g->vain says why */
+};
+
+static enum outcome in_vain(struct gathering *g, const char *reason, const char *message)
+{
+    g->vain_reason = reason;
+    g->vain = message;
+    return IN_VAIN;
+}
+
+static enum outcome forward(struct gathering *g, const char *address, int32_t partition,
+                            struct aq_slice after)
 {
     struct http_fetched fetched;
     struct aq_err err = {0};
@@ -331,9 +349,7 @@ static bool forward(struct gathering *g, const char *address, int32_t partition,
     int64_t left_ms = (g->until_us - aq_mono_us()) / AQ_MS;
     if (atomic_fetch_add(&forwarding, 1) >= atomic_load(&allowed)) {
         atomic_fetch_sub(&forwarding, 1);
-        add_missing(g, partition, "busy",
-                    "too many queries are being passed on to other instances; try again");
-        return true;
+        return in_vain(g, "busy", "too many queries are being passed on to other instances; try again");
     }
     int rc = http_fetch(url_of(g, address, partition, after), true,
                         left_ms < 1            ? 1
@@ -341,62 +357,77 @@ static bool forward(struct gathering *g, const char *address, int32_t partition,
                                                : FORWARD_MS,
                         &fetched, &err);
     atomic_fetch_sub(&forwarding, 1);
-    if (rc != 0) {
-        const char *message = aq_arena_printf(
-            &g->arena,
-            "the instance that has partition %" PRId32
-            " does not answer (%s); when it is gone, the group gives the partition to another one after "
-            "session_timeout_ms",
-            partition, err.text);
-        add_missing(g, partition, "unreachable", message);
-        return true;
-    }
-    if (!take_answer(g, &fetched, &elsewhere)) {
-        const char *message = aq_arena_printf(
-            &g->arena, "%s answers with status %d, and not as an instance of this application", address,
-            fetched.status);
-        add_missing(g, partition, "unreachable", message);
-    }
+    if (rc != 0)
+        return in_vain(g, "unreachable",
+                       aq_arena_printf(&g->arena,
+                                       "the instance that has partition %" PRId32
+                                       " does not answer (%s); when it is gone, the "
+                                       "group gives the partition to another one after session_timeout_ms",
+                                       partition, err.text));
+    bool fine = take_answer(g, &fetched, &elsewhere);
+    if (!fine)
+        in_vain(g, "unreachable",
+                aq_arena_printf(&g->arena,
+                                "%s answers with status %d, and not as an instance of this application",
+                                address, fetched.status));
     free(fetched.text);
-    return !elsewhere;
+    return !fine ? IN_VAIN : elsewhere ? NOT_THERE : SETTLED;
 }
 
-static const char *nowhere(enum st_whereabouts where, const char **ret_reason)
+static enum outcome nowhere(struct gathering *g, enum st_whereabouts where, const struct aq_err *err)
 {
     switch (where) {
     case ST_AT_ADDRESS: break;
     case ST_WITHOUT_ADDRESS:
-        *ret_reason = "no_address";
-        return "another instance has the partition, and does not say where its HTTP side is: set streams.application_server "
-               "there";
+        return in_vain(g, "no_address",
+                       "another instance has the partition, and does not say where its HTTP side is: set "
+                       "streams.application_server there");
     case ST_AT_NOBODY:
-        *ret_reason = "rebalancing";
-        return "the group is rebalancing: nobody has the partition yet";
-    case ST_NOT_KNOWN: *ret_reason = "unknown"; return "who has the partition cannot be found out";
+        return in_vain(g, "rebalancing", "the group is rebalancing: nobody has the partition yet");
+    case ST_NOT_KNOWN:
+        return in_vain(
+            g, "unknown",
+            aq_arena_printf(&g->arena, "who has the partition cannot be found out: %s", err->text));
     }
-    *ret_reason = "taking_over";
-    return "the group has given the partition to this instance, which has not taken it over yet";
+    return in_vain(g, "taking_over",
+                   "the group has given the partition to this instance, which has not taken it over yet");
+}
+
+/* The one that has the partition; what is known of it may be old, and is looked up anew once. */
+static enum outcome ask_owner(struct gathering *g, int32_t partition, struct aq_slice after)
+{
+    char address[KC_ADDRESS_MAX];
+    struct aq_err err = {0};
+    const char *own = st_queries_address(g->queries);
+    enum outcome outcome = NOT_THERE;
+    for (int round = 0; round < 2 && outcome == NOT_THERE; round++) {
+        enum st_whereabouts where = st_queries_where(g->queries, g->of, partition, round > 0, address, &err);
+        bool ours = where == ST_AT_ADDRESS && own && strcmp(own, address) == 0;
+        if (ours && round == 0) continue; /* it may have gone on */
+        outcome =
+            where == ST_AT_ADDRESS && !ours ? forward(g, address, partition, after) : nowhere(g, where, &err);
+    }
+    if (outcome == NOT_THERE)
+        in_vain(g, "rebalancing", "the partition is on its way from one instance to another");
+    return outcome;
+}
+
+/* Somebody may have a copy. */
+static enum outcome ask_others(struct gathering *g, int32_t partition, struct aq_slice after)
+{
+    char others[OTHERS_MOST][KC_ADDRESS_MAX];
+    const char *reason = g->vain_reason, *message = g->vain;
+    size_t n = st_queries_others(g->queries, others, OTHERS_MOST);
+    for (size_t i = 0; i < n && aq_mono_us() < g->until_us; i++)
+        if (forward(g, others[i], partition, after) == SETTLED) return SETTLED;
+    return in_vain(g, reason, message);
 }
 
 static void gather_elsewhere(struct gathering *g, int32_t partition, struct aq_slice after)
 {
-    char address[KC_ADDRESS_MAX];
-    struct aq_err err = {0};
-    const char *own = st_queries_address(g->queries), *reason;
-    for (int round = 0; round < 2; round++) {
-        enum st_whereabouts where = st_queries_where(g->queries, g->of, partition, round > 0, address, &err);
-        bool ours = where == ST_AT_ADDRESS && own && strcmp(own, address) == 0;
-        if (where == ST_AT_ADDRESS && !ours) {
-            if (forward(g, address, partition, after)) return;
-            continue;
-        }
-        if (ours && round == 0) continue; /* it may have gone on */
-        const char *message = nowhere(where, &reason);
-        if (where == ST_NOT_KNOWN) message = aq_arena_printf(&g->arena, "%s: %s", message, err.text);
-        add_missing(g, partition, reason, message);
-        return;
-    }
-    add_missing(g, partition, "rebalancing", "the partition is on its way from one instance to another");
+    enum outcome outcome = ask_owner(g, partition, after);
+    if (outcome != SETTLED && g->query->stale) outcome = ask_others(g, partition, after);
+    if (outcome != SETTLED) add_missing(g, partition, g->vain_reason, g->vain);
 }
 
 /* ---- all of it ---------------------------------------------------------------------------------------------------- */

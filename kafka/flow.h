@@ -38,8 +38,7 @@ struct kc_flow {
     int32_t replication_factor; /* of topics we create; -1: the brokers' default */
     int workers;                /* per process */
     const char
-        *instance_id;   /* static membership: group.instance.id without the worker's number; NULL: none */
-    bool dealt_in_turn; /* the group's share is one that anybody can compute (kafka/kafka.h) */
+        *instance_id; /* static membership: group.instance.id without the worker's number; NULL: none */
     /* Where other instances reach this one, "host:port": the group is told it; NULL: nobody is. */
     const char *address;
     /* for messages: what an operator can do */

@@ -97,6 +97,7 @@ static int start_worker(struct st_app *app, size_t i, struct aq_err *err)
                                           .serdes = app->serdes,
                                           .catalog = app->catalog,
                                           .dbs = &app->dbs,
+                                          .standby = app->standby,
                                           .index = (int)i};
     struct st_worker *worker = st_worker_create(&setup);
     worker->own.join_delay_us = i > 0 ? KC_JOIN_DELAY : 0;
@@ -162,6 +163,7 @@ static void end_workers(struct st_app *app)
 {
     for (size_t i = 0; i < app->n_workers; i++)
         if (app->workers[i]) join_worker(app->workers[i]);
+    if (app->standby) st_standby_stop(app->standby);
     st_catalog_stop(app->catalog);
 }
 
@@ -172,8 +174,24 @@ static int open_dbs(struct st_app *app, struct aq_err *err)
     int rc = st_dbs_open(app->settings, app->plan->topology, &dbs, err);
     pthread_mutex_lock(&app->lock);
     app->dbs = dbs;
+    const struct st_standby_conf conf = {.ops = app->ops,
+                                         .settings = app->settings,
+                                         .plan = app->plan,
+                                         .catalog = app->catalog,
+                                         .dbs = &app->dbs};
+    if (rc == 0 && app->plan->topology->n_stores > 0) app->standby = st_standby_create(&conf);
     pthread_mutex_unlock(&app->lock);
     return rc;
+}
+
+static int start_standby(struct st_app *app, struct aq_err *err)
+{
+    if (!app->standby) return 0;
+    const struct kc_flow *flow = &app->settings->flow;
+    char *instance = flow->instance_id ? aq_asprintf("%s-0", flow->instance_id) : NULL;
+    st_standby_name(app->standby, instance ? instance : app->workers[0]->own.instance);
+    free(instance);
+    return st_standby_start(app->standby, err);
 }
 
 int st_app_start(struct st_app *app, struct aq_err *err)
@@ -184,6 +202,7 @@ int st_app_start(struct st_app *app, struct aq_err *err)
     if (rc == 0) rc = open_dbs(app, err);
     if (rc == 0) rc = st_catalog_start(app->catalog, err);
     for (size_t i = 0; rc == 0 && i < app->n_workers; i++) rc = start_worker(app, i, err);
+    if (rc == 0) rc = start_standby(app, err);
     if (rc != 0) {
         st_app_stop(app);
         end_workers(app);
@@ -317,6 +336,8 @@ static void follow_state(struct st_app *app, const struct looked *looked)
         set_state(app, app->err.code ? ST_APP_ERROR : ST_APP_NOT_RUNNING);
         return;
     }
+    bool settled = app->err.code == 0 && !atomic_load(&app->stopping) && looked->assigned == app->n_workers;
+    if (app->standby) st_standby_settled(app->standby, settled);
     if (app->err.code != 0) return;
     if (atomic_load(&app->stopping))
         set_state(app, ST_APP_PENDING_SHUTDOWN);
@@ -347,6 +368,7 @@ void st_app_destroy(struct st_app *app)
     end_workers(app);
     for (size_t i = 0; i < app->n_workers; i++) st_worker_destroy(app->workers[i]);
     st_queries_destroy(app->queries);
+    st_standby_destroy(app->standby);
     st_dbs_close(&app->dbs);
     st_catalog_destroy(app->catalog);
     st_serde_flow_destroy(app->serdes);

@@ -15,6 +15,7 @@ struct st_app {
     struct st_catalog *catalog;
     struct st_queries *queries; /* of its stores, from outside */
     struct st_dbs dbs;          /* opened once; under lock until then */
+    struct st_standby *standby; /* NULL: no stores, or not started; the same */
     struct st_worker **workers; /* NULL: not started, or being replaced */
     size_t n_workers;
     enum st_app_state state;    /* under lock when read from outside */

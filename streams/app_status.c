@@ -70,6 +70,7 @@ struct gathered {
     bool ready;
     struct st_counters sums;
     uint64_t database_bytes;
+    struct st_standby_counters standby;
     struct st_feed_status *feeds;
     size_t n_feeds;
     uint32_t threads; /* that run */
@@ -92,6 +93,14 @@ static void add_shown(struct gathered *all, struct st_worker *worker)
     pthread_mutex_unlock(&worker->shown_lock);
 }
 
+static void add_standby(struct st_standby_counters *into, const struct st_standby_counters *from)
+{
+    add(&into->stores, &from->stores);
+    add(&into->lag, &from->lag);
+    add(&into->restored, &from->restored);
+    add(&into->deleted, &from->deleted);
+}
+
 static void gather(struct st_app *app, struct gathered *all)
 {
     memset(all, 0, sizeof(*all));
@@ -105,6 +114,7 @@ static void gather(struct st_app *app, struct gathered *all)
         add_shown(all, app->workers[i]);
     }
     all->database_bytes = st_dbs_memory(&app->dbs);
+    if (app->standby) add_standby(&all->standby, st_standby_counters(app->standby));
     /* The application's own reason says more than any worker's. */
     if (app->err.code) snprintf(all->reason, sizeof(all->reason), "%.*s", 255, app->err.text);
     pthread_mutex_unlock(&app->lock);
@@ -156,6 +166,9 @@ static void fill(struct st_app *app, const struct gathered *all, struct st_app_s
                                   .cycles_aborted = aq_counter_get(&c->aborted),
                                   .cycles_fenced = aq_counter_get(&c->fenced),
                                   .rebalances = aq_counter_get(&c->rebalances),
+                                  .standby_stores = aq_counter_get(&all->standby.stores),
+                                  .standby_lag = aq_counter_get(&all->standby.lag),
+                                  .standby_records = aq_counter_get(&all->standby.restored),
                                   .lag = lag_of(all),
                                   .last_commit_us = (int64_t)aq_counter_get(&c->last_commit_us),
                                   .first_record_us = (int64_t)aq_counter_get(&c->first_record_us),
@@ -235,6 +248,10 @@ static void write_one(struct aq_metric_writer *w, enum aq_metric_id id, const st
     case AQ_M_STREAMS_LOST: aq_metric_write(w, id, app, (double)s->records_lost); return;
     case AQ_M_STREAMS_RESTORED: aq_metric_write(w, id, app, count(&c->records_restored)); return;
     case AQ_M_STREAMS_RESTORING: aq_metric_write(w, id, app, count(&c->restoring)); return;
+    case AQ_M_STREAMS_STANDBY_STORES: aq_metric_write(w, id, app, count(&all->standby.stores)); return;
+    case AQ_M_STREAMS_STANDBY_LAG: aq_metric_write(w, id, app, count(&all->standby.lag)); return;
+    case AQ_M_STREAMS_STANDBY_RECORDS: aq_metric_write(w, id, app, count(&all->standby.restored)); return;
+    case AQ_M_STREAMS_STORES_DELETED: aq_metric_write(w, id, app, count(&all->standby.deleted)); return;
     case AQ_M_STREAMS_CACHE_BYTES: aq_metric_write(w, id, app, count(&c->cache_bytes)); return;
     case AQ_M_STREAMS_DATABASE_BYTES: aq_metric_write(w, id, app, (double)all->database_bytes); return;
     case AQ_M_STREAMS_PUNCTUATIONS: aq_metric_write(w, id, app, count(&c->punctuations)); return;

@@ -48,6 +48,7 @@ struct st_worker *st_worker_create(const struct st_worker_setup *setup)
     worker->catalog = setup->catalog;
     worker->index = setup->index;
     worker->dbs = setup->dbs;
+    worker->standby = setup->standby;
     worker->has_stores = setup->plan->topology->n_stores > 0;
     AQ_ASSERT(!worker->has_stores || setup->dbs);
     worker->answer_us = KC_FIRST_ANSWER + settings->flow.linger_ms * AQ_MS;
@@ -74,6 +75,7 @@ struct st_worker *st_worker_create(const struct st_worker_setup *setup)
                                      .inline_lookup = setup->inline_lookup};
     own.host.ctx = worker;
     kc_ownership_init(&worker->own, &own);
+    worker->own.dealt_in_turn = worker->has_stores; /* copies are kept by it */
     return worker;
 }
 

@@ -117,3 +117,26 @@ enum st_whereabouts st_directory_find(struct st_directory *directory, int32_t sl
     pthread_mutex_unlock(&directory->lock);
     return found;
 }
+
+static bool is_among(char (*list)[KC_ADDRESS_MAX], size_t n, const char *address)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i], address) == 0) return true;
+    return false;
+}
+
+size_t st_directory_others(struct st_directory *directory, const char *own, char (*list)[KC_ADDRESS_MAX],
+                           size_t most)
+{
+    struct aq_err ignored;
+    size_t n = 0;
+    pthread_mutex_lock(&directory->lock);
+    if (!directory->known) learn(directory, &ignored);
+    for (size_t i = 0; directory->known && i < directory->group.count && n < most; i++) {
+        const char *address = st_address_of(directory->group.list[i].client_id);
+        if (!address || (own && strcmp(own, address) == 0) || is_among(list, n, address)) continue;
+        snprintf(list[n++], KC_ADDRESS_MAX, "%s", address);
+    }
+    pthread_mutex_unlock(&directory->lock);
+    return n;
+}

@@ -28,6 +28,10 @@ void st_directory_destroy(struct st_directory *directory);
 enum st_whereabouts st_directory_find(struct st_directory *directory, int32_t slot, bool fresh, char *address,
                                       struct aq_err *err);
 
+/* [blocks] The addresses of all instances but `own` (may be NULL), each once. */
+size_t st_directory_others(struct st_directory *directory, const char *own, char (*list)[KC_ADDRESS_MAX],
+                           size_t most);
+
 /* The address in a client id; NULL: there is none. */
 const char *st_address_of(const char *client_id);
 

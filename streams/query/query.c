@@ -13,9 +13,16 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "streams/app_run.h"
 #include "streams/query/display.h"
+#include "streams/query/read.h"
+
+#define END_MS       1000
+#define PAGE_US      (5 * AQ_MS) /* of a copy, whose keeper waits meanwhile */
+#define PAGE_ENTRIES 2000
+#define PAGE_BYTES   ((size_t)256 << 10)
 
 struct st_queries {
     struct st_app *app;
@@ -133,11 +140,9 @@ static enum st_here post(struct st_app *app, struct st_ask *ask, char *why)
     return here;
 }
 
-enum st_here st_queries_ask(struct st_queries *queries, struct st_ask *ask, int64_t timeout_us, char *why)
+static enum st_here ask_worker(struct st_queries *queries, struct st_ask *ask, int64_t timeout_us, char *why)
 {
-    struct st_question *q = &ask->question;
-    AQ_ASSERT(q->of && q->partition >= 0 && timeout_us > 0);
-    q->slot = slot_of(queries, q->of, q->partition);
+    const struct st_question *q = &ask->question;
     enum st_here here = post(queries->app, ask, why);
     if (here != ST_HERE) return here;
     if (!st_ask_wait(ask, timeout_us)) {
@@ -147,6 +152,67 @@ enum st_here st_queries_ask(struct st_queries *queries, struct st_ask *ask, int6
     }
     if (ask->reply.here != ST_HERE) snprintf(why, 256, "%s", ask->reply.why);
     return ask->reply.here;
+}
+
+/* How far the copy is behind the end of its changelog, markers of transactions included. */
+static int64_t lag_of(const struct st_app *app, const char *changelog, int32_t partition, int64_t next)
+{
+    struct aq_err ignored;
+    struct kc_end end = {.topic = changelog, .partition = partition};
+    if (app->ops->admin_ends(st_catalog_admin(app->catalog), &end, 1, END_MS, &ignored) != 0 || end.end < 0)
+        return -1;
+    int64_t behind = end.end - (next > 0 ? next : 0);
+    return behind > 0 ? behind : 0;
+}
+
+static enum st_here read_copy(struct st_queries *queries, struct st_standby *standby,
+                              struct st_stores *stores, struct st_ask *ask, char *why)
+{
+    const struct st_question *q = &ask->question;
+    const struct st_page page = {
+        .most_entries = PAGE_ENTRIES, .most_bytes = PAGE_BYTES, .until_us = aq_mono_us() + PAGE_US};
+    const struct st_kept *kept = stores->list;
+    struct aq_err err = {0};
+    while (kept->store != q->of->store) kept++;
+    int64_t next = kept->next;
+    const char *changelog = kept->changelog ? kept->changelog->text : NULL;
+    int rc = st_query_read(kept, ask, &page, &err);
+    st_standby_give_back(standby, stores);
+    if (rc != 0) {
+        snprintf(why, 256, "the copy of store '%s' cannot be read: %.180s", q->of->store->name, err.text);
+        return ST_HERE_FAILED;
+    }
+    ask->reply.standby = true;
+    ask->reply.changelog_position = next;
+    if (changelog) ask->reply.changelog_lag = lag_of(queries->app, changelog, q->partition, next);
+    return ST_HERE;
+}
+
+static enum st_here ask_copy(struct st_queries *queries, struct st_ask *ask, char *why)
+{
+    const struct st_question *q = &ask->question;
+    struct st_app *app = queries->app;
+    pthread_mutex_lock(&app->lock);
+    struct st_standby *standby = app->standby;
+    pthread_mutex_unlock(&app->lock);
+    struct st_stores *stores = standby ? st_standby_borrow(standby, q->of->subtopology, q->partition) : NULL;
+    return stores ? read_copy(queries, standby, stores, ask, why) : ST_NOT_HERE;
+}
+
+enum st_here st_queries_ask(struct st_queries *queries, struct st_ask *ask, int64_t timeout_us, char *why)
+{
+    struct st_question *q = &ask->question;
+    AQ_ASSERT(q->of && q->partition >= 0 && timeout_us > 0);
+    q->slot = slot_of(queries, q->of, q->partition);
+    enum st_here here = ask_worker(queries, ask, timeout_us, why);
+    /* A worker that is silent still has the ask. */
+    if (here == ST_HERE || here == ST_HERE_SILENT || !q->stale) return here;
+    return ask_copy(queries, ask, why) == ST_HERE ? ST_HERE : here;
+}
+
+size_t st_queries_others(struct st_queries *queries, char (*list)[KC_ADDRESS_MAX], size_t most)
+{
+    return st_directory_others(queries->directory, st_queries_address(queries), list, most);
 }
 
 enum st_whereabouts st_queries_where(struct st_queries *queries, const struct st_queryable *of,

@@ -34,12 +34,16 @@ int32_t st_queries_partition(const struct st_queries *queries, const struct st_q
                              struct aq_slice key);
 
 /* [blocks] One page from a worker of this process: fills ask->question.slot. The answer says what became of it; when it is SILENT
- * the ask may only be given back. `why` has room for 256 bytes. */
+ * the ask may only be given back. Where the question says that what is stale will do, a copy answers when no worker does. `why` has room for
+ * 256 bytes. */
 enum st_here st_queries_ask(struct st_queries *queries, struct st_ask *ask, int64_t timeout_us, char *why);
 
 /* [blocks] Who else has the partition. */
 enum st_whereabouts st_queries_where(struct st_queries *queries, const struct st_queryable *of,
                                      int32_t partition, bool fresh, char *address, struct aq_err *err);
+
+/* Where the other instances are, as far as they say so; how many. */
+size_t st_queries_others(struct st_queries *queries, char (*list)[KC_ADDRESS_MAX], size_t most);
 
 /* Prints a row as an object of JSON. */
 int st_queries_print(struct st_queries *queries, const struct st_queryable *of, int32_t partition,
