@@ -34,6 +34,7 @@ struct scene {
     struct t_name app, in;
     char folder[64];
     struct instance instances[INSTANCES];
+    int copies;      /* num_standby_replicas */
     int64_t sent;    /* records of each key */
     int64_t hour_ms; /* three windows begin here, an hour each */
 };
@@ -45,7 +46,7 @@ static const char *config_of(const struct scene *s, int i)
         "http = { listen = \"127.0.0.1:%d\"; };\n"
         "streams = {\n"
         "  application_id = \"%s\"; cluster = \"one\"; processing_guarantee = \"exactly_once_v2\";\n"
-        "  application_server = \"127.0.0.1:%d\"; session_timeout_ms = 6000; state_dir = \"%s/%d\"; slots = 12;\n"
+        "  application_server = \"127.0.0.1:%d\"; session_timeout_ms = 6000; num_standby_replicas = %d; state_dir = \"%s/%d\"; slots = 12;\n"
         "  default_key_serde = \"string\"; default_value_serde = \"string\"; auto_offset_reset = \"earliest\";\n"
         "  topology = {\n"
         "    in    = { type = \"source\"; topics = [\"%s\"]; };\n"
@@ -55,15 +56,19 @@ static const char *config_of(const struct scene *s, int i)
         "    mean  = { type = \"aggregate\"; from = \"in\"; function = \"avg\"; of = \"#value\"; as = \"double\"; };\n"
         "  };\n"
         "};\n",
-        t_pair.source, s->instances[i].port, s->app.text, s->instances[i].port, s->folder, i, s->in.text);
+        t_pair.source, s->instances[i].port, s->app.text, s->instances[i].port, s->copies, s->folder, i,
+        s->in.text);
     const char *file = t_config_file(config);
     free(config);
     return file;
 }
 
-static void make_scene(struct scene *s)
+static void make_scene(struct scene *s, int copies)
 {
-    *s = (struct scene){.app = t_unique("app"), .in = t_unique("in"), .folder = "/tmp/aqueduct-query.XXXXXX"};
+    *s = (struct scene){.copies = copies,
+                        .app = t_unique("app"),
+                        .in = t_unique("in"),
+                        .folder = "/tmp/aqueduct-query.XXXXXX"};
     assert_non_null(mkdtemp(s->folder));
     s->hour_ms = (t_wall_ms() / HOUR_MS - 4) * HOUR_MS;
     t_topic_create(t_pair.src, s->in.text, PARTITIONS, NULL);
@@ -308,7 +313,7 @@ static void every_instance_answers_for_all(void **state)
 {
     (void)state;
     struct scene s;
-    make_scene(&s);
+    make_scene(&s, 0);
     start(&s, 0);
     start(&s, 1);
     produce(&s);
@@ -341,6 +346,77 @@ static void every_instance_answers_for_all(void **state)
     }
     expect_refusals(&s);
     expect_forwarded_once(&s);
+    finish_scene(&s);
+}
+
+/* ---- copies ------------------------------------------------------------------------------------------------------- */
+
+/* "active", "standby", …: who answers for a key when what is stale will do; "" when nobody does. Static memory. */
+static const char *stale_state(const struct scene *s, int i, const char *key)
+{
+    static char text[32];
+    char arguments[64];
+    int status, wrong = 0;
+    snprintf(arguments, sizeof(arguments), "key=%s&stale=1", key);
+    json_t *answer = ask(s, i, "rows", arguments, &status);
+    const json_t *one = json_array_get(json_object_get(answer, "partitions"), 0);
+    const char *state = json_string_value(json_object_get(one, "state"));
+    int64_t n = status == 200 ? check_rows(answer, key, &wrong) : -1;
+    snprintf(text, sizeof(text), "%s", state && n > 0 && wrong == 0 ? state : "");
+    if (strcmp(text, "standby") == 0 && !json_is_integer(json_object_get(one, "changelog_lag")))
+        text[0] = '\0';
+    json_decref(answer);
+    return text;
+}
+
+/* A key that the instance does not have. */
+static void find_foreign_key(const struct scene *s, int i, char *key, size_t size)
+{
+    for (int k = 0; k < KEYS; k++) {
+        struct http_fetched fetched;
+        struct aq_err err = {0};
+        snprintf(key, size, "k%d", k);
+        char *url = t_printf("http://127.0.0.1:%d/streams/%s/stores/rows?key=%s", s->instances[i].port,
+                             s->app.text, key);
+        T_CHECK(http_fetch(url, true, 15000, &fetched, &err) == 0, "%s", err.text);
+        bool foreign = fetched.status == 503;
+        free(fetched.text);
+        free(url);
+        if (foreign) return;
+    }
+    T_FAIL("instance %d has everything", i);
+}
+
+static void a_copy_answers_at_once_when_its_owner_is_dead(void **state)
+{
+    (void)state;
+    struct scene s;
+    char key[16], arguments[32];
+    int status;
+    make_scene(&s, 1);
+    start(&s, 0);
+    start(&s, 1);
+    produce(&s);
+    expect_all(&s, 0);
+    T_CHECK(T_WAIT(END_MS, served_by(&s, 0, 0) > 0 && served_by(&s, 0, 1) > 0), "one has all partitions");
+    expect_all(&s, 0);
+    find_foreign_key(&s, 0, key, sizeof(key));
+    T_CHECK(T_WAIT(END_MS, strcmp(stale_state(&s, 0, key), "standby") == 0), "%s has no copy: '%s'", key,
+            stale_state(&s, 0, key));
+    /* Who does not ask for it gets what is up to date, or nothing. */
+    snprintf(arguments, sizeof(arguments), "key=%s", key);
+    json_t *answer = ask(&s, 0, "rows", arguments, &status);
+    const json_t *one = json_array_get(json_object_get(answer, "partitions"), 0);
+    assert_int_equal(status, 200);
+    assert_string_equal(json_string_value(json_object_get(one, "state")), "active");
+    json_decref(answer);
+    stop(&s, 1, SIGKILL);
+    assert_string_equal(stale_state(&s, 0, key), "standby");
+    answer = ask(&s, 0, "rows", arguments, &status);
+    assert_int_equal(status, 503);
+    assert_string_equal(json_string_value(json_object_get(answer, "reason")), "unreachable");
+    json_decref(answer);
+    expect_all(&s, 0);
     finish_scene(&s);
 }
 
@@ -416,7 +492,7 @@ static void nobody_is_told_wrong_while_instances_come_and_go(void **state)
 {
     (void)state;
     struct scene s;
-    make_scene(&s);
+    make_scene(&s, 0);
     start(&s, 0);
     start(&s, 1);
     produce(&s);
@@ -460,6 +536,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_instance_answers_for_all),
+        cmocka_unit_test(a_copy_answers_at_once_when_its_owner_is_dead),
         cmocka_unit_test(nobody_is_told_wrong_while_instances_come_and_go),
     };
     return cmocka_run_group_tests(tests, t_pair_setup, t_pair_teardown);
