@@ -23,7 +23,8 @@ struct shelf {
     struct aq_err err;
 };
 
-static void open_shelf(struct shelf *s, const struct st_db_kind *kind, enum st_rows_kept kept, int32_t rest_len)
+static void open_shelf(struct shelf *s, const struct st_db_kind *kind, enum st_rows_kept kept,
+                       int32_t rest_len)
 {
     *s = (struct shelf){.kind = kind, .path = "/tmp/aqueduct-query.XXXXXX"};
     assert_non_null(mkdtemp(s->path));
@@ -105,8 +106,10 @@ static bool look(struct shelf *s, struct st_ask *ask)
         const char *value = stamped ? row->value.ptr + 1 : row->value.ptr;
         int len = (int)row->value.len - stamped;
         char place[48] = "";
-        if (row->rest.len >= 8) snprintf(place, sizeof(place), "@%lld", (long long)aq_be64_get(row->rest.ptr));
-        t_note(s->told, sizeof(s->told), "%.*s%s=%.*s", (int)row->bucket.len, row->bucket.ptr, place, len, value);
+        if (row->rest.len >= 8)
+            snprintf(place, sizeof(place), "@%lld", (long long)aq_be64_get(row->rest.ptr));
+        t_note(s->told, sizeof(s->told), "%.*s%s=%.*s", (int)row->bucket.len, row->bucket.ptr, place, len,
+               value);
     }
     bool more = reply->more;
     s->after = aq_arena_copy(&s->arena, reply->last);
@@ -253,7 +256,8 @@ static void a_range_ends_behind_every_window_of_shorter_keys(void **state)
     /* Behind the zero bytes of the end there may still be windows of "a". */
     put(&s, "a", 70000000000, 0, "1");
     char between[5] = {'a', 0, 0, 1, 0};
-    st_state_put(&s.kept.state, aq_slice_of(between, 4), aq_slice_of("\0\0\0\0\0\0\0\5\0\0\0\0", 12), AQ_LIT("x"));
+    st_state_put(&s.kept.state, aq_slice_of(between, 4), aq_slice_of("\0\0\0\0\0\0\0\5\0\0\0\0", 12),
+                 AQ_LIT("x"));
     commit(&s);
     ask->question.to = aq_slice_of("a\0\0\0", 4);
     assert_false(look(&s, ask));
