@@ -140,7 +140,7 @@ void http_read(struct conf_node *group, struct aq_arena *arena, struct conf_diag
     if (!ret->loopback)
         conf_diag(
             diags, CONF_WARNING, pos,
-            "http.listen: %s can be reached from other machines; the pages show topic names%s and are neither "
+            "http.listen: %s can be reached from other machines; the pages show topic names%s, and are neither "
             "encrypted nor authenticated",
-            ret->listen, ret->queries == HTTP_QUERIES_ON ? ", the rows of stores" : "");
+            ret->listen, ret->queries == HTTP_QUERIES_ON ? " and rows of stores" : "");
 }
