@@ -2,8 +2,8 @@
  *
  * The application in this process (streams/app.h).
  *
- * An ordinary pass: start contacts the cluster, looks at the topics, opens the workers and lets each run in a thread of its own, whose body
- * is nothing but a loop over st_worker_turn(). Wait looks how they are. Stop sets a flag every worker sees at its next turn; each then
+ * An ordinary pass: start contacts the cluster, looks at the topics, reads the global tables, opens the workers and lets each run in a
+ * thread of its own, whose body is nothing but a loop over st_worker_turn(). Wait looks how they are. Stop sets a flag every worker sees at its next turn; each then
  * finishes its cycle and leaves the group.
  *
  * A failing pass: a worker fails. With on_failure = replace_thread another one takes its place, unless three of them have failed within a
@@ -65,6 +65,7 @@ struct st_app *st_app_create(const struct kc_ops *ops, const struct st_settings 
     pthread_mutex_init(&app->lock, NULL);
     app->catalog = st_catalog_create(ops, settings, plan);
     app->queries = st_queries_create(app);
+    app->globals = st_globals_of(ops, settings, plan);
     return app;
 }
 
@@ -97,6 +98,7 @@ static int start_worker(struct st_app *app, size_t i, struct aq_err *err)
                                           .serdes = app->serdes,
                                           .catalog = app->catalog,
                                           .dbs = &app->dbs,
+                                          .globals = app->globals,
                                           .standby = app->standby,
                                           .index = (int)i};
     struct st_worker *worker = st_worker_create(&setup);
@@ -144,12 +146,20 @@ static void set_state(struct st_app *app, enum st_app_state state)
            aq_fs("from", st_app_state_name(before)), aq_fs("to", st_app_state_name(state)));
 }
 
-/* First contact and topics. A broker that goes away in the middle of it is waited for like one that was never there. */
+/* Every row is there before the first record looks for it. */
+static int connect_globals(struct st_app *app, struct aq_err *err)
+{
+    if (!app->globals) return 0;
+    return st_globals_connect(app->globals, st_catalog_admin(app->catalog), &app->stopping, err);
+}
+
+/* First contact, topics and global tables. A broker that goes away in the middle of it is waited for like one that was never there. */
 static int prepare(struct st_app *app, struct aq_err *err)
 {
     int64_t deadline = atomic_load(&app->started_us) + app->settings->cluster->connect_timeout_ms * AQ_MS;
     for (;;) {
         int rc = st_catalog_connect(app->catalog, &app->stopping, err);
+        if (rc == 0) rc = connect_globals(app, err);
         bool passing = rc != 0 && rc != AQ_E_STOPPED && aq_code_class(rc) == AQ_CLASS_RETRY;
         if (!passing || atomic_load(&app->stopping)) return rc;
         if (aq_mono_us() >= deadline) return err->code = AQ_E_UNREACHABLE;
@@ -163,6 +173,7 @@ static void end_workers(struct st_app *app)
 {
     for (size_t i = 0; i < app->n_workers; i++)
         if (app->workers[i]) join_worker(app->workers[i]);
+    if (app->globals) st_globals_stop(app->globals);
     if (app->standby) st_standby_stop(app->standby);
     st_catalog_stop(app->catalog);
 }
@@ -201,6 +212,7 @@ int st_app_start(struct st_app *app, struct aq_err *err)
     int rc = prepare(app, err);
     if (rc == 0) rc = open_dbs(app, err);
     if (rc == 0) rc = st_catalog_start(app->catalog, err);
+    if (rc == 0 && app->globals) rc = st_globals_start(app->globals, err);
     for (size_t i = 0; rc == 0 && i < app->n_workers; i++) rc = start_worker(app, i, err);
     if (rc == 0) rc = start_standby(app, err);
     if (rc != 0) {
@@ -368,6 +380,7 @@ void st_app_destroy(struct st_app *app)
     end_workers(app);
     for (size_t i = 0; i < app->n_workers; i++) st_worker_destroy(app->workers[i]);
     st_queries_destroy(app->queries);
+    st_globals_destroy(app->globals);
     st_standby_destroy(app->standby);
     st_dbs_close(&app->dbs);
     st_catalog_destroy(app->catalog);

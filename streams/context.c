@@ -17,6 +17,7 @@
 
 #include "base/assert.h"
 #include "streams/error_policy.h"
+#include "streams/global.h"
 #include "streams/state/state.h"
 #include "transforms/topic_name.h"
 
@@ -282,6 +283,15 @@ struct st_state *st_store(const struct st_context *context, size_t i)
 {
     AQ_ASSERT(i < context->node->node->n_stores);
     return context->stores[i];
+}
+
+const struct st_global *st_global_table(const struct st_context *context, size_t i)
+{
+    const struct st_shop *shop = context->task->shop;
+    AQ_ASSERT(i < context->node->node->n_globals && shop->globals);
+    const struct st_global *global = st_globals_find(shop->globals, context->node->node->globals[i]->name);
+    AQ_ASSERT(global);
+    return global;
 }
 
 bool st_store_is_cached(const struct st_context *context, size_t i)

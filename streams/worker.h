@@ -95,6 +95,7 @@ struct st_worker {
     struct st_shop shop;
     struct st_outbox outbox;
     struct st_slot *slots;
+    struct st_reader *reader; /* of global tables; NULL: there are none, or it is not open */
 
     const struct st_dbs *dbs;
     struct st_standby *standby;             /* has what we may take over; NULL: nobody keeps copies */
@@ -166,6 +167,7 @@ struct st_worker_setup {
     const struct st_serde_flow *serdes;
     struct st_catalog *catalog;
     const struct st_dbs *dbs;   /* outlive the worker; NULL: no store in the topology */
+    struct st_globals *globals; /* whole, and outlive it; NULL: no global table in the topology */
     struct st_standby *standby; /* the same; NULL: none */
     int index;
     bool inline_lookup; /* no threads: simulation */

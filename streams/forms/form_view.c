@@ -5,6 +5,7 @@
 #include "streams/forms/form_view.h"
 
 #include "base/assert.h"
+#include "streams/ops/op_foreign.h"
 
 bool st_form_view_store(const struct st_forming *forming, const char *store)
 {
@@ -31,11 +32,11 @@ bool st_form_view_makes_table(const void *conf, bool of_table)
 
 static bool asks(const struct st_node *node)
 {
-    const struct st_table_join *join = node->user;
     if (node->kind == &st_table_group_kind) return true;
+    if (node->kind == &st_foreign_subscribe_kind || node->kind == &st_foreign_changed_kind) return true;
+    const struct st_table_join *join = node->user;
     if (node->kind == &st_table_join_left_kind) return join->left_alone;
-    if (node->kind == &st_table_join_right_kind) return join->right_alone;
-    return false;
+    return node->kind == &st_table_join_right_kind && join->right_alone;
 }
 
 /* Down through the tables that are worked out of it. */

@@ -25,8 +25,8 @@ bool st_form_view_store(const struct st_forming *forming, const char *store);
 /* A table when it is of one; for st_form.makes_table. */
 bool st_form_view_makes_table(const void *conf, bool of_table);
 
-/* In check(): somebody below has to know what rows were, as Kafka Streams sees it: a group_by, or a join in which this side also gives
- * results alone. */
+/* In check(): somebody below has to know what rows were, as Kafka Streams sees it: a group_by, a join by a foreign key, or one in
+ * which this side also gives results alone. */
 bool st_form_old_is_needed(const struct st_forming *forming);
 
 #endif
