@@ -43,8 +43,7 @@ AQ_API struct aq_table *aq_table_outer_join(struct aq_table *left, const char *n
 
 /* Each row of the left table with the row of the right one whose key it names: foreign_key() makes that of it, in the serde of the
  * right table's keys; it begins as the value, and null names none. Results have the left table's keys. Partition counts need not be
- * equal. how->value_serde: of the results; NULL: that of the left table, where the builder knows it. Both callbacks get the same
- * user. */
+ * equal. how->value_serde: of the results; NULL: that of the left table's rows. Both callbacks get the same user. */
 AQ_API struct aq_table *aq_table_foreign_key_join(struct aq_table *left, const char *name,
                                                   struct aq_table *right, aq_part_mapper foreign_key,
                                                   aq_joiner join, void *user,

@@ -119,28 +119,10 @@ struct aq_table *aq_table_outer_join(struct aq_table *left, const char *name, st
 
 /* ---- by foreign key ----------------------------------------------------------------------------------------------- */
 
-/* Nodes behind the topics in between do not see whose keys they are about, so they have to be told. */
-static bool find_serdes(struct joining *j, struct st_foreign_key_serdes *ret)
-{
-    *ret = (struct st_foreign_key_serdes){
-        .key = known(j->left, true), .foreign_key = known(j->right, true), .value = j->value};
-    if (!ret->value)
-        st_dsl_refuse(j->builder, j->what, j->name,
-                      "nothing says how its results lie: set value_serde in its options");
-    else if (!ret->key != !ret->foreign_key)
-        st_dsl_refuse(
-            j->builder, j->what, j->name,
-            "the keys of '%s' are read by the application's default, and those of '%s' are not: set "
-            "key_serde where the first one's topic is read",
-            ret->key ? j->right->name : j->left->name, ret->key ? j->left->name : j->right->name);
-    return st_builder_is_open(j->builder);
-}
-
 static struct aq_table *join_foreign(struct joining *j, aq_part_mapper foreign_key, aq_joiner join,
                                      void *user, bool left_alone)
 {
-    struct st_foreign_key_serdes serdes;
-    if (!find_serdes(j, &serdes)) return NULL;
+    const struct st_foreign_key_serdes serdes = {.value = j->value};
     struct st_foreign_key_join *op = st_builder_alloc(j->builder, sizeof(*op));
     *op = (struct st_foreign_key_join){.foreign_key = st_dsl_row_mapper(j->builder, foreign_key, user),
                                        .joiner = st_dsl_joiner(j->builder, join, user),

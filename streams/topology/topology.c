@@ -236,8 +236,8 @@ int st_set_serdes(struct st_topology *topology, const char *name, const struct s
 int st_set_part(struct st_topology *topology, const char *part, const char *whole, struct aq_err *err)
 {
     AQ_ASSERT(topology && strcmp(part, whole) != 0);
-    struct st_node *node = need_node(topology, part, "node", err);
-    const struct st_node *of = node ? need_node(topology, whole, "node", err) : NULL;
+    struct st_node *node = st_need_node(topology, part, "node", err);
+    const struct st_node *of = node ? st_need_node(topology, whole, "node", err) : NULL;
     if (!of) return AQ_E_CONFIG;
     node->part_of = of;
     return 0;

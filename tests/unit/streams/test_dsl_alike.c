@@ -17,11 +17,11 @@ static const char config[] = HEAD
     "none = { type = \"filter_not\"; from = \"t\"; where = \"true\"; };\n"
     "made = { type = \"map_values\"; from = \"last\"; value = \"1\"; value_serde = \"int64\"; };\n"
     "n = { type = \"count\"; from = \"a\"; store = \"kept\"; emit = \"close\";\n"
-    "      window = { type = \"hopping\"; size_ms = 10; advance_ms = 5; grace_ms = 1; }; };\n"
+    "      window = { type = \"hopping\"; size = \"10ms\"; advance = \"5ms\"; grace = \"1ms\"; }; };\n"
     "sum = { type = \"aggregate\"; from = \"a\"; function = \"sum\"; of = \"value\";\n"
-    "        window = { type = \"sliding\"; difference_ms = 10; }; };\n"
+    "        window = { type = \"sliding\"; difference = \"10ms\"; }; };\n"
     "r = { type = \"reduce\"; from = \"b\"; reduce = \"agg\"; in_memory = true;\n"
-    "      window = { type = \"session\"; gap_ms = 10; retention_ms = 50; }; };\n"
+    "      window = { type = \"session\"; gap = \"10ms\"; retention = \"50ms\"; }; };\n"
     "held = { type = \"suppress\"; from = \"sum\"; until = \"window_closes\"; };\n"
     "calm = { type = \"suppress\"; from = \"last\"; until = \"time_limit\"; limit = \"1s\"; };\n"
     "ab = { type = \"join_streams\"; from = [\"a\", \"b\"]; kind = \"left\"; within = \"10ms\"; join = \"left\"; };\n"
@@ -50,6 +50,27 @@ static int first(struct aq_processor_context *ctx, struct aq_slice aggregate, st
     return 0;
 }
 
+static int add(struct aq_processor_context *ctx, void *user, const struct aq_stream_record *record,
+               struct aq_slice aggregate, struct aq_slice *ret)
+{
+    (void)ctx;
+    (void)user;
+    (void)record;
+    (void)aggregate;
+    (void)ret;
+    return 0;
+}
+
+static void cogroup(struct aq_stream *a, struct aq_stream *b)
+{
+    static const struct aq_aggregator rows = {.abi = AQ_AGGREGATOR_ABI};
+    const struct aq_windows tumbling = aq_tumbling_windows(10, 0);
+    const struct aq_materialized text = {.value_serde = "string"};
+    const struct aq_cogroup_input inputs[] = {{.grouped = aq_stream_group_by_key(a, "a"), .add = add},
+                                              {.grouped = aq_stream_group_by_key(b, "b"), .add = add}};
+    aq_cogroup("both", inputs, 2, &tumbling, &rows, NULL, &text);
+}
+
 static void aggregate(struct aq_stream *a, struct aq_stream *b)
 {
     struct aq_windows hopping = aq_hopping_windows(10, 5, 1), sessions = aq_session_windows(10, 0);
@@ -75,7 +96,7 @@ static struct aq_streams_builder *in_c(void)
     const struct aq_materialized now = {.in_memory = true, .without_cache = true},
                                  versions = {.store = "versions", .history_ms = 100},
                                  some_kept = {.store = "some-kept"}, int64 = {.value_serde = "int64"},
-                                 kept = {.store = "pairs"};
+                                 kept = {.store = "pairs"}, fks = {.store = "fks"};
     const struct aq_suppressed second = {.limit_ms = 1000};
     const struct aq_join_windows near = aq_join_within(10, 0);
     const struct aq_joined waiting = {.grace_ms = 10};
@@ -87,6 +108,8 @@ static struct aq_streams_builder *in_c(void)
     aq_table_filter_not(t, "none", yes, NULL, NULL);
     aq_table_map_values(last, "made", dsl_head, NULL, &int64);
     aggregate(a, b);
+    cogroup(a, b);
+    aq_table_foreign_key_left_join(t, "fk", last, dsl_head, dsl_pair, NULL, &fks);
     aq_table_suppress(last, "calm", &second);
     aq_stream_left_join(a, "ab", b, &near, dsl_pair, NULL, NULL);
     aq_stream_join_table(a, "av", v, dsl_pair, NULL, &waiting);

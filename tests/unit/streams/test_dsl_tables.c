@@ -2,6 +2,7 @@
  *
  * Tables of the C DSL (aqueduct/table.h), in the test driver.
  */
+#include "aqueduct/application.h"
 #include "aqueduct/store.h"
 #include "tests/unit/streams/dsl_world.h"
 
@@ -103,6 +104,11 @@ static void compat_tells_what_never_passed_unless_somebody_needs_old_rows(void *
     struct aq_test_driver *driver = aq_test_driver_create(b, &options);
     T_CHECK(strstr(aq_test_driver_error(driver), "aq_streams_compat()"), "%s", aq_test_driver_error(driver));
     aq_test_driver_destroy(driver);
+    static const char *const servers[] = {"compat=kafka-streams", "bootstrap.servers=127.0.0.1:1",
+                                          "default.key.serde=string", "default.value.serde=string"};
+    struct aq_application *app = aq_application_create(b, servers, 4);
+    T_CHECK(strstr(aq_application_error(app), "aq_streams_compat()"), "%s", aq_application_error(app));
+    aq_application_destroy(app);
     aq_streams_builder_destroy(b);
 }
 
