@@ -67,6 +67,9 @@ int st_state_all(struct st_state *state, const struct st_state_range *keys, st_s
 
 /* The key as it is in the family and in the changelog. */
 struct aq_slice st_state_key(struct st_state *state, struct aq_slice bucket, struct aq_slice rest);
+/* Takes a key of the family apart; false when it is none of ours. */
+bool st_state_split(const struct st_state *state, struct aq_slice key, struct aq_slice *ret_bucket,
+                    struct aq_slice *ret_rest);
 /* Adds what the sealed cycle changed to the batch; st_table_committed() is called when the batch is written. */
 void st_state_write(struct st_state *state, struct st_db_batch *batch);
 /* Keys and values of the changelog, while the task is not running yet: straight into the family. The bulk is empty then. */
