@@ -14,7 +14,8 @@
  *
  * The changelog has a place among the marks of the task's slot: in every snapshot stands how far it goes at least, and a random id made when
  * it was begun. A family that was made of another one (the application was reset meanwhile) is wiped; a changelog that ends before what was
- * committed to it is an error, because nobody else has what was in it.
+ * committed to it is an error, because nobody else has what was in it. But a commit is through before its marker is in every log: where
+ * no more than that is missing, the end is asked for again.
  *
  * A failing pass: the cycle is aborted: the tables take back what they changed. The task moves away: what is not committed is dropped, the
  * family stays, and is brought up to date when the task comes back. The changelog begins later than the family ends (its head was
@@ -35,13 +36,16 @@
 
 #include "base/assert.h"
 #include "base/big_endian.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "kafka/lane.h"
 #include "streams/choice.h"
 #include "streams/state/stamped.h"
 
-#define GATHER_BYTES (2 << 20) /* of rows of a changelog that are written at once */
-#define GATHER_UP_TO 20000     /* offsets in front of its end */
-#define SWEEP_LEAST  64        /* entries looked at with every commit, besides two for each changed one */
+#define GATHER_BYTES (2 << 20)          /* of rows of a changelog that are written at once */
+#define GATHER_UP_TO 20000              /* offsets in front of its end */
+#define MARKERS_US   (30000 * AQ_MS)    /* a coordinator that moves meanwhile sends them when it has moved */
+#define SWEEP_LEAST  64                 /* entries looked at with every commit, besides two for each changed one */
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
@@ -119,6 +123,7 @@ int st_stores_open(const struct st_stores_conf *conf, struct st_stores **ret, st
     struct st_stores *stores = aq_calloc(1, sizeof(*stores));
     stores->claims = conf->dbs->claims;
     stores->subtopology = sub;
+    stores->since_us = aq_mono_us();
     stores->partition = conf->partition;
     stores->list = aq_calloc(sub->n_stores, sizeof(*stores->list));
     for (size_t i = 0; i < sub->n_stores; i++) {
@@ -313,9 +318,21 @@ static void put_next(struct st_kept *kept)
                           aq_slice_of(bytes, 8 + len));
 }
 
+/* A lane of the former owner has one transaction at a time, and so at most one marker that has not come. */
+static bool awaits_markers(const struct st_kept *kept)
+{
+    int64_t missing = kept->log->committed.next - kept->end;
+    return missing > 0 && missing <= KC_LANES && aq_mono_us() - kept->stores->since_us < MARKERS_US;
+}
+
 int st_kept_check(struct st_kept *kept, struct aq_err *err)
 {
     int64_t least = kept->log->committed.next;
+    if (awaits_markers(kept)) {
+        kept->end = -2;
+        return aq_fail(err, AQ_E_AGAIN, "the last transaction in changelog %s[%d] is not over yet",
+                       kept->changelog->text, kept->stores->partition);
+    }
     if (kept->end < least)
         return aq_fail(
             err, AQ_E_STATE,

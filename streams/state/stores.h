@@ -59,7 +59,7 @@ struct st_stores {
     struct st_kept *list; /* in the order of the sub-topology's stores */
     size_t n;
     bool ready;       /* restored: the task may run */
-    int64_t since_us; /* when restoring began */
+    int64_t since_us; /* when they were opened */
     struct st_stores *next;
 };
 
@@ -91,7 +91,8 @@ void st_kept_follow(struct st_kept *kept, struct st_feed *log);
 int st_kept_take(struct st_kept *kept, const struct aq_batch *batch, struct aq_err *err);
 /* The changelog was read up to `next`: what is in front of it is in the family, or never was a record. */
 int st_kept_reach(struct st_kept *kept, int64_t next, struct aq_err *err);
-/* The family belongs to the changelog there is, and that has all that was committed to it. STATE when it has lost some. */
+/* The family belongs to the changelog there is, and that has all that was committed to it. STATE when it has lost some;
+ * AGAIN, with kept->end taken back, when that may be a commit whose marker is still to come. */
 int st_kept_check(struct st_kept *kept, struct aq_err *err);
 /* The changelog does not go on where the family ends: everything anew. */
 int st_kept_wipe(struct st_kept *kept, struct aq_err *err);
