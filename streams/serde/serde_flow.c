@@ -2,9 +2,9 @@
  *
  * Following serdes through a plan (streams/serde/serde_flow.h).
  *
- * The two sides of a repartition lie in different sub-topologies, so the nodes are visited sub-topology by sub-topology until nothing
- * changes any more: a source side takes what its sink side passed. A loop over several sub-topologies is impossible (the
- * check has refused cycles), so as many rounds as there are sub-topologies are enough.
+ * The source side of a repartition may be visited before its sink side, in another sub-topology or in the same, so all nodes are visited until
+ * nothing changes any more: a source side takes what its sink side passed. Loops are impossible (the check has refused cycles),
+ * so after the first round one more for each repartition is enough.
  */
 #include "streams/serde/serde_flow.h"
 
@@ -120,6 +120,13 @@ static void visit_all(struct flowing *f)
     }
 }
 
+static size_t count_repartitions(const struct st_plan *plan)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < plan->n_nodes; i++) n += plan->nodes[i].side == ST_SOURCE_SIDE;
+    return n;
+}
+
 struct st_serde_flow *st_serde_flow_create(const struct st_plan *plan, struct st_serdes defaults,
                                            struct st_findings *findings)
 {
@@ -129,7 +136,8 @@ struct st_serde_flow *st_serde_flow_create(const struct st_plan *plan, struct st
     flow->in = aq_calloc(plan->n_nodes, sizeof(*flow->in));
     flow->out = aq_calloc(plan->n_nodes, sizeof(*flow->out));
     struct flowing f = {.plan = plan, .defaults = defaults, .flow = flow};
-    for (size_t round = 0; round + 1 < plan->n_subtopologies; round++) visit_all(&f);
+    size_t rounds = count_repartitions(plan);
+    for (size_t round = 0; round < rounds; round++) visit_all(&f);
     size_t before = findings->errors;
     f.findings = findings;
     visit_all(&f);
