@@ -29,31 +29,18 @@ bool st_form_view_makes_table(const void *conf, bool of_table)
     return of_table;
 }
 
-static bool asks(const struct st_node *node)
+/* Up through the tables that are worked out of it and kept nowhere. */
+static bool has_history(const struct st_node *node)
 {
-    const struct st_table_join *join = node->user;
-    if (node->kind == &st_table_group_kind) return true;
-    if (node->kind == &st_table_join_left_kind) return join->left_alone;
-    if (node->kind == &st_table_join_right_kind) return join->right_alone;
-    return false;
+    const struct st_table_source *table = node->user;
+    if (node->kind == &st_table_source_kind) return table && table->history_ms > 0;
+    bool view = node->kind == &st_table_filter_kind || node->kind == &st_table_map_values_kind;
+    return view && node->n_stores == 0 && node->n_parents == 1 && has_history(node->parents[0]);
 }
 
-/* Down through the tables that are worked out of it. */
-static bool is_asked_below(const struct st_node *node)
-{
-    for (size_t i = 0; i < node->n_children; i++) {
-        const struct st_node *child = node->children[i];
-        if (child->type != ST_PROCESSOR) continue;
-        if (asks(child)) return true;
-        bool view = child->kind == &st_table_filter_kind || child->kind == &st_table_map_values_kind;
-        if (view && is_asked_below(child)) return true;
-    }
-    return false;
-}
-
-bool st_form_old_is_needed(const struct st_forming *forming)
+bool st_form_is_versioned(const struct st_forming *forming)
 {
     const struct st_node *node = st_find_node(forming->topology, forming->name);
-    AQ_ASSERT(node);
-    return is_asked_below(node);
+    AQ_ASSERT(node && node->n_parents > 0);
+    return node->n_parents == 1 && has_history(node->parents[0]);
 }
