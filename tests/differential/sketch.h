@@ -136,6 +136,8 @@ struct stream {
     bool used;
     enum stream_kind kind;
     bool moved;                 /* records may lie where their key does not belong */
+    bool below_cache;
+    bool held; /* goes on by another record than it came with */
     const struct node *windows; /* whose windows its keys have; NULL: none */
 };
 
@@ -150,7 +152,9 @@ struct sketch {
     /* Union of nodes to parts: [i] of node i, [NODES_ROOM + i] of the reading side of repartition i. */
     size_t part_up[2 * NODES_ROOM];
     bool stateful;
-    bool pure;  /* functions drawn look at key and value only */
+    bool below_cache; /* what functions are drawn for has no headers and no topic, because a cache held it back */
+    bool held;        /* the same of the topic only */
+    bool pure;        /* functions drawn look at key and value only */
     bool plain; /* no node has several parents but a merge of two: Kafka Streams' DSL has the same nodes */
 };
 
@@ -188,14 +192,14 @@ static unsigned draw_value_type(struct sketch *s)
     return draw_type(s, (const size_t[6]){24, 26, 9, 13, 23, 5});
 }
 
-/* Where rows are cached they go on without a record, which alone has a topic.
- * What takes only some types says more than what takes all, so it is drawn more often. */
+/* What takes only some types says more than what takes all, so it is drawn more often. */
 static size_t menu_weight(const struct sketch *s, const struct function *f, enum role role, unsigned key,
                           unsigned value)
 {
     if (f->role != role || !takes_key(f, key) || !(f->values & value)) return 0;
-    if (s->stateful && mentions(f, "topic")) return 0;
-    if (s->pure && (mentions(f, "timestamp") || mentions(f, "headers"))) return 0;
+    if ((s->below_cache || s->held) && mentions(f, "topic")) return 0;
+    if (s->below_cache && mentions(f, "headers")) return 0;
+    if (s->pure && (mentions(f, "timestamp") || mentions(f, "topic") || mentions(f, "headers"))) return 0;
     return f->keys == ANY && f->values == ANY ? 1 : 3;
 }
 
@@ -253,6 +257,16 @@ static bool family_is_exact(const struct sketch *s, size_t family)
     return part_is_exact(s, part, 0);
 }
 
+/* Whether headers reach the topics of a family as they should. */
+static bool family_has_headers(const struct sketch *s, size_t family)
+{
+    for (size_t i = 0; i < s->n_nodes; i++) {
+        const struct node *node = &s->nodes[i];
+        if (node->op == OP_SINK && node->family == family && s->streams[node->parents[0]].below_cache) return false;
+    }
+    return true;
+}
+
 /* ---- nodes -------------------------------------------------------------------------------------------------------- */
 
 static struct node *new_node(struct sketch *s, enum op op)
@@ -262,6 +276,23 @@ static struct node *new_node(struct sketch *s, enum op op)
     *node = (struct node){.op = op, .spelled = chance(s, 15)};
     snprintf(node->name, sizeof(node->name), "%s%zu", op_names[op], s->n_nodes++);
     return node;
+}
+
+/* suppress, joins that wait, results of closed windows: what goes on stands for an earlier record, of which we do not know the topic. */
+static bool is_held(const struct sketch *s, const struct node *node)
+{
+    const struct keeping *k = &node->keeping;
+    bool held = node->op == OP_SUPPRESS || (node->op == OP_JOIN_TABLE && k->grace);
+    for (size_t i = 0; i < node->n_parents; i++) held = held || s->streams[node->parents[i]].held;
+    return held;
+}
+
+/* What the node hands on may have been held back by a cache, its own or one above. */
+static bool is_below_cache(const struct sketch *s, const struct node *node)
+{
+    bool below = node->keeping.kept || (node->keeping.cached && !node->keeping.close);
+    for (size_t i = 0; i < node->n_parents; i++) below = below || s->streams[node->parents[i]].below_cache;
+    return below;
 }
 
 static bool is_moved(const struct sketch *s, const struct node *node)
@@ -282,6 +313,8 @@ static void add_stream(struct sketch *s, const struct node *node, int branch)
         .value = node->value,
         .part = is_cut(node) ? NODES_ROOM + index : index,
         .moved = is_moved(s, node),
+        .below_cache = is_below_cache(s, node),
+        .held = is_held(s, node),
         .windows = node->n_parents && node->key & W ? s->streams[node->parents[0]].windows : NULL,
     };
 }
@@ -294,6 +327,8 @@ static void add_parent(struct sketch *s, struct node *node, size_t stream)
     node->value = parent->value;
     node->parents[node->n_parents++] = stream;
     parent->used = true;
+    s->below_cache = is_below_cache(s, node);
+    s->held = is_held(s, node);
     s->part_up[part_of(s, (size_t)(node - s->nodes))] = part_of(s, parent->part);
 }
 
@@ -333,7 +368,8 @@ static void draw_source(struct sketch *s)
     node->key = chance(s, 50) ? s->default_key : draw_key_type(s);
     node->value = chance(s, 50) ? s->default_value : draw_value_type(s);
     node->n_topics = 1 + draw(s, 3);
-    node->pattern = chance(s, 25);
+    /* A new topic makes our driver start tasks anew, and with compat grace begins anew then. */
+    node->pattern = chance(s, 25) && !s->stateful;
     node->extract = chance(s, 40) ? extractors[draw(s, EXTRACTORS_COUNT)] : NULL;
     add_stream(s, node, -1);
 }

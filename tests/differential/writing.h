@@ -344,7 +344,8 @@ static void put_text(const struct sketch *s, FILE *out)
             s->plain ? "yes" : "no");
     for (size_t i = 0; i < s->n_nodes; i++) put_node_text(s, &s->nodes[i], out);
     for (size_t i = 0; i < s->n_families; i++)
-        fprintf(out, "output\ttopic=out%zu\torder=%s\n", i, family_is_exact(s, i) ? "exact" : "free");
+        fprintf(out, "output\ttopic=out%zu\torder=%s%s\n", i, family_is_exact(s, i) ? "exact" : "free",
+                family_has_headers(s, i) ? "" : "\theaders=free");
 }
 
 #endif
