@@ -22,7 +22,8 @@
  * falls; ticks are scheduled exactly while windows wait and close_idle_ms is set.
  *
  * compat: Kafka Streams sends final results after the record was put, and its store shows no window that is a retention or more older than
- * the newest start. Such windows never go on, and so they do here; but for cached stores, because the cache still shows them. A session is lost with the segment of the store that its end lies in.
+ * the newest start. Such windows never go on, and so they do here; but for cached ones of tumbling and hopping windows, because the cache still shows them. A session is lost with the segment of
+ * the store that its end lies in.
  */
 #include "streams/ops/windowing.h"
 
@@ -108,7 +109,7 @@ static int remember(void *ctx, struct aq_slice bucket, struct aq_slice rest, str
     return 0;
 }
 
-/* Kafka Streams drops the rows of whole segments, and caches no sessions whose final results go on. */
+/* Kafka Streams drops the rows of whole segments. */
 static bool is_session_lost(const struct st_windowing *w, int64_t end)
 {
     int64_t retention = w->windows->retention_ms, live = w->newest_put_ms - retention;
@@ -121,7 +122,8 @@ static bool is_lost(const struct st_windowing *w, const struct st_place *place)
 {
     if (!w->rows.op->compat) return false;
     if (w->rows.rows == ST_ROWS_SESSION) return is_session_lost(w, place->end);
-    if (st_store_is_cached(w->rows.context, 0)) return false;
+    /* Where final results go on sliding windows are not cached, and neither are sessions. */
+    if (st_store_is_cached(w->rows.context, 0) && w->windows->kind != ST_SLIDING) return false;
     return w->newest_put_ms > st_windows_forgotten(w->windows, place->start);
 }
 
