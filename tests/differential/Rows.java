@@ -41,6 +41,7 @@ import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
+import org.apache.kafka.streams.kstream.Predicate;
 import org.apache.kafka.streams.kstream.SessionWindowedKStream;
 import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.SlidingWindows;
@@ -49,6 +50,7 @@ import org.apache.kafka.streams.kstream.Suppressed;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.ValueJoiner;
+import org.apache.kafka.streams.kstream.ValueMapperWithKey;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.Stores;
@@ -91,11 +93,9 @@ final class Rows {
             case "table" -> builder.table(node.get("topics"),
                 Consumed.with(Oracle.serde(node.get("key")), Oracle.serde(node.get("value"))), kept(node));
             case "to_table" -> in.toTable(Named.as(name), kept(node));
-            case "filter" -> view(node, parent(node).filter((k, v) -> Oracle.holds(node, "fn", k, v), view(node)));
-            case "filter_not" ->
-                view(node, parent(node).filterNot((k, v) -> Oracle.holds(node, "fn", k, v), view(node)));
-            case "map_values" ->
-                view(node, parent(node).mapValues((k, v) -> Oracle.apply(node, "fn", k, v), view(node)));
+            case "filter" -> filtered(node, false);
+            case "filter_not" -> filtered(node, true);
+            case "map_values" -> mapped(node);
             case "join_tables" -> joinTables(node);
             case "suppress" -> suppress(node);
             default -> isOfTable(node) ? ofTable(node) : ofStream(node, in);
@@ -132,16 +132,28 @@ final class Rows {
             .withKeySerde(key).withValueSerde(value));
     }
 
-    /** Of a table that is worked out of others. */
+    /** Of a table that is worked out of others, and kept. */
     private static Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> view(Oracle.Line node) {
-        Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> rows = node.fields().containsKey("kept")
-            ? Materialized.as(node.get("name") + "-rows")
-            : Materialized.with(Oracle.serde(node.get("key")), Oracle.serde(node.get("value")));
+        Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> rows = Materialized.as(node.get("name") + "-rows");
         return rows.withKeySerde(Oracle.serde(node.get("key"))).withValueSerde(Oracle.serde(node.get("value")));
     }
 
-    private static KTable<Object, Object> view(Oracle.Line node, KTable<Object, Object> table) {
-        return Objects.requireNonNull(table, node.get("name"));
+    /** Without a store there is no Materialized either: with one a versioned table would end there. */
+    private KTable<Object, Object> filtered(Oracle.Line node, boolean not) {
+        Predicate<Object, Object> where = (k, v) -> Oracle.holds(node, "fn", k, v);
+        Named named = Named.as(node.get("name"));
+        KTable<Object, Object> table = parent(node);
+        if (!node.fields().containsKey("kept")) {
+            return not ? table.filterNot(where, named) : table.filter(where, named);
+        }
+        return not ? table.filterNot(where, named, view(node)) : table.filter(where, named, view(node));
+    }
+
+    private KTable<Object, Object> mapped(Oracle.Line node) {
+        ValueMapperWithKey<Object, Object, Object> map = (k, v) -> Oracle.apply(node, "fn", k, v);
+        Named named = Named.as(node.get("name"));
+        return node.fields().containsKey("kept")
+            ? parent(node).mapValues(map, named, view(node)) : parent(node).mapValues(map, named);
     }
 
     // ---- aggregations ------------------------------------------------------------------------------------------------
@@ -459,8 +471,8 @@ final class Rows {
         addBuiltIn("a_sum_of", v -> Oracle.wholeField(v, "n") == null ? null : rest(Oracle.wholeField(v, "n"), 1000),
             p -> Rows::sum, Rows::difference, merge, null);
         addBuiltIn("a_sum_d", v -> v, p -> (a, v) -> plus(a, v, 1), (a, v) -> plus(a, v, -1), Rows::both, a -> of(a, 1));
-        addBuiltIn("a_avg_d", v -> v, p -> (a, v) -> plus(a, v, 1), (a, v) -> plus(a, v, -1), Rows::both, Rows::average);
-        addBuiltIn("a_avg_l", v -> rest(v, 1000).doubleValue(), p -> (a, v) -> plus(a, v, 1), (a, v) -> plus(a, v, -1),
+        addBuiltIn("a_avg_d", v -> v, p -> (a, v) -> plus(a, v, 1), Rows::less, Rows::both, Rows::average);
+        addBuiltIn("a_avg_l", v -> rest(v, 1000).doubleValue(), p -> (a, v) -> plus(a, v, 1), Rows::less,
             Rows::both, Rows::average);
     }
 
@@ -477,8 +489,14 @@ final class Rows {
         return a == null ? b : b == null ? a : new ArrayList<>(List.of(of(a, 0) + of(b, 0), of(a, 1) + of(b, 1)));
     }
 
+    /** What is left without the value; nothing when it was the last one. */
+    private static Object less(Object row, Object value) {
+        Object rest = plus(row, value, -1);
+        return of(rest, 0) == 0 ? null : rest;
+    }
+
     private static Object average(Object row) {
-        return of(row, 0) == 0 ? null : of(row, 1) / of(row, 0);
+        return of(row, 1) / of(row, 0);
     }
 
     private static void addEnds() {

@@ -125,11 +125,24 @@ static size_t as_flow(struct sketch *s, size_t stream)
     return stream;
 }
 
+/* Without null keys. */
+static size_t with_keys(struct sketch *s, size_t stream)
+{
+    struct node *node = new_node(s, OP_FILTER);
+    add_parent(s, node, stream);
+    while (node->n_calls == 0 || strcmp(node->calls[0].function->id, "k_present") != 0) {
+        node->n_calls = 0;
+        draw_call(s, node, CONDITION, node->key, node->value);
+    }
+    add_stream(s, node, -1);
+    return last_stream(s);
+}
+
 /* The same, and each record where its key belongs. */
 static size_t in_place(struct sketch *s, size_t stream)
 {
     stream = as_flow(s, stream);
-    return s->streams[stream].moved ? add_behind(s, OP_REPARTITION, stream) : stream;
+    return s->streams[stream].moved ? add_behind(s, OP_REPARTITION, with_keys(s, stream)) : stream;
 }
 
 static size_t as_table(struct sketch *s, size_t stream)
@@ -250,25 +263,13 @@ static void draw_join_streams(struct sketch *s)
     add_stream(s, node, -1);
 }
 
-/* Without null keys: Kafka Streams' join with a grace fails on them. */
-static size_t with_keys(struct sketch *s, size_t stream)
-{
-    struct node *node = new_node(s, OP_FILTER);
-    add_parent(s, node, stream);
-    while (node->n_calls == 0 || strcmp(node->calls[0].function->id, "k_present") != 0) {
-        node->n_calls = 0;
-        draw_call(s, node, CONDITION, node->key, node->value);
-    }
-    add_stream(s, node, -1);
-    return last_stream(s);
-}
-
 static void draw_join_table(struct sketch *s)
 {
     size_t left = in_place(s, draw_stream(s));
     size_t right = table_like(s, s->streams[left].key, chance(s, 50));
     const struct node *table = &s->nodes[s->streams[right].node];
     bool waits = table->keeping.history && chance(s, 60);
+    /* Kafka Streams' join with a grace fails on null keys. */
     if (waits) left = with_keys(s, left);
     struct node *node = new_node(s, OP_JOIN_TABLE);
     join_sides(s, node, left, right);
@@ -392,6 +393,29 @@ static void draw_stateful_sinks(struct sketch *s)
     if (s->n_families == 0) draw_sink(s, draw_stream(s));
 }
 
+/* A repartition above lets null keys pass, in Kafka Streams, when there is a join below that gives results for them. */
+static bool may_pass_null_keys(const struct sketch *s, const struct node *node)
+{
+    for (size_t i = 0; i < node->n_parents; i++) {
+        const struct node *parent = &s->nodes[s->streams[node->parents[i]].node];
+        bool sifts = parent->op == OP_FILTER && strcmp(parent->calls[0].function->id, "k_present") == 0;
+        if (node->op == OP_REPARTITION && !sifts) return true;
+        if (may_pass_null_keys(s, parent)) return true;
+    }
+    return false;
+}
+
+/* We drop them there in any case. */
+static bool drops_null_keys(const struct sketch *s)
+{
+    for (size_t i = 0; i < s->n_nodes; i++) {
+        const struct node *node = &s->nodes[i];
+        bool relaxed = (node->op == OP_JOIN_STREAMS || node->op == OP_JOIN_TABLE) && node->keeping.kind != INNER_JOIN;
+        if (relaxed && may_pass_null_keys(s, node)) return false;
+    }
+    return true;
+}
+
 static bool is_fed(const struct sketch *s, size_t part)
 {
     for (size_t i = 0; i < s->n_nodes; i++)
@@ -445,7 +469,7 @@ static void sketch_draw_stateful(struct sketch *s, uint64_t seed)
 {
     uint64_t attempt = 0;
     do draw_attempt(s, seed, attempt);
-    while (!(is_exact(s) && leave_caches_out(s)) && ++attempt < ATTEMPTS_MAX);
+    while (!(is_exact(s) && drops_null_keys(s) && leave_caches_out(s)) && ++attempt < ATTEMPTS_MAX);
     T_CHECK(attempt < ATTEMPTS_MAX, "seed %llu", (unsigned long long)seed);
 }
 
