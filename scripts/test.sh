@@ -138,7 +138,7 @@ run_differential() {
     note "$preset: differential"
     "$here/install.sh" kafka javac
     AQUEDUCT_TOOLS=$ROOT/build/$preset/tests "$here/differential.sh" 2>&1 </dev/null | tee "$log" || failed=1
-    closings+=("== $preset: differential ($((SECONDS - start)) s)"$'\n'"$(tail -n 1 "$log")")
+    closings+=("== $preset: differential ($((SECONDS - start)) s)"$'\n'"$(grep '^topologies=' "$log" || tail -n 1 "$log")")
 }
 
 run_labels() {

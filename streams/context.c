@@ -301,18 +301,32 @@ bool st_store_is_cached(const struct st_context *context, size_t i)
 }
 
 /* Forwarding may change other stores, never this one: its user is the one who forwards. */
+/* 1: it was not there and is not there. What nobody looked at before is looked at now, for what is gone. */
+static int is_nothing(struct st_state *store, const struct st_table_change *change, struct aq_err *err)
+{
+    const struct st_entry *entry = change->entry;
+    struct aq_slice was = change->old;
+    if (entry->present) return 0;
+    int rc = change->known
+                 ? 0
+                 : st_state_get_unchanged(store, st_entry_key(entry), st_entry_rest(entry), &was, err);
+    return rc == 0 ? aq_slice_is_null(was) : rc;
+}
+
 int st_each_change(struct st_context *context, size_t i, void *state, st_change_each *each,
                    struct aq_err *err)
 {
-    const struct st_state *store = st_store(context, i);
+    struct st_state *store = st_store(context, i);
     const struct st_changes *changes = st_table_changes(&store->table);
     for (uint32_t k = 0; k < changes->n; k++) {
         const struct st_table_change *change = &changes->list[k];
         const struct st_entry *entry = change->entry;
-        if (change->known && !entry->present && aq_slice_is_null(change->old)) continue;
+        int rc = is_nothing(store, change, err);
+        if (rc < 0) return rc;
+        if (rc > 0) continue;
         context->task->policy_asked = false;
-        int rc = each(context, state, st_entry_key(entry), st_entry_rest(entry), st_entry_value(entry),
-                      change->old, change->known, err);
+        rc = each(context, state, st_entry_key(entry), st_entry_rest(entry), st_entry_value(entry),
+                  change->old, change->known, err);
         if (rc != 0 && !context->task->policy_asked) rc = decide(context, rc, err);
         if (rc != 0) return rc;
         if (st_outbox_is_full(context->task->shop->outbox))

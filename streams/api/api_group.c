@@ -68,7 +68,6 @@ struct aq_grouped *aq_table_group_by(struct aq_table *table, const char *name, a
     if (st_add_table_group(builder->topology, name, table->name, op, key, options ? options->partitions : 0,
                            &builder->err) != 0)
         return NULL;
-    st_dsl_old_is_needed(table);
     struct aq_grouped *grouped = make(builder, name, st_find_node(builder->topology, name)->name);
     grouped->of_table = true;
     return grouped;

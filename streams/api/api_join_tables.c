@@ -86,8 +86,6 @@ static struct aq_table *join_tables(struct joining *j, aq_joiner join, void *use
     if (!add_store(j) || st_add_table_join(j->builder->topology, j->name, a, b, op, j->value, j->how.store,
                                            &j->builder->err) != 0)
         return NULL;
-    if (left_alone) st_dsl_old_is_needed(left);
-    if (right_alone) st_dsl_old_is_needed(right);
     return finish(j);
 }
 

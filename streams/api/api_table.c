@@ -6,6 +6,7 @@
  */
 #include "base/assert.h"
 #include "streams/api/dsl.h"
+#include "streams/ops/table_build.h"
 #include "streams/ops/op_suppress.h"
 #include "streams/ops/op_table.h"
 #include "streams/state/versioned.h"
@@ -105,8 +106,11 @@ static struct aq_table *filter(struct aq_table *table, const char *name, aq_pred
     if (!st_dsl_has(builder, what, name, test != NULL) || !st_dsl_how(builder, what, name, how, 0, &options))
         return NULL;
     struct st_table_filter *op = st_builder_alloc(builder, sizeof(*op));
-    *op = (struct st_table_filter){
-        .where = st_dsl_row_test(builder, test, user), .negate = negate, .compat = builder->compat};
+    *op =
+        (struct st_table_filter){.where = st_dsl_row_test(builder, test, user),
+                                 .negate = negate,
+                                 .compat = builder->compat,
+                                 .tracked = !st_sends_history(st_find_node(builder->topology, table->name))};
     if (!st_dsl_add(builder, name, &st_table_filter_kind, op, table->name)) return NULL;
     return derive(table, name, &options);
 }

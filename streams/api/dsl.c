@@ -185,15 +185,3 @@ bool st_dsl_keep(struct aq_table *table, const struct aq_materialized *how, cons
     table->forgets = false;
     return true;
 }
-
-void st_dsl_old_is_needed(const struct aq_table *table)
-{
-    const struct st_node *node = st_find_node(table->builder->topology, table->name);
-    while (node->type == ST_PROCESSOR && node->n_parents > 0) {
-        if (node->kind == &st_table_filter_kind)
-            ((struct st_table_filter *)node->user)->old_is_needed = true;
-        else if (node->kind != &st_table_map_values_kind)
-            return;
-        node = node->parents[0];
-    }
-}

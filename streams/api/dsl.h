@@ -67,9 +67,6 @@ const struct st_serde *st_dsl_known_serde(const struct st_node *node, bool key);
  * new keys, a repartition of this name, which is added. NULL: the builder has failed. */
 const char *st_dsl_by_key(struct aq_stream *stream, const char *repartition, int32_t partitions);
 
-/* Somebody below has to know what the table's rows were, as Kafka Streams sees it: a group_by, or a join in which this side also gives results
- * alone. Filters in front of it do otherwise then, with compat. */
-void st_dsl_old_is_needed(const struct aq_table *table);
 /* False, and the builder has failed: keys of the two nodes lie in different serdes. */
 bool st_dsl_same_keys(struct aq_streams_builder *builder, const char *what, const char *name,
                       const char *left, const char *right);

@@ -497,6 +497,25 @@ struct st_serdes st_formed_sends(const struct st_formed *formed, const char *nam
     return formed->serdes->out[node->index];
 }
 
+/* Records go to the children of a node in the order of the file, whichever was made first. */
+static void order_children(const struct reading *r)
+{
+    const struct st_topology *topology = r->formed->topology;
+    size_t *origins = aq_calloc(topology->n_nodes + 1, sizeof(*origins));
+    for (size_t i = 0; i < topology->n_nodes; i++) origins[i] = origin_of(r, topology->nodes[i]);
+    for (size_t i = 0; i < topology->n_nodes; i++) {
+        struct st_node *node = topology->nodes[i];
+        for (size_t k = 1; k < node->n_children; k++) {
+            struct st_node *child = node->children[k];
+            size_t at = k;
+            for (; at > 0 && origins[node->children[at - 1]->index] > origins[child->index]; at--)
+                node->children[at] = node->children[at - 1];
+            node->children[at] = child;
+        }
+    }
+    free(origins);
+}
+
 /* Forms that want to know in which serdes records come. */
 static void check_forms(struct reading *r, const bool *doubtful)
 {
@@ -566,6 +585,7 @@ bool st_form_topology(const struct st_settings *settings, struct xf_library *lib
     make_nodes(&r);
     for (size_t i = 0; i < ret->n_nodes; i++) add_edges(&r, i);
     for (size_t i = 0; i < ret->n_nodes; i++) adopt(&r, i);
+    order_children(&r);
     check_whole(&r);
     free(r.what);
     bool good = diags->errors == before && ret->plan && ret->serdes;

@@ -41,7 +41,7 @@ static void check(const struct st_forming *forming, void *conf, struct st_serdes
 {
     struct filter_conf *c = conf;
     (void)in;
-    if (forming->of_table) c->table_op.old_is_needed = st_form_old_is_needed(forming);
+    if (forming->of_table) c->table_op.tracked = !st_form_is_versioned(forming);
 }
 
 static void add_filter(const struct st_forming *forming, void *conf)

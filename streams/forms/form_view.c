@@ -5,7 +5,7 @@
 #include "streams/forms/form_view.h"
 
 #include "base/assert.h"
-#include "streams/ops/op_foreign.h"
+#include "streams/ops/table_build.h"
 
 bool st_form_view_store(const struct st_forming *forming, const char *store)
 {
@@ -30,31 +30,9 @@ bool st_form_view_makes_table(const void *conf, bool of_table)
     return of_table;
 }
 
-static bool asks(const struct st_node *node)
-{
-    if (node->kind == &st_table_group_kind) return true;
-    if (node->kind == &st_foreign_subscribe_kind || node->kind == &st_foreign_changed_kind) return true;
-    const struct st_table_join *join = node->user;
-    if (node->kind == &st_table_join_left_kind) return join->left_alone;
-    return node->kind == &st_table_join_right_kind && join->right_alone;
-}
-
-/* Down through the tables that are worked out of it. */
-static bool is_asked_below(const struct st_node *node)
-{
-    for (size_t i = 0; i < node->n_children; i++) {
-        const struct st_node *child = node->children[i];
-        if (child->type != ST_PROCESSOR) continue;
-        if (asks(child)) return true;
-        bool view = child->kind == &st_table_filter_kind || child->kind == &st_table_map_values_kind;
-        if (view && is_asked_below(child)) return true;
-    }
-    return false;
-}
-
-bool st_form_old_is_needed(const struct st_forming *forming)
+bool st_form_is_versioned(const struct st_forming *forming)
 {
     const struct st_node *node = st_find_node(forming->topology, forming->name);
-    AQ_ASSERT(node);
-    return is_asked_below(node);
+    AQ_ASSERT(node && node->n_parents > 0);
+    return node->n_parents == 1 && st_sends_history(node->parents[0]);
 }

@@ -25,8 +25,7 @@ bool st_form_view_store(const struct st_forming *forming, const char *store);
 /* A table when it is of one; for st_form.makes_table. */
 bool st_form_view_makes_table(const void *conf, bool of_table);
 
-/* In check(): somebody below has to know what rows were, as Kafka Streams sees it: a group_by, a join by a foreign key, or one in
- * which this side also gives results alone. */
-bool st_form_old_is_needed(const struct st_forming *forming);
+/* In check(): what reaches the node are changes of a table with a history. */
+bool st_form_is_versioned(const struct st_forming *forming);
 
 #endif

@@ -261,5 +261,6 @@ int st_aggregation_set(struct st_aggregation *a, const struct aq_record *rec, co
     if (rc != 0) return rc;
     int64_t time_ms = next->time_ms;
     st_state_put(a->store, place->key, st_place_rest(a->rows, place, buf), put_together(a, next));
-    return goes_on ? send(a, rec, place, result, time_ms, &row, err) : 0;
+    bool bare = a->op->compat && a->rows == ST_ROWS_SESSION;
+    return goes_on ? send(a, bare ? NULL : rec, place, result, time_ms, &row, err) : 0;
 }

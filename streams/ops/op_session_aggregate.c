@@ -13,6 +13,8 @@
  * With ST_EMIT_CLOSE a session whose final result has gone on is not joined any more: a record between it and a live one goes to the live
  * one. compat: it is, as in Kafka Streams, and what is in it goes on twice, under two keys.
  *
+ * Results carry the headers of the record that caused them. compat: only final ones do, as in Kafka Streams.
+ *
  * A failing pass: the aggregator refuses the record, before anything was deleted.
  *
  * Dropped are records without a key, and those without a value; compat: only those without a key.

@@ -31,10 +31,10 @@ struct st_table_filter {
     struct st_row_function where; /* lua or test */
     bool negate;
     int64_t history_ms;
-    /* As Kafka Streams: every row that does not pass goes on as a tombstone, also when those below never had it; unless
-     * somebody below needs to know what rows were. Not so: only when it had passed before. */
+    /* As Kafka Streams: every row that does not pass goes on as a tombstone, also when those below never had it; unless what rows were is
+     * tracked, which it is of tables that are kept and have no history. Not so: only when it had passed before. */
     bool compat;
-    bool old_is_needed; /* somebody below: a group_by, an outer side of a join */
+    bool tracked;
 };
 extern const struct st_processor_kind st_table_filter_kind;
 
@@ -75,7 +75,9 @@ struct st_table_join {
     bool right_alone; /* and the other way round: outer joins */
     int64_t left_history_ms; /* of versioned stores; 0: they are none */
     int64_t right_history_ms;
-    bool compat; /* as Kafka Streams: a table that is joined with itself gives every result twice */
+    /* As Kafka Streams: a table that is joined with itself gives every result twice, and changes of both tables that wait for one flush both
+     * meet the other's new row. */
+    bool compat;
 };
 extern const struct st_processor_kind st_table_join_left_kind;
 extern const struct st_processor_kind st_table_join_right_kind;

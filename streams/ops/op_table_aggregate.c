@@ -5,7 +5,7 @@
  * An ordinary pass: the accumulator is looked up; what left is subtracted from it, what came is added, and what is then there is
  * put with the later one of both times. One record goes on, however much came and left. A group without an accumulator has
  * nothing to subtract from: the record that should have been added once was skipped, or the group has been reset since.
- * When the accumulator stays what it was, nothing goes on. A failing pass: the aggregator refuses a value: the row stays as it was.
+ * When the accumulator stays what it was, nothing goes on; compat: it does, with the later time. A failing pass: the aggregator refuses a value: the row stays as it was.
  *
  * The bytes that come in are pairs, but what the aggregator is shown are their halves, so it is told the serde of those.
  */
@@ -20,6 +20,7 @@
 #include "streams/task.h"
 
 struct aggregating {
+    bool compat; /* what stays as it is goes on again */
     const struct st_aggregator_kind *kind;
     void *running;
     struct st_rows rows;
@@ -60,6 +61,7 @@ static int start(struct st_context *context, void *user, void **ret_state, struc
     struct aggregating *a = aq_calloc(1, sizeof(*a));
     a->kind = aggregator->kind;
     a->running = aggregator->user;
+    a->compat = context->task->shop->settings->compat_kafka_streams;
     const struct st_serde_flow *flow = context->task->shop->serdes;
     context->value_serde = st_table_aggregate_takes(context->node, flow->in, flow->n);
     const struct st_rows_conf rows = {
@@ -120,8 +122,8 @@ static int process(struct st_context *context, void *state, struct aq_record *re
         rc = call(a, context, false, rec, change.old_value, &acc, err);
     if (rc == 0 && !aq_slice_is_null(change.new_value))
         rc = call(a, context, true, rec, change.new_value, &acc, err);
-    if (rc != 0 || is_same(before, acc)) return rc;
-    rec->value = acc;
+    if (rc != 0 || (is_same(before, acc) && !a->compat)) return rc;
+    rec->value = is_same(before, acc) ? aq_arena_copy(st_arena(context), acc) : acc;
     return st_rows_replace(&a->rows, rec, was, err);
 }
 

@@ -28,7 +28,7 @@ static int start(struct st_context *context, void *user, void **ret_state, struc
     struct filtering *f = aq_calloc(1, sizeof(*f));
     f->conf = conf;
     f->stored = context->node->node->n_stores > 0;
-    f->quiet = !conf->compat || conf->old_is_needed;
+    f->quiet = !conf->compat || conf->tracked;
     f->old_wanted = st_old_is_wanted(context);
     st_row_function_start(&f->where, context, &conf->where, NULL);
     const struct st_rows_conf rows = {.history_ms = conf->history_ms, .quiet = f->quiet};

@@ -12,10 +12,11 @@
  *
  * Cached tables: changes of both sides of one row may wait for the same flush. The first that comes must not meet the other's new row
  * already, or what the result was, which those below subtract, would be wrong: it gets the row as it was at the last flush, and
- * the second one then gets the first's new row. What has come of each side in this flush is noted for that. (Kafka Streams gives
- * both the new rows.)
+ * the second one then gets the first's new row. What has come of each side in this flush is noted for that. compat: both get the new
+ * rows, as in Kafka Streams.
  *
- * A table that is joined with itself changes on both sides at once: the right side gives the one result, with what both were.
+ * A table that is joined with itself changes on both sides at once: the right side gives the one result, with what both were. compat: each
+ * side gives one.
  *
  * Times: the later of both rows. Changes of versioned tables that are not the newest of their row are dropped, for the results are no
  * versioned table.
@@ -68,8 +69,8 @@ static int start(struct st_context *context, void *user, void **ret_state, struc
     s->other_alone = is_left ? conf->right_alone : conf->left_alone;
     s->other.store = st_store(context, other);
     s->alike = other == 0 && !conf->compat;
-    s->own_cached = st_store_is_cached(context, 0);
-    s->other_cached = st_store_is_cached(context, other);
+    s->own_cached = !conf->compat && st_store_is_cached(context, 0);
+    s->other_cached = !conf->compat && st_store_is_cached(context, other);
     s->other.history_ms = is_left ? conf->right_history_ms : conf->left_history_ms;
     s->old_wanted = old_is_wanted(context);
     int rc = st_joiner_start(&conf->joiner, context, &s->joiner, err);

@@ -22,16 +22,18 @@
  * falls; ticks are scheduled exactly while windows wait and close_idle_ms is set.
  *
  * compat: Kafka Streams sends final results after the record was put, and its store shows no window that is a retention or more older than
- * the newest start. Such windows never go on, and so they do here.
+ * the newest start. Such windows never go on, and so they do here; but for cached ones of tumbling and hopping windows, because the cache still shows them. A session is lost with the segment of
+ * the store that its end lies in.
  */
 #include "streams/ops/windowing.h"
 
 #include "base/assert.h"
 #include "base/big_endian.h"
 
-#define TIME_KEY      "time"
-#define TICK_MOST_MS  5000
-#define TICKS_A_PAUSE 4
+#define TIME_KEY         "time"
+#define TICK_MOST_MS     5000
+#define TICKS_A_PAUSE    4
+#define SEGMENT_LEAST_MS 60000 /* of Kafka Streams' stores */
 
 /* ---- stream time -------------------------------------------------------------------------------------------------- */
 
@@ -107,11 +109,22 @@ static int remember(void *ctx, struct aq_slice bucket, struct aq_slice rest, str
     return 0;
 }
 
-/* Kafka Streams no longer finds it. */
-static bool is_lost(const struct st_windowing *w, int64_t start)
+/* Kafka Streams drops the rows of whole segments. */
+static bool is_session_lost(const struct st_windowing *w, int64_t end)
 {
-    if (!w->rows.op->compat || w->rows.rows == ST_ROWS_SESSION) return false;
-    return w->newest_start_ms >= st_windows_forgotten(w->windows, start);
+    int64_t retention = w->windows->retention_ms, live = w->newest_put_ms - retention;
+    int64_t segment = retention / 2 > SEGMENT_LEAST_MS ? retention / 2 : SEGMENT_LEAST_MS;
+    return live >= 0 && end / segment < live / segment;
+}
+
+/* Kafka Streams no longer finds it. */
+static bool is_lost(const struct st_windowing *w, const struct st_place *place)
+{
+    if (!w->rows.op->compat) return false;
+    if (w->rows.rows == ST_ROWS_SESSION) return is_session_lost(w, place->end);
+    /* Where final results go on sliding windows are not cached, and neither are sessions. */
+    if (st_store_is_cached(w->rows.context, 0) && w->windows->kind != ST_SLIDING) return false;
+    return w->newest_put_ms > st_windows_forgotten(w->windows, place->start);
 }
 
 static int close_one(struct st_windowing *w, const struct aq_record *rec, const struct st_open_window *open,
@@ -120,7 +133,7 @@ static int close_one(struct st_windowing *w, const struct aq_record *rec, const 
     struct st_place place = {.start = open->start, .end = open->end};
     place.key = aq_arena_copy(st_arena(w->rows.context), open->key);
     st_closing_remove(&w->closing, open);
-    return is_lost(w, place.start) ? 0 : st_aggregation_send(&w->rows, rec, &place, err);
+    return is_lost(w, &place) ? 0 : st_aggregation_send(&w->rows, rec, &place, err);
 }
 
 /* rec: whose headers the results carry; NULL: nobody's. */
@@ -184,7 +197,7 @@ int st_windowing_start(struct st_windowing *w, struct st_context *context, const
     *w = (struct st_windowing){.windows = &op->windows,
                                .closes = op->emit == ST_EMIT_CLOSE,
                                .next_over_ms = INT64_MAX,
-                               .newest_start_ms = ST_NO_TIME,
+                               .newest_put_ms = ST_NO_TIME,
                                .still_ms = st_wall_ms(context)};
     int rc = st_aggregation_start(&w->rows, context, op, rows, err);
     if (rc != 0) return rc;
@@ -239,7 +252,8 @@ int st_windowing_set(struct st_windowing *w, const struct aq_record *rec, const 
         bool is = !aq_slice_is_null(next->acc), had = !aq_slice_is_null(was->acc);
         if (is && !had) wait_for(w, place);
         if (had && !is) forget(w, place);
-        if (place->start > w->newest_start_ms) w->newest_start_ms = place->start;
+        int64_t put_ms = w->rows.rows == ST_ROWS_SESSION ? place->end : place->start;
+        if (put_ms > w->newest_put_ms) w->newest_put_ms = put_ms;
     }
     return st_aggregation_set(&w->rows, rec, place, was, next, err);
 }

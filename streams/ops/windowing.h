@@ -17,7 +17,7 @@ struct st_windowing {
     bool closes;                 /* ST_EMIT_CLOSE */
     struct st_closing closing;   /* windows whose final result has not gone on */
     int64_t next_over_ms;        /* nothing in it is over before this stream time */
-    int64_t newest_start_ms;     /* largest start that was put; compat only */
+    int64_t newest_put_ms;       /* largest start, of sessions end, that was put; compat only */
     int64_t stream_ms;           /* the operator's own; ST_NO_TIME */
     struct st_state *time_store; /* where it is kept; NULL: nowhere */
     int64_t kept_ms;             /* as it is there */

@@ -111,6 +111,13 @@ int st_state_get(struct st_state *state, struct aq_slice bucket, struct aq_slice
     return 0;
 }
 
+int st_state_get_unchanged(struct st_state *state, struct aq_slice bucket, struct aq_slice rest,
+                           struct aq_slice *ret, struct aq_err *err)
+{
+    AQ_ASSERT(state && ret && !aq_slice_is_null(bucket));
+    return state->conf.kind->get(state->family, st_state_key(state, bucket, rest), ret, err);
+}
+
 void st_state_put(struct st_state *state, struct aq_slice bucket, struct aq_slice rest, struct aq_slice value)
 {
     AQ_ASSERT(state->conf.rest_len == ST_REST_VARIES || rest.len == (size_t)state->conf.rest_len);

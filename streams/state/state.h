@@ -40,6 +40,11 @@ void st_state_close(struct st_state *state);
 
 /* ---- for processors ----------------------------------------------------------------------------------------------- */
 
+/* What an entry was before it was changed in this cycle, of which the table does not know: as the database has it. null: it was not
+ * there. Valid until the store's next read. */
+int st_state_get_unchanged(struct st_state *state, struct aq_slice bucket, struct aq_slice rest,
+                           struct aq_slice *ret, struct aq_err *err);
+
 /* null: it is not there. */
 int st_state_get(struct st_state *state, struct aq_slice bucket, struct aq_slice rest, struct aq_slice *ret,
                  struct aq_err *err);

@@ -135,8 +135,13 @@ int st_versioned_get(struct st_state *state, int64_t history_ms, struct aq_slice
     struct found found = {.version = {.value = AQ_NULL_SLICE, .valid_from = -1}};
     int64_t latest_ms;
     int rc = read_clock(state, &latest_ms, err);
-    if (rc == 0 && as_of_ms >= 0 && as_of_ms >= latest_ms - history_ms)
-        rc = find_valid(state, key, as_of_ms, &found, err);
+    if (rc == 0 && as_of_ms >= latest_ms - history_ms) {
+        rc = as_of_ms >= 0 ? find_valid(state, key, as_of_ms, &found, err) : 0;
+    } else if (rc == 0) {
+        /* Of a row that has not changed since, its one version says what it was. */
+        rc = find_valid(state, key, INT64_MAX, &found, err);
+        if (found.version.valid_from > as_of_ms) found.version = (struct st_version){AQ_NULL_SLICE, -1};
+    }
     *ret = found.version;
     return rc;
 }

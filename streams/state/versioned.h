@@ -47,7 +47,7 @@ int st_versioned_put(struct st_state *state, int64_t history_ms, struct aq_slice
 /* The row as it is now. */
 int st_versioned_latest(struct st_state *state, struct aq_slice key, struct st_version *ret,
                         struct aq_err *err);
-/* The row as it was at that time; no row where the history does not reach back so far. */
+/* The row as it was at that time; where the history does not reach back so far, only if its latest version is that old, else no row. */
 int st_versioned_get(struct st_state *state, int64_t history_ms, struct aq_slice key, int64_t as_of_ms,
                      struct st_version *ret, struct aq_err *err);
 

@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Properties;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiFunction;
@@ -56,6 +57,8 @@ import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.Repartitioned;
+import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.kstream.WindowedSerdes;
 import org.apache.kafka.streams.processor.FailOnInvalidTimestamp;
 import org.apache.kafka.streams.processor.LogAndSkipOnInvalidTimestamp;
 import org.apache.kafka.streams.processor.RecordContext;
@@ -73,10 +76,13 @@ import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
 import org.apache.kafka.streams.processor.api.WrappedFixedKeyProcessorSupplier;
 import org.apache.kafka.streams.processor.api.WrappedProcessorSupplier;
+import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.test.TestRecord;
 
 public final class Oracle {
     private static final ObjectMapper JSON = new ObjectMapper();
+    /** Where stores lie while a scenario runs: the driver deletes them again. */
+    private static final Path STATE = Path.of(System.getProperty("state", System.getProperty("java.io.tmpdir")));
 
     private Oracle() {
     }
@@ -132,13 +138,33 @@ public final class Oracle {
         @Override
         public <KI, VI, KO, VO> WrappedProcessorSupplier<KI, VI, KO, VO> wrapProcessorSupplier(
                 String name, ProcessorSupplier<KI, VI, KO, VO> supplier) {
-            return () -> new RememberRecord<>(supplier.get());
+            return new WrappedProcessorSupplier<>() {
+                @Override
+                public Processor<KI, VI, KO, VO> get() {
+                    return new RememberRecord<>(supplier.get());
+                }
+
+                @Override
+                public Set<StoreBuilder<?>> stores() {
+                    return supplier.stores();
+                }
+            };
         }
 
         @Override
         public <KI, VI, VO> WrappedFixedKeyProcessorSupplier<KI, VI, VO> wrapFixedKeyProcessorSupplier(
                 String name, FixedKeyProcessorSupplier<KI, VI, VO> supplier) {
-            return () -> new RememberFixedKeyRecord<>(supplier.get());
+            return new WrappedFixedKeyProcessorSupplier<>() {
+                @Override
+                public FixedKeyProcessor<KI, VI, VO> get() {
+                    return new RememberFixedKeyRecord<>(supplier.get());
+                }
+
+                @Override
+                public Set<StoreBuilder<?>> stores() {
+                    return supplier.stores();
+                }
+            };
         }
     }
 
@@ -158,7 +184,7 @@ public final class Oracle {
 
         @Override
         public void process(Record<KI, VI> record) {
-            String topic = context.recordMetadata().map(RecordMetadata::topic).orElseThrow();
+            String topic = context.recordMetadata().map(RecordMetadata::topic).orElse(null);
             with(record.timestamp(), record.headers(), topic, () -> inner.process(record));
         }
 
@@ -184,7 +210,7 @@ public final class Oracle {
 
         @Override
         public void process(FixedKeyRecord<KI, VI> record) {
-            String topic = context.recordMetadata().map(RecordMetadata::topic).orElseThrow();
+            String topic = context.recordMetadata().map(RecordMetadata::topic).orElse(null);
             with(record.timestamp(), record.headers(), topic, () -> inner.process(record));
         }
 
@@ -223,6 +249,7 @@ public final class Oracle {
         private final StreamsBuilder builder;
         private final Map<String, KStream<Object, Object>> streams = new HashMap<>();
         private final List<Line> sources = new ArrayList<>();
+        private final Rows rows;
         private String application;
         long inputs;
 
@@ -232,9 +259,10 @@ public final class Oracle {
             application = lines.get(0).get("id");
             properties.put(StreamsConfig.APPLICATION_ID_CONFIG, application);
             properties.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "127.0.0.1:9092");
-            properties.put(StreamsConfig.STATE_DIR_CONFIG, folder.resolve("state").toString());
+            properties.put(StreamsConfig.STATE_DIR_CONFIG, STATE.resolve(folder.getFileName()).toString());
             properties.put(StreamsConfig.PROCESSOR_WRAPPER_CLASS_CONFIG, Remember.class);
             builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(properties)));
+            rows = new Rows(builder);
             for (Line line : lines) {
                 if (line.word().equals("node")) {
                     add(line);
@@ -308,14 +336,32 @@ public final class Oracle {
         // -- topology
 
         private void add(Line node) {
+            if (Rows.makes(node)) {
+                addRows(node);
+                return;
+            }
             switch (node.get("op")) {
                 case "source" -> addSource(node);
                 case "sink" -> addSink(node, parent(node));
                 case "branch" -> addBranch(node, parent(node));
                 case "merge" -> streams.put(node.get("name"), merged(node, node.get("name")));
                 case "foreach" -> parent(node).foreach((k, v) -> { }, named(node));
+                case "join_streams" -> streams.put(node.get("name"),
+                    rows.joinStreams(node, stream(node.list("from").get(0)), stream(node.list("from").get(1))));
+                case "join_table" ->
+                    streams.put(node.get("name"), rows.joinTable(node, stream(node.list("from").get(0))));
+                case "to_stream" -> streams.put(node.get("name"), parent(node));
                 default -> streams.put(node.get("name"), operator(node, parent(node)));
             }
+        }
+
+        private void addRows(Line node) {
+            boolean records = node.fields().containsKey("from") && !rows.has(node.list("from").get(0));
+            boolean windows = !records && !node.fields().containsKey("of") && node.fields().containsKey("row");
+            if (node.get("op").equals("table")) {
+                sources.add(node);
+            }
+            rows.add(node, records || windows ? parent(node) : null);
         }
 
         private void addSource(Line node) {
@@ -345,12 +391,16 @@ public final class Oracle {
             return merged(node, node.get("name") + "-of" + node.list("from").size());
         }
 
+        private KStream<Object, Object> stream(String name) {
+            return rows.has(name) ? rows.changes(name) : streams.get(name);
+        }
+
         private KStream<Object, Object> merged(Line node, String lastName) {
             List<String> from = node.list("from");
-            KStream<Object, Object> all = streams.get(from.get(0));
+            KStream<Object, Object> all = stream(from.get(0));
             for (int i = 1; i < from.size(); i++) {
                 String name = i + 1 == from.size() ? lastName : node.get("name") + "-of" + (i + 1);
-                all = all.merge(streams.get(from.get(i)), Named.as(name));
+                all = all.merge(stream(from.get(i)), Named.as(name));
             }
             return all;
         }
@@ -489,9 +539,12 @@ public final class Oracle {
     // ---- types -------------------------------------------------------------------------------------------------------
 
     @SuppressWarnings("unchecked")
-    private static Serde<Object> serde(String type) {
-        Serde<?> serde = switch (type) {
-            case "string", "json" -> Serdes.String();
+    static Serde<Object> serde(String type) {
+        String[] parts = type.split(":");
+        Serde<?> serde = switch (parts[0]) {
+            case "time" -> new WindowedSerdes.TimeWindowedSerde<>(serde(parts[1]), Long.parseLong(parts[2]));
+            case "session" -> new WindowedSerdes.SessionWindowedSerde<>(serde(parts[1]));
+            case "string", "json", "any_json" -> Serdes.String();
             case "int64" -> Serdes.Long();
             case "int32" -> Serdes.Integer();
             case "double" -> Serdes.Double();
@@ -501,7 +554,7 @@ public final class Oracle {
         return (Serde<Object>) serde;
     }
 
-    private static byte[] utf8(String text) {
+    static byte[] utf8(String text) {
         return text.getBytes(StandardCharsets.UTF_8);
     }
 
@@ -562,12 +615,12 @@ public final class Oracle {
         return value == null ? null : object(value).get(name);
     }
 
-    private static Long wholeField(Object value, String name) {
+    static Long wholeField(Object value, String name) {
         JsonNode field = field(value, name);
         return field == null ? null : Long.valueOf(field.longValue());
     }
 
-    private static String textField(Object value, String name) {
+    static String textField(Object value, String name) {
         JsonNode field = field(value, name);
         return field == null ? null : field.textValue();
     }
@@ -613,12 +666,12 @@ public final class Oracle {
         }
     }
 
-    private static Object apply(Line node, String slot, Object key, Object value) {
+    static Object apply(Line node, String slot, Object key, Object value) {
         Call call = Call.of(node.get(slot));
         return call.function().apply(new At(key, value), call.p());
     }
 
-    private static boolean holds(Line node, String slot, Object key, Object value) {
+    static boolean holds(Line node, String slot, Object key, Object value) {
         return (Boolean) apply(node, slot, key, value);
     }
 
@@ -803,6 +856,13 @@ public final class Oracle {
         add("kv_l", (at, p) -> at.value);
         add("kv_i", (at, p) -> at.value);
         add("kv_d", (at, p) -> at.value);
+        addOfKey("w_key", k -> ((Windowed<?>) k).key());
+        addOfKey("w_start", k -> ((Windowed<?>) k).window().start());
+        addOfKey("w_end", k -> ((Windowed<?>) k).window().end());
+        addOfKey("w_text", k -> {
+            Windowed<?> w = (Windowed<?>) k;
+            return w.key() + "@" + w.window().start() + "-" + w.window().end();
+        });
         addOfValue("kv_rest", (v, p) -> Math.floorMod(whole(v), (long) p));
         addOfValue("kv_js", (v, p) -> textField(v, "s"));
         addOfValue("kv_jn", (v, p) -> wholeField(v, "n"));

@@ -11,7 +11,7 @@
 
 #include <inttypes.h>
 
-#include "tests/differential/sketch.h"
+#include "tests/differential/stateful.h"
 
 #define RECORDS_MIN 20
 #define RECORDS_MAX 60
@@ -133,25 +133,68 @@ static void put_headers(struct sketch *s, FILE *out)
     fputs("]", out);
 }
 
+/* Few different ones, so that rows and windows have several records. */
+static void put_frequent_key(struct sketch *s, FILE *out, unsigned type)
+{
+    static const char *const texts[] = {"\"a\"", "\"apple\"", "\"\"", "\"b\""};
+    static const char *const numbers[] = {"1", "2", "-1", "7"};
+    static const char *const doubles[] = {"1.0", "0.25", "-2.5", "4.0"};
+    size_t lot = chance(s, 50) ? 0 : draw(s, 4);
+    fputs(type == S ? texts[lot] : type == D ? doubles[lot] : numbers[lot], out);
+}
+
+static void put_key(struct sketch *s, FILE *out, unsigned type)
+{
+    if (chance(s, s->stateful ? 7 : 15))
+        fputs("null", out);
+    else if (s->stateful && !chance(s, 10))
+        put_frequent_key(s, out, type);
+    else
+        put_typed(s, out, type);
+}
+
 static void put_record(struct sketch *s, FILE *out, int64_t timestamp)
 {
     size_t source = 0;
     do source = draw(s, s->n_nodes);
-    while (s->nodes[source].op != OP_SOURCE);
+    while (s->nodes[source].op != OP_SOURCE && s->nodes[source].op != OP_TABLE);
     const struct node *node = &s->nodes[source];
     fprintf(out, "{\"topic\":\"in%zu.%c\",\"key\":", source, (char)('a' + draw(s, node->n_topics)));
-    if (chance(s, 15))
-        fputs("null", out);
-    else
-        put_typed(s, out, node->key);
+    put_key(s, out, node->key);
     fputs(",\"value\":", out);
-    if (chance(s, 12))
+    if (chance(s, node->op == OP_TABLE ? 25 : 12))
         fputs("null", out);
     else
         put_typed(s, out, node->value);
     fprintf(out, ",\"timestamp\":%" PRId64, timestamp);
     if (chance(s, 30)) put_headers(s, out);
     fputs("}\n", out);
+}
+
+/* The time after `timestamp`, for windows, gaps and graces of up to 50 ms and stores that keep rows for minutes. */
+static int64_t draw_step(struct sketch *s)
+{
+    size_t lot = draw(s, 200);
+    if (lot < 30) return 0;
+    if (lot < 70) return -(int64_t)draw(s, 40);
+    if (lot < 78) return -(int64_t)draw(s, 300);
+    if (lot < 80) return -(int64_t)draw(s, LONG_MS);
+    if (lot < 90) return (int64_t)(100 + draw(s, 1000));
+    if (lot < 92) return (int64_t)draw(s, 2 * LONG_MS);
+    return (int64_t)draw(s, 20);
+}
+
+/* Records for a stateful topology: timestamps stay, go back by little and by much, and leave gaps. */
+static size_t put_stateful_records(struct sketch *s, FILE *out)
+{
+    size_t count = RECORDS_MIN + draw(s, RECORDS_MAX - RECORDS_MIN + 1);
+    int64_t timestamp = chance(s, 50) ? 1 + (int64_t)draw(s, 30) : 1600000000000;
+    for (size_t i = 0; i < count; i++) {
+        put_record(s, out, timestamp);
+        int64_t step = draw_step(s);
+        timestamp = timestamp + step < 1 ? 1 : timestamp + step;
+    }
+    return count;
 }
 
 /* Returns how many there are. Timestamps go forth, stay, and go back, but never below 0. */

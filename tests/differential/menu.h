@@ -8,8 +8,9 @@
 
 #include "tests/lib/check.h"
 
-/* One bit each, so that a function can take several. */
-enum { S = 1, L = 2, I = 4, D = 8, J = 16, B = 32, ANY = 63, SAME = 64 };
+/* One bit each, so that a function can take several. W stands beside another one: keys of that type with their window. INNER: that
+ * other type. A is JSON that need not be an object, which few functions take. */
+enum { S = 1, L = 2, I = 4, D = 8, J = 16, B = 32, A = 64, ANY = 127, W = 128, SAME = 256, INNER = 512 };
 
 enum role { CONDITION, VALUE, STATEMENTS, KEY, VALUES, RECORDS, TOPIC };
 
@@ -29,6 +30,20 @@ static const struct function menu[] = {
 
 #define MENU_COUNT (sizeof(menu) / sizeof(menu[0]))
 
+static inline bool mentions(const struct function *f, const char *name)
+{
+    return strstr(f->lua, name) != NULL;
+}
+
+/* Whether the function takes such keys. Most do not know what a window is; what makes a key of such a one makes one without. */
+static inline bool takes_key(const struct function *f, unsigned key)
+{
+    if (!(key & W)) return f->keys & key && !(f->keys & W);
+    if (f->keys & W) return f->keys & key & ~(unsigned)W;
+    if (f->role == KEY && f->to_key == SAME) return false;
+    return f->keys == ANY && !mentions(f, "key");
+}
+
 /* As `key_serde` and `value_serde` spell it. */
 static inline const char *type_name(unsigned type)
 {
@@ -37,6 +52,7 @@ static inline const char *type_name(unsigned type)
     case L: return "int64";
     case I: return "int32";
     case D: return "double";
+    case A:
     case J: return "json";
     case B: return "bytes";
     default: T_FAIL("%u is no type", type);
@@ -45,6 +61,7 @@ static inline const char *type_name(unsigned type)
 
 static inline unsigned type_after(unsigned to, unsigned before)
 {
+    if (to == INNER) return before & ~(unsigned)W;
     return to == SAME ? before : to;
 }
 

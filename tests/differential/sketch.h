@@ -14,9 +14,10 @@
 
 #include "tests/differential/menu.h"
 
-#define NODES_MIN   3
-#define NODES_MAX   15
-#define NODES_ROOM  (NODES_MAX + SOURCES_MAX + 1) /* every source gets a reader, whatever was wanted */
+#define NODES_MIN 3
+#define NODES_MAX 15
+#define NODES_ROOM \
+    60 /* every source gets a reader, every stream of a stateful topology a sink, whatever was wanted */
 #define SOURCES_MAX 3
 #define STREAMS_MAX (4 * NODES_ROOM)
 #define PARENTS_MAX 3
@@ -38,12 +39,26 @@ enum op {
     OP_BRANCH,
     OP_REPARTITION,
     OP_SINK,
+    OP_TABLE,
+    OP_TO_TABLE,
+    OP_TO_STREAM,
+    OP_COUNTER,
+    OP_REDUCE,
+    OP_AGGREGATE,
+    OP_JOIN_STREAMS,
+    OP_JOIN_TABLE,
+    OP_JOIN_TABLES,
+    OP_SUPPRESS,
     OP_COUNT
 };
 
+#define STATELESS_COUNT (OP_SINK + 1)
+
 static const char *const op_names[OP_COUNT] = {
-    "source",     "filter", "filter_not", "map",   "map_values", "flat_map",    "flat_map_values",
-    "select_key", "peek",   "foreach",    "merge", "branch",     "repartition", "sink",
+    "source",          "filter",     "filter_not",   "map",        "map_values",  "flat_map",
+    "flat_map_values", "select_key", "peek",         "foreach",    "merge",       "branch",
+    "repartition",     "sink",       "table",        "to_table",   "to_stream",   "count",
+    "reduce",          "aggregate",  "join_streams", "join_table", "join_tables", "suppress",
 };
 
 /* Chances of the operators between sources and sinks. */
@@ -68,6 +83,30 @@ struct call {
     int p; /* stands for $p */
 };
 
+enum windows { NO_WINDOWS, TUMBLING, HOPPING, SLIDING, SESSION };
+enum join_kind { INNER_JOIN, LEFT_JOIN, OUTER_JOIN };
+
+/* What only nodes of stateful topologies have (stateful.h); times in ms. */
+struct keeping {
+    bool of_table;
+    bool by; /* an aggregation by another key, behind a topic of its own */
+    bool cached, in_memory;
+    bool kept; /* a table that need not, keeps its rows */
+    int history;
+    const struct row_menu *row;
+    int p;
+    unsigned key, value; /* types of what is aggregated, of its group's key */
+    enum windows windows;
+    int size, advance, grace, retention; /* retention 0: not said */
+    bool close; /* of windows: only final results go on; of suppress: until they close */
+    enum join_kind kind;
+    int before, after;
+    const char *joiner;
+    unsigned left, right; /* types of both sides' values */
+    int limit, most;      /* of suppress: ms, records; 0: not bounded */
+    bool strict;          /* the bound is one that ends it */
+};
+
 struct node {
     enum op op;
     char name[NAME_SIZE];
@@ -83,7 +122,11 @@ struct node {
     size_t n_topics;     /* of a source: "in<index>.a", "in<index>.b", … */
     bool pattern;        /* of a source: they are found by a pattern */
     const char *extract; /* of a source; NULL: not said */
+    struct keeping keeping;
 };
+
+/* VIEW: a table nobody keeps. */
+enum stream_kind { FLOW, TABLE, VIEW };
 
 /* What the nodes behind can read: what a node hands on, or one branch of it. */
 struct stream {
@@ -92,6 +135,11 @@ struct stream {
     unsigned key, value; /* types */
     size_t part;
     bool used;
+    enum stream_kind kind;
+    bool moved; /* records may lie where their key does not belong */
+    bool below_cache;
+    bool held;                  /* goes on by another record than it came with */
+    const struct node *windows; /* whose windows its keys have; NULL: none */
 };
 
 struct sketch {
@@ -104,6 +152,11 @@ struct sketch {
     size_t n_families;
     /* Union of nodes to parts: [i] of node i, [NODES_ROOM + i] of the reading side of repartition i. */
     size_t part_up[2 * NODES_ROOM];
+    bool stateful;
+    bool
+        below_cache; /* what functions are drawn for has no headers and no topic, because a cache held it back */
+    bool held;       /* the same of the topic only */
+    bool pure;       /* functions drawn look at key and value only */
     bool plain; /* no node has several parents but a merge of two: Kafka Streams' DSL has the same nodes */
 };
 
@@ -142,9 +195,13 @@ static unsigned draw_value_type(struct sketch *s)
 }
 
 /* What takes only some types says more than what takes all, so it is drawn more often. */
-static size_t menu_weight(const struct function *f, enum role role, unsigned key, unsigned value)
+static size_t menu_weight(const struct sketch *s, const struct function *f, enum role role, unsigned key,
+                          unsigned value)
 {
-    if (f->role != role || !(f->keys & key) || !(f->values & value)) return 0;
+    if (f->role != role || !takes_key(f, key) || !(f->values & value)) return 0;
+    if ((s->below_cache || s->held) && mentions(f, "topic")) return 0;
+    if (s->below_cache && mentions(f, "headers")) return 0;
+    if (s->pure && (mentions(f, "timestamp") || mentions(f, "topic") || mentions(f, "headers"))) return 0;
     return f->keys == ANY && f->values == ANY ? 1 : 3;
 }
 
@@ -152,11 +209,11 @@ static size_t menu_weight(const struct function *f, enum role role, unsigned key
 static bool draw_call(struct sketch *s, struct node *node, enum role role, unsigned key, unsigned value)
 {
     size_t sum = 0, at = 0;
-    for (size_t i = 0; i < MENU_COUNT; i++) sum += menu_weight(&menu[i], role, key, value);
+    for (size_t i = 0; i < MENU_COUNT; i++) sum += menu_weight(s, &menu[i], role, key, value);
     if (sum == 0) return false;
     size_t lot = draw(s, sum);
-    for (; lot >= menu_weight(&menu[at], role, key, value); at++)
-        lot -= menu_weight(&menu[at], role, key, value);
+    for (; lot >= menu_weight(s, &menu[at], role, key, value); at++)
+        lot -= menu_weight(s, &menu[at], role, key, value);
     T_CHECK(node->n_calls < CALLS_MAX, "%s", node->name);
     node->calls[node->n_calls++] = (struct call){&menu[at], (int)(2 + draw(s, 8))};
     return true;
@@ -170,13 +227,19 @@ static size_t part_of(const struct sketch *s, size_t part)
     return part;
 }
 
+/* What goes on of it has been through a topic. */
+static bool is_cut(const struct node *node)
+{
+    return node->op == OP_REPARTITION || node->keeping.by;
+}
+
 /* Whether records reach the part in one order only; guards against walking in circles by `depth`. */
 static bool part_is_exact(const struct sketch *s, size_t part, size_t depth)
 {
     size_t feeders = 0;
     for (size_t i = 0; i < s->n_nodes; i++) {
         const struct node *node = &s->nodes[i];
-        if (node->op != OP_REPARTITION || part_of(s, NODES_ROOM + i) != part) continue;
+        if (!is_cut(node) || part_of(s, NODES_ROOM + i) != part) continue;
         size_t before = part_of(s, i);
         if (++feeders > 1 || node->partitions > 1) return false;
         if (before != part && depth < NODES_ROOM && !part_is_exact(s, before, depth + 1)) return false;
@@ -196,6 +259,17 @@ static bool family_is_exact(const struct sketch *s, size_t family)
     return part_is_exact(s, part, 0);
 }
 
+/* Whether headers reach the topics of a family as they should. */
+static bool family_has_headers(const struct sketch *s, size_t family)
+{
+    for (size_t i = 0; i < s->n_nodes; i++) {
+        const struct node *node = &s->nodes[i];
+        if (node->op == OP_SINK && node->family == family && s->streams[node->parents[0]].below_cache)
+            return false;
+    }
+    return true;
+}
+
 /* ---- nodes -------------------------------------------------------------------------------------------------------- */
 
 static struct node *new_node(struct sketch *s, enum op op)
@@ -207,6 +281,30 @@ static struct node *new_node(struct sketch *s, enum op op)
     return node;
 }
 
+/* suppress, joins that wait, results of closed windows: what goes on stands for an earlier record, of which we do not know the topic. */
+static bool is_held(const struct sketch *s, const struct node *node)
+{
+    const struct keeping *k = &node->keeping;
+    bool held = node->op == OP_SUPPRESS || (node->op == OP_JOIN_TABLE && k->grace);
+    for (size_t i = 0; i < node->n_parents; i++) held = held || s->streams[node->parents[i]].held;
+    return held;
+}
+
+/* What the node hands on may have been held back by a cache, its own or one above. */
+static bool is_below_cache(const struct sketch *s, const struct node *node)
+{
+    bool below = node->keeping.kept || (node->keeping.cached && !node->keeping.close);
+    for (size_t i = 0; i < node->n_parents; i++) below = below || s->streams[node->parents[i]].below_cache;
+    return below;
+}
+
+static bool is_moved(const struct sketch *s, const struct node *node)
+{
+    bool moved = node->op == OP_MAP || node->op == OP_SELECT_KEY || node->op == OP_FLAT_MAP;
+    for (size_t i = 0; i < node->n_parents; i++) moved = moved || s->streams[node->parents[i]].moved;
+    return moved && !is_cut(node);
+}
+
 static void add_stream(struct sketch *s, const struct node *node, int branch)
 {
     T_CHECK(s->n_streams < STREAMS_MAX, "seed %llu", (unsigned long long)s->seed);
@@ -216,7 +314,11 @@ static void add_stream(struct sketch *s, const struct node *node, int branch)
         .branch = branch,
         .key = node->key,
         .value = node->value,
-        .part = node->op == OP_REPARTITION ? NODES_ROOM + index : index,
+        .part = is_cut(node) ? NODES_ROOM + index : index,
+        .moved = is_moved(s, node),
+        .below_cache = is_below_cache(s, node),
+        .held = is_held(s, node),
+        .windows = node->n_parents && node->key & W ? s->streams[node->parents[0]].windows : NULL,
     };
 }
 
@@ -228,7 +330,15 @@ static void add_parent(struct sketch *s, struct node *node, size_t stream)
     node->value = parent->value;
     node->parents[node->n_parents++] = stream;
     parent->used = true;
+    s->below_cache = is_below_cache(s, node);
+    s->held = is_held(s, node);
     s->part_up[part_of(s, (size_t)(node - s->nodes))] = part_of(s, parent->part);
+}
+
+static bool is_like(const struct stream *a, const struct stream *b)
+{
+    return a->key == b->key && a->value == b->value && a->kind == FLOW && b->kind == FLOW &&
+           a->windows == b->windows;
 }
 
 /* One more parent of the same types, when there is one. */
@@ -237,7 +347,7 @@ static void add_like_parent(struct sketch *s, struct node *node)
     size_t start = draw(s, s->n_streams);
     for (size_t i = 0; i < s->n_streams; i++) {
         size_t at = (start + i) % s->n_streams;
-        bool good = s->streams[at].key == node->key && s->streams[at].value == node->value;
+        bool good = is_like(&s->streams[at], &s->streams[node->parents[0]]);
         for (size_t k = 0; k < node->n_parents; k++) good = good && node->parents[k] != at;
         if (!good) continue;
         add_parent(s, node, at);
@@ -262,7 +372,8 @@ static void draw_source(struct sketch *s)
     node->key = chance(s, 50) ? s->default_key : draw_key_type(s);
     node->value = chance(s, 50) ? s->default_value : draw_value_type(s);
     node->n_topics = 1 + draw(s, 3);
-    node->pattern = chance(s, 25);
+    /* A new topic makes our driver start tasks anew, and with compat grace begins anew then. */
+    node->pattern = chance(s, 25) && !s->stateful;
     node->extract = chance(s, 40) ? extractors[draw(s, EXTRACTORS_COUNT)] : NULL;
     add_stream(s, node, -1);
 }
@@ -312,17 +423,13 @@ static enum op draw_op(struct sketch *s)
 static bool has_like(const struct sketch *s, size_t stream)
 {
     for (size_t i = 0; i < s->n_streams; i++)
-        if (i != stream && s->streams[i].key == s->streams[stream].key &&
-            s->streams[i].value == s->streams[stream].value)
-            return true;
+        if (i != stream && is_like(&s->streams[i], &s->streams[stream])) return true;
     return false;
 }
 
 /* Where a merge finds nothing of the same types, a filter takes its place. */
-static void draw_inner(struct sketch *s)
+static void draw_inner(struct sketch *s, enum op op, size_t stream)
 {
-    enum op op = draw_op(s);
-    size_t stream = draw_stream(s);
     if (op == OP_MERGE && !has_like(s, stream)) op = OP_FILTER;
     struct node *node = new_node(s, op);
     add_parent(s, node, stream);
@@ -330,7 +437,7 @@ static void draw_inner(struct sketch *s)
     if (chance(s, op == OP_MERGE ? 15 : 5)) add_like_parent(s, node);
     if (node->n_parents > 2 || (op != OP_MERGE && node->n_parents > 1)) s->plain = false;
     if (op == OP_FILTER || op == OP_FILTER_NOT) draw_call(s, node, CONDITION, node->key, node->value);
-    if (op == OP_REPARTITION && chance(s, 40)) node->partitions = (int)(1 + draw(s, 4));
+    if (op == OP_REPARTITION && !s->stateful && chance(s, 40)) node->partitions = (int)(1 + draw(s, 4));
     if (op == OP_BRANCH) {
         draw_branch(s, node);
         return;
@@ -348,18 +455,26 @@ static void draw_sinks(struct sketch *s, size_t wanted)
     while (s->n_nodes < wanted) draw_sink(s, draw_stream(s));
 }
 
-static void sketch_draw(struct sketch *s, uint64_t seed)
+static void sketch_begin(struct sketch *s, uint64_t seed)
 {
     *s = (struct sketch){.seed = seed, .random = seed * 0x9e3779b97f4a7c15u + 1, .plain = true};
     for (int i = 0; i < 8; i++) draw(s, 2);
     for (size_t i = 0; i < 2 * NODES_ROOM; i++) s->part_up[i] = i;
     s->default_key = draw_key_type(s);
     s->default_value = draw_value_type(s);
+}
+
+static void sketch_draw(struct sketch *s, uint64_t seed)
+{
+    sketch_begin(s, seed);
     size_t wanted = NODES_MIN + draw(s, NODES_MAX - NODES_MIN + 1);
     size_t sources = 1 + draw(s, wanted < 6 ? 1 : SOURCES_MAX);
     size_t inner = sources + (wanted - sources) * 2 / 3;
     while (s->n_nodes < sources) draw_source(s);
-    while (s->n_nodes < inner) draw_inner(s);
+    while (s->n_nodes < inner) {
+        enum op op = draw_op(s);
+        draw_inner(s, op, draw_stream(s));
+    }
     draw_sinks(s, wanted);
 }
 

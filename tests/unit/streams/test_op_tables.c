@@ -136,13 +136,12 @@ static void a_filter_says_that_a_row_is_gone_only_if_it_was_there(void **state)
     }
 }
 
-/* KTableFilterTest: every row that does not pass is a tombstone, unless what rows were is needed below. */
+/* KTableFilterTest: every row that does not pass is a tombstone, unless what rows were is tracked. */
 static void in_compat_a_filter_says_that_rows_are_gone_that_never_were(void **state)
 {
     (void)state;
     static const struct st_table_filter even = {.where = {.lua = EVEN}, .compat = true};
-    static const struct st_table_filter needed = {
-        .where = {.lua = EVEN}, .compat = true, .old_is_needed = true};
+    static const struct st_table_filter tracked = {.where = {.lua = EVEN}, .compat = true, .tracked = true};
     static const struct step evens[] = {{"T", "a", "1", 10, "a=null@10"},  {"T", "b", "2", 5, "b=2@5"},
                                         {"T", "c", "3", 8, "c=null@8"},    {"T", "d", "4", 14, "d=4@14"},
                                         {"T", "a", NULL, 18, "a=null@18"}, {"T", "b", NULL, 15, "b=null@15"}};
@@ -150,7 +149,7 @@ static void in_compat_a_filter_says_that_rows_are_gone_that_never_were(void **st
         {"T", "a", "1", 10, ""}, {"T", "b", "2", 5, "b=2<-null@5"}, {"T", "b", "3", 6, "b=null<-2@6"}};
     for (int stored = 0; stored < 2; stored++) {
         run_filter(&even, stored, false, evens, N(evens));
-        run_filter(&needed, stored, true, quiet, N(quiet));
+        run_filter(&tracked, stored, true, quiet, N(quiet));
     }
 }
 

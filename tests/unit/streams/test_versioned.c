@@ -114,7 +114,11 @@ static void look(struct model *m, uint32_t key, int64_t as_of)
     struct st_version version;
     int rc = st_versioned_get(&m->state, HISTORY, aq_slice_str(keys[key]), as_of, &version, &m->err);
     T_CHECK(rc == 0, "%s", m->err.text);
-    int64_t at = as_of < m->latest - HISTORY ? -1 : valid_at(m, key, as_of < TIMES ? as_of : TIMES - 1);
+    int64_t at = valid_at(m, key, TIMES - 1);
+    if (as_of >= m->latest - HISTORY)
+        at = valid_at(m, key, as_of < TIMES ? as_of : TIMES - 1);
+    else if (at > as_of)
+        at = -1; /* only the latest version is known of that time */
     expect_version(m, key, at, version.value, version.valid_from);
     rc = st_versioned_latest(&m->state, aq_slice_str(keys[key]), &version, &m->err);
     T_CHECK(rc == 0, "%s", m->err.text);

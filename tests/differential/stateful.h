@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A random stateful topology: sources and tables, then up to 8 operators of which 1 to 3 keep rows, with what those need in front
+ * of them (a repartition behind a new key, a table to join); a sink behind every stream nobody reads. Only tests/tools/topology_gen.c
+ * includes this.
+ *
+ * What rows become depends on the order in which records come. So every operator that keeps some stands in a part that
+ * gets them in one order only (sketch.h); a topology in which one does not is thrown away, and another drawn.
+ */
+#ifndef AQ_TESTS_DIFFERENTIAL_STATEFUL_H
+#define AQ_TESTS_DIFFERENTIAL_STATEFUL_H
+
+#include "tests/differential/sketch.h"
+
+#define INNER_MAX    8
+#define KEEPING_MAX  3
+#define ATTEMPTS_MAX 1000
+#define LONG_MS      200000 /* more than a segment of Kafka Streams' window stores */
+#define HISTORY_MS   100
+
+enum { TAKES_OUT = 1, MERGES = 2, HAS_RESULT = 4 };
+
+struct row_menu {
+    const char *id;
+    enum op op;
+    unsigned values, to; /* types */
+    unsigned can;
+    const char *conf;
+};
+
+static const struct row_menu row_menu[] = {
+#define R(id, op, values, to, can, conf) {#id, op, values, to, can, conf},
+#include "tests/differential/rows.def"
+#undef R
+};
+
+#define ROW_MENU_COUNT (sizeof(row_menu) / sizeof(row_menu[0]))
+
+static const char *const windows_names[] = {"none", "tumbling", "hopping", "sliding", "session"};
+static const char *const join_kinds[] = {"inner", "left", "outer"};
+
+static bool keeps_rows(const struct node *node)
+{
+    return node->op >= OP_TABLE && node->op != OP_TO_STREAM;
+}
+
+static bool aggregates(const struct node *node)
+{
+    return node->op == OP_COUNTER || node->op == OP_REDUCE || node->op == OP_AGGREGATE;
+}
+
+static bool joins(const struct node *node)
+{
+    return node->op == OP_JOIN_STREAMS || node->op == OP_JOIN_TABLE || node->op == OP_JOIN_TABLES;
+}
+
+static size_t last_stream(const struct sketch *s)
+{
+    return s->n_streams - 1;
+}
+
+/* ---- getting at streams -------------------------------------------------------------------------------------------- */
+
+/* A stream of that kind and type of keys, used or not; SIZE_MAX: there is none. key 0: of any. */
+static size_t find_stream(struct sketch *s, enum stream_kind kind, unsigned key)
+{
+    size_t start = draw(s, s->n_streams);
+    for (size_t i = 0; i < s->n_streams; i++) {
+        const struct stream *at = &s->streams[(start + i) % s->n_streams];
+        if (at->kind == kind && (at->key == key || (key == 0 && !(at->key & W))))
+            return (size_t)(at - s->streams);
+    }
+    return SIZE_MAX;
+}
+
+/* One of windows whose aggregation is right in front, for suppress. */
+static size_t find_windows(struct sketch *s, bool close)
+{
+    size_t start = draw(s, s->n_streams);
+    for (size_t i = 0; i < s->n_streams; i++) {
+        size_t at = (start + i) % s->n_streams;
+        const struct node *node = &s->nodes[s->streams[at].node];
+        if (aggregates(node) && node->keeping.windows && !(close && node->keeping.close)) return at;
+    }
+    return SIZE_MAX;
+}
+
+static size_t add_table(struct sketch *s, unsigned key, unsigned value, bool history)
+{
+    struct node *node = new_node(s, OP_TABLE);
+    node->key = key;
+    node->value = value;
+    node->n_topics = 1;
+    node->keeping.history = history ? (int)(1 + draw(s, HISTORY_MS)) : 0;
+    node->keeping.cached = !history && chance(s, 35);
+    node->keeping.in_memory = chance(s, 30);
+    add_stream(s, node, -1);
+    s->streams[last_stream(s)].kind = TABLE;
+    return last_stream(s);
+}
+
+static size_t add_source(struct sketch *s, unsigned key, unsigned value)
+{
+    struct node *node = new_node(s, OP_SOURCE);
+    node->key = key;
+    node->value = value;
+    node->n_topics = 1;
+    add_stream(s, node, -1);
+    return last_stream(s);
+}
+
+static size_t add_behind(struct sketch *s, enum op op, size_t stream)
+{
+    struct node *node = new_node(s, op);
+    add_parent(s, node, stream);
+    if (op == OP_SELECT_KEY) draw_change(s, node);
+    add_stream(s, node, -1);
+    return last_stream(s);
+}
+
+/* The stream as records with keys that have no window. */
+static size_t as_flow(struct sketch *s, size_t stream)
+{
+    if (s->streams[stream].kind != FLOW) stream = add_behind(s, OP_TO_STREAM, stream);
+    if (s->streams[stream].key & W) stream = add_behind(s, OP_SELECT_KEY, stream);
+    return stream;
+}
+
+/* Without null keys. */
+static size_t with_keys(struct sketch *s, size_t stream)
+{
+    struct node *node = new_node(s, OP_FILTER);
+    add_parent(s, node, stream);
+    while (node->n_calls == 0 || strcmp(node->calls[0].function->id, "k_present") != 0) {
+        node->n_calls = 0;
+        draw_call(s, node, CONDITION, node->key, node->value);
+    }
+    add_stream(s, node, -1);
+    return last_stream(s);
+}
+
+/* The same, and each record where its key belongs. */
+static size_t in_place(struct sketch *s, size_t stream)
+{
+    stream = as_flow(s, stream);
+    return s->streams[stream].moved ? add_behind(s, OP_REPARTITION, with_keys(s, stream)) : stream;
+}
+
+static size_t as_table(struct sketch *s, size_t stream)
+{
+    if (s->streams[stream].kind == TABLE) return stream;
+    stream = add_behind(s, OP_TO_TABLE, in_place(s, stream));
+    struct node *node = &s->nodes[s->streams[stream].node];
+    node->keeping.cached = chance(s, 35);
+    node->keeping.in_memory = chance(s, 30);
+    s->streams[stream].kind = TABLE;
+    s->streams[stream].below_cache = is_below_cache(s, node);
+    return stream;
+}
+
+/* Some other table of these keys, or the same. */
+static size_t table_like(struct sketch *s, unsigned key, bool history)
+{
+    size_t found = chance(s, 40) ? find_stream(s, TABLE, key) : SIZE_MAX;
+    return found != SIZE_MAX ? found : add_table(s, key, draw_value_type(s), history);
+}
+
+static size_t flow_like(struct sketch *s, unsigned key)
+{
+    size_t found = chance(s, 60) ? find_stream(s, FLOW, key) : SIZE_MAX;
+    return found != SIZE_MAX ? in_place(s, found) : add_source(s, key, draw_value_type(s));
+}
+
+/* ---- aggregations -------------------------------------------------------------------------------------------------- */
+
+static size_t row_weight(const struct row_menu *row, unsigned value, bool of_table)
+{
+    if (!(row->values & value) || (of_table && !(row->can & TAKES_OUT))) return 0;
+    return row->values == ANY ? 2 : 3;
+}
+
+static const struct row_menu *draw_row(struct sketch *s, unsigned value, bool of_table)
+{
+    size_t sum = 0, at = 0;
+    for (size_t i = 0; i < ROW_MENU_COUNT; i++) sum += row_weight(&row_menu[i], value, of_table);
+    size_t lot = draw(s, sum);
+    for (; lot >= row_weight(&row_menu[at], value, of_table); at++)
+        lot -= row_weight(&row_menu[at], value, of_table);
+    return &row_menu[at];
+}
+
+static void draw_windows(struct sketch *s, struct keeping *k)
+{
+    k->windows = (enum windows)(TUMBLING + draw(s, 4));
+    k->size = (int)(1 + draw(s, 40));
+    k->advance = k->windows == HOPPING ? 1 + k->size / (int)(2 + draw(s, 4)) : 0;
+    if (k->advance > k->size) k->advance = k->size;
+    k->grace = chance(s, 60) ? (int)(1 + draw(s, 50)) : 0;
+    k->close = chance(s, 35);
+    if (chance(s, 25)) k->retention = 2 * k->size + k->grace + (int)draw(s, chance(s, 50) ? 50 : LONG_MS);
+}
+
+/* windows: it has some, of a stream. */
+static void draw_aggregation(struct sketch *s, size_t stream, bool windows)
+{
+    bool of_table = s->streams[stream].kind != FLOW, by = of_table || chance(s, 40);
+    if (!by) stream = in_place(s, stream);
+    const struct stream *from = &s->streams[stream];
+    const struct row_menu *row = draw_row(s, from->value, of_table);
+    struct node *node = new_node(s, row->op);
+    struct keeping *k = &node->keeping;
+    add_parent(s, node, stream);
+    k->row = row;
+    k->p = (int)(2 + draw(s, 4));
+    k->of_table = of_table;
+    k->by = by;
+    s->pure = of_table;
+    if (by) draw_call(s, node, KEY, from->key, from->value);
+    s->pure = false;
+    if (by) node->key = type_after(node->calls[0].function->to_key, from->key);
+    k->key = node->key;
+    k->value = from->value;
+    k->cached = chance(s, 35);
+    k->in_memory = chance(s, 30);
+    node->value = type_after(row->to, from->value);
+    if (!of_table && windows) draw_windows(s, k);
+    if (k->windows) node->key |= W;
+    add_stream(s, node, -1);
+    struct stream *out = &s->streams[last_stream(s)];
+    out->kind = k->windows ? FLOW : row->can & HAS_RESULT ? VIEW : TABLE;
+    out->windows = k->windows ? node : NULL;
+}
+
+/* ---- joins --------------------------------------------------------------------------------------------------------- */
+
+/* Both sides in one part, and the type of the results. */
+static void join_sides(struct sketch *s, struct node *node, size_t left, size_t right)
+{
+    struct keeping *k = &node->keeping;
+    add_parent(s, node, left);
+    add_parent(s, node, right);
+    k->left = s->streams[left].value;
+    k->right = s->streams[right].value;
+    size_t lot = draw(s, 10);
+    bool numbers = k->left == L && k->right == L;
+    k->joiner = numbers && lot < 4 ? "sum"
+                : lot < 7          ? "pair"
+                : lot == 7         ? "left"
+                : lot == 8         ? "right"
+                                   : "both";
+    node->key = s->streams[left].key;
+    node->value = k->joiner[0] == 's'   ? L
+                  : k->joiner[0] == 'l' ? k->left
+                  : k->joiner[0] == 'r' ? k->right
+                                        : S;
+}
+
+static void draw_join_streams(struct sketch *s)
+{
+    size_t left = in_place(s, draw_stream(s));
+    size_t right = chance(s, 20) ? left : flow_like(s, s->streams[left].key);
+    struct node *node = new_node(s, OP_JOIN_STREAMS);
+    struct keeping *k = &node->keeping;
+    join_sides(s, node, left, right);
+    k->kind = (enum join_kind)draw(s, 3);
+    k->before = (int)draw(s, 40);
+    k->after = chance(s, 50) ? k->before : (int)draw(s, 40);
+    if (k->before + k->after == 0) k->after = 1;
+    k->grace = chance(s, 60) ? (int)(1 + draw(s, 50)) : 0;
+    k->in_memory = chance(s, 30);
+    add_stream(s, node, -1);
+}
+
+static void draw_join_table(struct sketch *s)
+{
+    size_t left = in_place(s, draw_stream(s));
+    size_t right = table_like(s, s->streams[left].key, chance(s, 50));
+    const struct node *table = &s->nodes[s->streams[right].node];
+    bool waits = table->keeping.history && chance(s, 60);
+    /* Kafka Streams' join with a grace fails on null keys. */
+    if (waits) left = with_keys(s, left);
+    struct node *node = new_node(s, OP_JOIN_TABLE);
+    join_sides(s, node, left, right);
+    node->keeping.kind = (enum join_kind)draw(s, 2);
+    if (waits) node->keeping.grace = 1 + (int)draw(s, (size_t)table->keeping.history);
+    add_stream(s, node, -1);
+}
+
+static void draw_join_tables(struct sketch *s)
+{
+    size_t left = find_stream(s, TABLE, 0);
+    if (left == SIZE_MAX || chance(s, 30)) left = as_table(s, draw_stream(s));
+    size_t right = table_like(s, s->streams[left].key, chance(s, 25));
+    struct node *node = new_node(s, OP_JOIN_TABLES);
+    join_sides(s, node, left, right);
+    node->keeping.kind = (enum join_kind)draw(s, 3);
+    node->keeping.kept = chance(s, 40);
+    add_stream(s, node, -1);
+    s->streams[last_stream(s)].kind = node->keeping.kept ? TABLE : VIEW;
+}
+
+/* ---- suppress, views ------------------------------------------------------------------------------------------------ */
+
+static bool has_history(const struct sketch *s, size_t stream)
+{
+    const struct node *node = &s->nodes[s->streams[stream].node];
+    if (node->keeping.history) return true;
+    if (node->op != OP_FILTER && node->op != OP_FILTER_NOT && node->op != OP_MAP_VALUES) return false;
+    return !node->keeping.kept && has_history(s, node->parents[0]);
+}
+
+static void draw_suppress(struct sketch *s)
+{
+    bool close = chance(s, 60);
+    size_t stream = find_windows(s, close);
+    if (close && stream == SIZE_MAX) {
+        draw_aggregation(s, as_flow(s, draw_stream(s)), true);
+        stream = last_stream(s);
+        close = !s->nodes[s->streams[stream].node].keeping.close;
+    }
+    if (stream == SIZE_MAX || (!close && chance(s, 60))) {
+        close = false;
+        stream = find_stream(s, chance(s, 50) ? VIEW : TABLE, 0);
+        /* A versioned table cannot be suppressed. */
+        if (stream == SIZE_MAX || has_history(s, stream)) stream = as_table(s, add_source(s, S, L));
+    }
+    const struct stream *from = &s->streams[stream];
+    enum stream_kind kind = from->kind == FLOW ? FLOW : VIEW;
+    struct node *node = new_node(s, OP_SUPPRESS);
+    add_parent(s, node, stream);
+    node->keeping.close = close;
+    node->keeping.limit = close ? 0 : 1 + (int)draw(s, 60);
+    node->keeping.most = !close && chance(s, 40) ? 1 + (int)draw(s, 4) : chance(s, 20) ? 10000 : 0;
+    node->keeping.strict = node->keeping.most == 10000;
+    add_stream(s, node, -1);
+    s->streams[last_stream(s)].kind = kind;
+}
+
+/* filter, filter_not or map_values of a table. */
+static void draw_view(struct sketch *s, size_t stream)
+{
+    static const enum op ops[] = {OP_FILTER, OP_FILTER_NOT, OP_MAP_VALUES, OP_MAP_VALUES, OP_TO_STREAM};
+    enum op op = ops[draw(s, sizeof(ops) / sizeof(ops[0]))];
+    struct node *node = new_node(s, op);
+    add_parent(s, node, stream);
+    s->pure = true;
+    if (op == OP_FILTER || op == OP_FILTER_NOT) draw_call(s, node, CONDITION, node->key, node->value);
+    if (op == OP_MAP_VALUES) draw_change(s, node);
+    s->pure = false;
+    node->keeping.of_table = op != OP_TO_STREAM;
+    node->keeping.kept = op != OP_TO_STREAM && chance(s, 35);
+    add_stream(s, node, -1);
+    s->streams[last_stream(s)].kind = op == OP_TO_STREAM ? FLOW : node->keeping.kept ? TABLE : VIEW;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------------ */
+
+/* Operators that keep nothing: of records, of records of windows, of tables. */
+static void draw_passing(struct sketch *s)
+{
+    size_t stream = draw_stream(s);
+    if (s->streams[stream].kind != FLOW) {
+        draw_view(s, stream);
+        return;
+    }
+    enum op op = draw_op(s);
+    bool windows = s->streams[stream].key & W;
+    if (windows && (op == OP_MAP || op == OP_FLAT_MAP || op == OP_REPARTITION)) op = OP_SELECT_KEY;
+    draw_inner(s, op, stream);
+}
+
+static size_t draw_grouped_table(struct sketch *s)
+{
+    size_t view = chance(s, 40) ? find_stream(s, VIEW, 0) : SIZE_MAX;
+    return view != SIZE_MAX ? view : as_table(s, draw_stream(s));
+}
+
+static void draw_keeping(struct sketch *s)
+{
+    size_t lot = draw(s, 24);
+    if (lot < 9)
+        draw_aggregation(s, as_flow(s, draw_stream(s)), chance(s, 65));
+    else if (lot < 12)
+        draw_aggregation(s, draw_grouped_table(s), false);
+    else if (lot < 16)
+        draw_join_streams(s);
+    else if (lot < 18)
+        draw_join_table(s);
+    else if (lot < 21)
+        draw_join_tables(s);
+    else if (lot < 23)
+        draw_suppress(s);
+    else
+        as_table(s, draw_stream(s));
+}
+
+static void draw_stateful_sinks(struct sketch *s)
+{
+    for (size_t i = 0; i < s->n_streams; i++)
+        if (!s->streams[i].used) draw_sink(s, i);
+    if (s->n_families == 0) draw_sink(s, draw_stream(s));
+}
+
+/* A repartition above lets null keys pass, in Kafka Streams, when there is a join below that gives results for them. */
+static bool may_pass_null_keys(const struct sketch *s, const struct node *node)
+{
+    for (size_t i = 0; i < node->n_parents; i++) {
+        const struct node *parent = &s->nodes[s->streams[node->parents[i]].node];
+        bool sifts = parent->op == OP_FILTER && strcmp(parent->calls[0].function->id, "k_present") == 0;
+        if (node->op == OP_REPARTITION && !sifts) return true;
+        if (may_pass_null_keys(s, parent)) return true;
+    }
+    return false;
+}
+
+/* We drop them there in any case. */
+static bool drops_null_keys(const struct sketch *s)
+{
+    for (size_t i = 0; i < s->n_nodes; i++) {
+        const struct node *node = &s->nodes[i];
+        bool relaxed =
+            (node->op == OP_JOIN_STREAMS || node->op == OP_JOIN_TABLE) && node->keeping.kind != INNER_JOIN;
+        if (relaxed && may_pass_null_keys(s, node)) return false;
+    }
+    return true;
+}
+
+static bool is_fed(const struct sketch *s, size_t part)
+{
+    for (size_t i = 0; i < s->n_nodes; i++)
+        if (is_cut(&s->nodes[i]) && part_of(s, NODES_ROOM + i) == part_of(s, part)) return true;
+    return false;
+}
+
+/* Behind a topic of the application a cache is flushed for each record there, by the driver of Kafka Streams, and for all that come of one
+ * input record by ours. So nothing is cached there; false: some rows would be in any case. */
+static bool leave_caches_out(struct sketch *s)
+{
+    for (size_t i = 0; i < s->n_nodes; i++) {
+        struct node *node = &s->nodes[i];
+        if (!is_fed(s, is_cut(node) ? NODES_ROOM + i : i)) continue;
+        if (node->keeping.kept) return false;
+        node->keeping.cached = false;
+    }
+    return true;
+}
+
+static bool is_exact(const struct sketch *s)
+{
+    for (size_t i = 0; i < s->n_nodes; i++) {
+        const struct node *node = &s->nodes[i];
+        size_t part = part_of(s, is_cut(node) ? NODES_ROOM + i : i);
+        if (keeps_rows(node) && !part_is_exact(s, part, 0)) return false;
+    }
+    return true;
+}
+
+static void draw_attempt(struct sketch *s, uint64_t seed, uint64_t attempt)
+{
+    sketch_begin(s, seed + (attempt << 32));
+    s->seed = seed;
+    s->stateful = true;
+    s->plain = false;
+    size_t inner = 2 + draw(s, INNER_MAX - 1), keeping = 1 + draw(s, KEEPING_MAX);
+    draw_source(s);
+    if (chance(s, 40)) draw_source(s);
+    if (chance(s, 40)) add_table(s, draw_key_type(s), draw_value_type(s), chance(s, 25));
+    for (size_t i = 0; i < inner; i++) {
+        if (keeping > 0 && (inner - i <= keeping || chance(s, 40)))
+            draw_keeping(s), keeping--;
+        else
+            draw_passing(s);
+    }
+    draw_stateful_sinks(s);
+}
+
+static void sketch_draw_stateful(struct sketch *s, uint64_t seed)
+{
+    uint64_t attempt = 0;
+    do draw_attempt(s, seed, attempt);
+    while (!(is_exact(s) && drops_null_keys(s) && leave_caches_out(s)) && ++attempt < ATTEMPTS_MAX);
+    T_CHECK(attempt < ATTEMPTS_MAX, "seed %llu", (unsigned long long)seed);
+}
+
+#endif
