@@ -13,6 +13,7 @@
 
 #include "aqueduct_version.h"
 #include "base/assert.h"
+#include "base/mem.h"
 #include "cli/config.h"
 #include "cli/exit.h"
 #include "conf/secret.h"
@@ -61,40 +62,82 @@ static void dump_route(const struct br_route *route, FILE *out)
     fputs("        };\n    }", out);
 }
 
-/* Groups that an option hands out as they are: what is in them is named by the user. */
-static void dump_group(const struct conf_node *group, int indent, FILE *out)
+/* ["a", "b"] */
+static void dump_names(const struct conf_node *list, int indent, FILE *out)
 {
-    fprintf(out, "%*s%s = {\n", indent, "", group->name);
-    for (const struct conf_node *n = group->first; n; n = n->next) {
-        enum opt_kind kind = n->type == CONF_STRING ? OPT_STRING : n->type == CONF_BOOL ? OPT_BOOL : OPT_INT;
-        if (n->type == CONF_GROUP) {
-            dump_group(n, indent + 4, out);
-            continue;
-        }
-        if (n->type == CONF_FLOAT) {
-            fprintf(out, "%*s%s = %.17g;\n", indent + 4, "", n->name, n->real);
-            continue;
-        }
-        const struct opt_row rows[] = {{.name = n->name, .kind = kind}, {.name = NULL}};
-        int64_t integer = n->type == CONF_INT ? n->integer : 0;
-        const void *value = kind == OPT_STRING ? (const void *)&n->string
-                            : kind == OPT_BOOL ? (const void *)&n->boolean
-                                               : (const void *)&integer;
-        opt_print_effective(rows, value, indent + 4, out);
+    const struct opt_row rows[] = {{.name = list->name, .kind = OPT_STRINGS}, {.name = NULL}};
+    const char **items = aq_calloc((size_t)list->count + 1, sizeof(*items));
+    size_t n = 0;
+    for (const struct conf_node *item = list->first; item; item = item->next)
+        if (item->type == CONF_STRING) items[n++] = item->string;
+    const struct opt_strings strings = {.items = items, .count = n};
+    opt_print_effective(rows, &strings, indent, out);
+    free(items);
+}
+
+static void dump_scalar(const struct conf_node *n, int indent, FILE *out)
+{
+    enum opt_kind kind = n->type == CONF_STRING ? OPT_STRING : n->type == CONF_BOOL ? OPT_BOOL : OPT_INT;
+    if (n->type == CONF_FLOAT) {
+        fprintf(out, "%*s%s = %.17g;\n", indent, "", n->name, n->real);
+        return;
     }
-    fprintf(out, "%*s};\n", indent, "");
+    const struct opt_row rows[] = {{.name = n->name, .kind = kind}, {.name = NULL}};
+    int64_t integer = n->type == CONF_INT ? n->integer : 0;
+    const void *value = kind == OPT_STRING ? (const void *)&n->string
+                        : kind == OPT_BOOL ? (const void *)&n->boolean
+                                           : (const void *)&integer;
+    opt_print_effective(rows, value, indent, out);
+}
+
+static void dump_raw(const struct conf_node *n, int indent, FILE *out);
+
+static void dump_inside(const struct conf_node *group, int indent, FILE *out)
+{
+    fputs("{\n", out);
+    for (const struct conf_node *n = group->first; n; n = n->next) dump_raw(n, indent + 4, out);
+    fprintf(out, "%*s}", indent, "");
+}
+
+static void dump_groups(const struct conf_node *list, int indent, FILE *out)
+{
+    fprintf(out, "%*s%s = (\n", indent, "", list->name);
+    for (const struct conf_node *n = list->first; n; n = n->next) {
+        fprintf(out, "%*s", indent + 4, "");
+        dump_inside(n, indent + 4, out);
+        fputs(n->next ? ",\n" : "\n", out);
+    }
+    fprintf(out, "%*s);\n", indent, "");
+}
+
+/* What an option hands out as it is: what is in it is named by the user. Lists are of groups or of names. */
+static void dump_raw(const struct conf_node *n, int indent, FILE *out)
+{
+    bool list = n->type == CONF_LIST || n->type == CONF_ARRAY;
+    if (list && n->first && n->first->type == CONF_GROUP) {
+        dump_groups(n, indent, out);
+    } else if (list) {
+        dump_names(n, indent, out);
+    } else if (n->type == CONF_GROUP) {
+        fprintf(out, "%*s%s = ", indent, "", n->name);
+        dump_inside(n, indent, out);
+        fputs(";\n", out);
+    } else {
+        dump_scalar(n, indent, out);
+    }
 }
 
 static void dump_node(const struct st_formed_node *node, FILE *out)
 {
     static const struct opt_row from[] = {{.name = "from", .kind = OPT_STRINGS}, {.name = NULL}};
     fprintf(out, "        %s = {\n            type = \"%s\";\n", node->name, node->form->name);
-    opt_print_effective(from, &node->from, 12, out);
+    bool own = node->form->read_from != NULL; /* the form's rows have it */
+    if (!own) opt_print_effective(from, &node->from, 12, out);
     opt_print_effective(node->form->rows, node->conf, 12, out);
     for (const struct opt_row *row = node->form->rows; row->name; row++) {
         const struct conf_node *group = NULL;
         if (row->kind == OPT_NODE) memcpy(&group, (const char *)node->conf + row->offset, sizeof(group));
-        if (group) dump_group(group, 12, out);
+        if (group) dump_raw(group, 12, out);
     }
     fputs("        };\n", out);
 }

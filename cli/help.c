@@ -15,12 +15,14 @@
 #include "http/http.h"
 #include "kafka/cluster.h"
 #include "streams/forms/form.h"
+#include "streams/forms/form_group.h"
 #include "streams/forms/form_windows.h"
 #include "transforms/library.h"
 
 const struct opt_table *const cli_sections[] = {
-    &cli_root_table,  &kc_cluster_table,  &br_route_table, &br_errors_table, &br_format_table,
-    &xf_common_table, &st_settings_table, &st_node_table,  &st_window_table, &http_table,
+    &cli_root_table,  &kc_cluster_table,       &br_route_table,    &br_errors_table,
+    &br_format_table, &xf_common_table,        &st_settings_table, &st_node_table,
+    &st_window_table, &st_cogroup_input_table, &http_table,
 };
 const size_t cli_section_count = sizeof(cli_sections) / sizeof(cli_sections[0]);
 

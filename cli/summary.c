@@ -39,6 +39,13 @@ static void print_volume(FILE *out, const char *what, uint64_t records, uint64_t
             cli_bytes(more, (double)bytes));
 }
 
+static void print_globals(FILE *out, uint64_t rows, uint64_t bytes)
+{
+    char size[CLI_NUMBER_MAX], note[CLI_NUMBER_MAX + 32];
+    snprintf(note, sizeof(note), "rows of global tables, %s", cli_bytes(size, (double)bytes));
+    print_count(out, "rows", rows, note);
+}
+
 static void print_cycles(FILE *out, uint64_t committed, uint64_t aborted, uint64_t fenced)
 {
     print_count(out, "cycles", committed, "committed");
@@ -121,6 +128,7 @@ void cli_summary_app(const struct st_app_status *app, int64_t now, FILE *out)
     print_count(out, "dead letters", app->dead_letters, "bad records sent to the dead letter topic");
     print_count(out, "lost", app->records_lost,
                 "source records that were gone before they were read (upper bound)");
+    print_globals(out, app->global_rows, app->global_bytes);
     print_cycles(out, app->cycles_committed, app->cycles_aborted, app->cycles_fenced);
     print_pace(out, app->lag, seconds_since(app->started_us, now), app->records_processed);
 }
@@ -134,7 +142,8 @@ static void log_app(const struct st_app_status *app, int64_t now)
            aq_fi("records_written", (int64_t)app->records_written),
            aq_fi("bytes_written", (int64_t)app->bytes_written), aq_fi("skipped", (int64_t)app->skipped),
            aq_fi("dead_letters", (int64_t)app->dead_letters),
-           aq_fi("records_lost", (int64_t)app->records_lost),
+           aq_fi("records_lost", (int64_t)app->records_lost), aq_fi("global_rows", (int64_t)app->global_rows),
+           aq_fi("global_bytes", (int64_t)app->global_bytes),
            aq_fi("cycles_committed", (int64_t)app->cycles_committed),
            aq_fi("cycles_aborted", (int64_t)app->cycles_aborted),
            aq_fi("cycles_fenced", (int64_t)app->cycles_fenced), aq_fi("rebalances", (int64_t)app->rebalances),

@@ -69,6 +69,24 @@ struct kc_before {
     int64_t offset;
 };
 
+/* A member of a group, as its coordinator describes it. */
+struct kc_group_member {
+    const char *member_id;
+    const char *client_id;
+    const char *instance_id;   /* NULL: dynamic */
+    const char *host;          /* where it connects from, in the broker's words ("/10.0.0.7") */
+    const int32_t *partitions; /* assigned to it, of the topic asked for; ascending */
+    size_t n_partitions;
+};
+
+struct kc_group {
+    struct aq_arena arena;
+    bool
+        stable; /* false: a rebalance is under way, the group is empty or unknown; what members have is then not to be used */
+    struct kc_group_member *list; /* sorted by member id */
+    size_t count;
+};
+
 struct kc_admin;
 
 /* ---- consumer: source partitions, assigned by hand ---------------------------------------------------------------- */
@@ -115,6 +133,8 @@ struct kc_member_conf {
     const char *topic; /* the state topic */
     const char
         *instance_id; /* static membership: a restart within session_timeout moves no task; NULL: dynamic */
+    bool
+        dealt_in_turn; /* partition p to member p mod n, in the order of ids, whatever they had: anybody can compute it */
     int64_t session_timeout_ms;
     int64_t max_poll_interval_ms;
 };
@@ -260,6 +280,10 @@ struct kc_ops {
     /* [blocks] How many members a group has (0: empty or unknown). */
     int (*admin_group_members)(struct kc_admin *admin, const char *group, int64_t timeout_ms,
                                int32_t *ret_members, struct aq_err *err);
+    /* [blocks] Who is in a group, and which partitions of the topic each member has. An unknown group has no members. The
+     * caller finishes ret->arena after success. */
+    int (*admin_describe_group)(struct kc_admin *admin, const char *group, const char *topic,
+                                int64_t timeout_ms, struct kc_group *ret, struct aq_err *err);
 
     /* consumer */
     int (*consumer_open)(const struct kc_cluster *cluster, const struct kc_consumer_conf *conf,

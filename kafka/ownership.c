@@ -29,6 +29,7 @@
 
 #define CLOSE_MS        5000
 #define MAX_POLL_MS     300000
+#define HOST_MOST       30 /* of the host's name in ids */
 #define ORDINARY_ABORTS 2
 #define FIRST_PAUSE     (50 * AQ_MS)
 #define LONGEST_PAUSE   (5 * AQ_SEC)
@@ -96,9 +97,11 @@ static void lane_committing(void *ctx)
 
 static void make_identity(struct kc_ownership *own)
 {
-    char host[64] = "unknown";
+    char name[256] = "unknown";
     uint32_t nonce = 0;
-    gethostname(host, sizeof(host) - 1);
+    gethostname(name, sizeof(name) - 1);
+    /* Of a long name the end says who it is: pods of one deployment differ in it. */
+    const char *host = strlen(name) > HOST_MOST ? name + strlen(name) - HOST_MOST : name;
     ssize_t got = getrandom(&nonce, sizeof(nonce), 0);
     AQ_ASSERT(got == (ssize_t)sizeof(nonce));
     snprintf(own->instance, sizeof(own->instance), "aqueduct-%.30s-%d-%d", host, (int)getpid(), own->index);
@@ -149,6 +152,7 @@ static int open_member(struct kc_ownership *own, struct aq_err *err)
                                         .group_id = flow->group,
                                         .topic = flow->state_topic,
                                         .instance_id = flow->instance_id ? id : NULL,
+                                        .dealt_in_turn = own->dealt_in_turn,
                                         .session_timeout_ms = flow->session_timeout_ms,
                                         .max_poll_interval_ms = MAX_POLL_MS};
     int rc = own->ops->member_open(flow->sink, &conf, &own->member, err);

@@ -78,6 +78,7 @@ struct kc_ownership {
     const struct kc_route_facts *facts; /* as kept in the state topic */
     int index;                          /* of the worker in this process */
     char instance[64];                  /* client id */
+    bool dealt_in_turn;                 /* set before open: see struct kc_member_conf */
     struct kc_member *member;           /* NULL before join_us */
     int64_t join_delay_us;              /* set before open, see KC_JOIN_DELAY */
     int64_t join_us;

@@ -2,8 +2,8 @@
  *
  * The application in this process (streams/app.h).
  *
- * An ordinary pass: start contacts the cluster, looks at the topics, opens the workers and lets each run in a thread of its own, whose body
- * is nothing but a loop over st_worker_turn(). Wait looks how they are. Stop sets a flag every worker sees at its next turn; each then
+ * An ordinary pass: start contacts the cluster, looks at the topics, reads the global tables, opens the workers and lets each run in a
+ * thread of its own, whose body is nothing but a loop over st_worker_turn(). Wait looks how they are. Stop sets a flag every worker sees at its next turn; each then
  * finishes its cycle and leaves the group.
  *
  * A failing pass: a worker fails. With on_failure = replace_thread another one takes its place, unless three of them have failed within a
@@ -63,6 +63,7 @@ struct st_app *st_app_create(const struct kc_ops *ops, const struct st_settings 
     app->workers = aq_calloc(app->n_workers, sizeof(struct st_worker *));
     pthread_mutex_init(&app->lock, NULL);
     app->catalog = st_catalog_create(ops, settings, plan);
+    app->globals = st_globals_of(ops, settings, plan);
     return app;
 }
 
@@ -95,6 +96,8 @@ static int start_worker(struct st_app *app, size_t i, struct aq_err *err)
                                           .serdes = app->serdes,
                                           .catalog = app->catalog,
                                           .dbs = &app->dbs,
+                                          .globals = app->globals,
+                                          .standby = app->standby,
                                           .index = (int)i};
     struct st_worker *worker = st_worker_create(&setup);
     worker->own.join_delay_us = i > 0 ? KC_JOIN_DELAY : 0;
@@ -141,12 +144,20 @@ static void set_state(struct st_app *app, enum st_app_state state)
            aq_fs("from", st_app_state_name(before)), aq_fs("to", st_app_state_name(state)));
 }
 
-/* First contact and topics. A broker that goes away in the middle of it is waited for like one that was never there. */
+/* Every row is there before the first record looks for it. */
+static int connect_globals(struct st_app *app, struct aq_err *err)
+{
+    if (!app->globals) return 0;
+    return st_globals_connect(app->globals, st_catalog_admin(app->catalog), &app->stopping, err);
+}
+
+/* First contact, topics and global tables. A broker that goes away in the middle of it is waited for like one that was never there. */
 static int prepare(struct st_app *app, struct aq_err *err)
 {
     int64_t deadline = atomic_load(&app->started_us) + app->settings->cluster->connect_timeout_ms * AQ_MS;
     for (;;) {
         int rc = st_catalog_connect(app->catalog, &app->stopping, err);
+        if (rc == 0) rc = connect_globals(app, err);
         bool passing = rc != 0 && rc != AQ_E_STOPPED && aq_code_class(rc) == AQ_CLASS_RETRY;
         if (!passing || atomic_load(&app->stopping)) return rc;
         if (aq_mono_us() >= deadline) return err->code = AQ_E_UNREACHABLE;
@@ -160,6 +171,8 @@ static void end_workers(struct st_app *app)
 {
     for (size_t i = 0; i < app->n_workers; i++)
         if (app->workers[i]) join_worker(app->workers[i]);
+    if (app->globals) st_globals_stop(app->globals);
+    if (app->standby) st_standby_stop(app->standby);
     st_catalog_stop(app->catalog);
 }
 
@@ -170,8 +183,24 @@ static int open_dbs(struct st_app *app, struct aq_err *err)
     int rc = st_dbs_open(app->settings, app->plan->topology, &dbs, err);
     pthread_mutex_lock(&app->lock);
     app->dbs = dbs;
+    const struct st_standby_conf conf = {.ops = app->ops,
+                                         .settings = app->settings,
+                                         .plan = app->plan,
+                                         .catalog = app->catalog,
+                                         .dbs = &app->dbs};
+    if (rc == 0 && app->plan->topology->n_stores > 0) app->standby = st_standby_create(&conf);
     pthread_mutex_unlock(&app->lock);
     return rc;
+}
+
+static int start_standby(struct st_app *app, struct aq_err *err)
+{
+    if (!app->standby) return 0;
+    const struct kc_flow *flow = &app->settings->flow;
+    char *instance = flow->instance_id ? aq_asprintf("%s-0", flow->instance_id) : NULL;
+    st_standby_name(app->standby, instance ? instance : app->workers[0]->own.instance);
+    free(instance);
+    return st_standby_start(app->standby, err);
 }
 
 int st_app_start(struct st_app *app, struct aq_err *err)
@@ -181,7 +210,9 @@ int st_app_start(struct st_app *app, struct aq_err *err)
     int rc = prepare(app, err);
     if (rc == 0) rc = open_dbs(app, err);
     if (rc == 0) rc = st_catalog_start(app->catalog, err);
+    if (rc == 0 && app->globals) rc = st_globals_start(app->globals, err);
     for (size_t i = 0; rc == 0 && i < app->n_workers; i++) rc = start_worker(app, i, err);
+    if (rc == 0) rc = start_standby(app, err);
     if (rc != 0) {
         st_app_stop(app);
         end_workers(app);
@@ -315,6 +346,8 @@ static void follow_state(struct st_app *app, const struct looked *looked)
         set_state(app, app->err.code ? ST_APP_ERROR : ST_APP_NOT_RUNNING);
         return;
     }
+    bool settled = app->err.code == 0 && !atomic_load(&app->stopping) && looked->assigned == app->n_workers;
+    if (app->standby) st_standby_settled(app->standby, settled);
     if (app->err.code != 0) return;
     if (atomic_load(&app->stopping))
         set_state(app, ST_APP_PENDING_SHUTDOWN);
@@ -344,6 +377,8 @@ void st_app_destroy(struct st_app *app)
     st_app_stop(app);
     end_workers(app);
     for (size_t i = 0; i < app->n_workers; i++) st_worker_destroy(app->workers[i]);
+    st_globals_destroy(app->globals);
+    st_standby_destroy(app->standby);
     st_dbs_close(&app->dbs);
     st_catalog_destroy(app->catalog);
     st_serde_flow_destroy(app->serdes);

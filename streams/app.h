@@ -52,6 +52,8 @@ struct st_app_status {
     uint64_t records_read, bytes_read, records_processed, records_written, bytes_written;
     uint64_t skipped, dead_letters, records_lost;
     uint64_t cycles_committed, cycles_aborted, cycles_fenced, rebalances;
+    uint64_t global_rows, global_bytes; /* of global tables, in memory here */
+    uint64_t standby_stores, standby_lag, standby_records;
     int64_t lag; /* over the partitions read here; -1 unknown */
     int64_t last_commit_us, first_record_us, started_us;
 };

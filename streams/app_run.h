@@ -6,6 +6,7 @@
 #define AQ_STREAMS_APP_RUN_H
 
 #include "streams/app.h"
+#include "streams/global.h"
 
 struct st_app {
     const struct kc_ops *ops;
@@ -13,7 +14,9 @@ struct st_app {
     struct st_plan *plan;
     struct st_serde_flow *serdes;
     struct st_catalog *catalog;
+    struct st_globals *globals; /* NULL: the topology has no global table */
     struct st_dbs dbs;          /* opened once; under lock until then */
+    struct st_standby *standby; /* NULL: no stores, or not started; the same */
     struct st_worker **workers; /* NULL: not started, or being replaced */
     size_t n_workers;
     enum st_app_state state;    /* under lock when read from outside */

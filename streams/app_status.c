@@ -6,6 +6,7 @@
  * The list of workers is walked under the application's lock, so that none is freed meanwhile. A worker that failed and was replaced
  * leaves its counts in app->retired: a counter never goes back.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -70,6 +71,10 @@ struct gathered {
     bool ready;
     struct st_counters sums;
     uint64_t database_bytes;
+    const struct st_globals *globals;
+    uint64_t global_rows, global_bytes;
+    uint64_t dropped_by_globals; /* records of their topics without a key */
+    struct st_standby_counters standby;
     struct st_feed_status *feeds;
     size_t n_feeds;
     uint32_t threads; /* that run */
@@ -92,10 +97,42 @@ static void add_shown(struct gathered *all, struct st_worker *worker)
     pthread_mutex_unlock(&worker->shown_lock);
 }
 
+/* Until the global tables are whole nothing else can be told. */
+static void tell_globals(struct st_app *app, struct gathered *all)
+{
+    uint64_t read, of;
+    if (!app->globals || all->reason[0]) return;
+    bool whole = st_globals_progress(app->globals, &read, &of);
+    if (!whole && of > 0)
+        snprintf(all->reason, sizeof(all->reason),
+                 "reading global tables: %" PRIu64 " of %" PRIu64 " records", read, of);
+    if (whole) st_globals_trouble(app->globals, all->reason, sizeof(all->reason));
+}
+
+static void sum_globals(struct gathered *all)
+{
+    const struct st_global *global = all->globals ? st_globals_next(all->globals, NULL) : NULL;
+    for (; global; global = st_globals_next(all->globals, global)) {
+        all->global_rows += atomic_load(&global->table.rows);
+        all->global_bytes += atomic_load(&global->table.bytes);
+        all->dropped_by_globals += atomic_load(&global->dropped);
+    }
+}
+
+static void add_standby(struct st_standby_counters *into, const struct st_standby_counters *from)
+{
+    add(&into->stores, &from->stores);
+    add(&into->lag, &from->lag);
+    add(&into->restored, &from->restored);
+    add(&into->deleted, &from->deleted);
+}
+
 static void gather(struct st_app *app, struct gathered *all)
 {
     memset(all, 0, sizeof(*all));
     all->ready = true;
+    all->globals = app->globals;
+    sum_globals(all);
     pthread_mutex_lock(&app->lock);
     all->state = app->state;
     st_counters_add(&all->sums, &app->retired);
@@ -105,14 +142,15 @@ static void gather(struct st_app *app, struct gathered *all)
         add_shown(all, app->workers[i]);
     }
     all->database_bytes = st_dbs_memory(&app->dbs);
+    if (app->standby) add_standby(&all->standby, st_standby_counters(app->standby));
     /* The application's own reason says more than any worker's. */
     if (app->err.code) snprintf(all->reason, sizeof(all->reason), "%.*s", 255, app->err.text);
     pthread_mutex_unlock(&app->lock);
     if (all->state == ST_APP_NOT_RUNNING || all->state == ST_APP_PENDING_SHUTDOWN) all->reason[0] = 0;
     all->ready = all->ready && all->state == ST_APP_RUNNING;
-    if (!all->ready) return;
-    st_catalog_trouble(app->catalog, all->reason, sizeof(all->reason));
-    all->ready = all->reason[0] == 0;
+    if (all->ready) st_catalog_trouble(app->catalog, all->reason, sizeof(all->reason));
+    if (all->ready || all->state == ST_APP_CREATED) tell_globals(app, all);
+    all->ready = all->ready && all->reason[0] == 0;
 }
 
 static void finish(struct gathered *all)
@@ -156,6 +194,11 @@ static void fill(struct st_app *app, const struct gathered *all, struct st_app_s
                                   .cycles_aborted = aq_counter_get(&c->aborted),
                                   .cycles_fenced = aq_counter_get(&c->fenced),
                                   .rebalances = aq_counter_get(&c->rebalances),
+                                  .global_rows = all->global_rows,
+                                  .global_bytes = all->global_bytes,
+                                  .standby_stores = aq_counter_get(&all->standby.stores),
+                                  .standby_lag = aq_counter_get(&all->standby.lag),
+                                  .standby_records = aq_counter_get(&all->standby.restored),
                                   .lag = lag_of(all),
                                   .last_commit_us = (int64_t)aq_counter_get(&c->last_commit_us),
                                   .first_record_us = (int64_t)aq_counter_get(&c->first_record_us),
@@ -202,6 +245,17 @@ static void write_feeds(struct aq_metric_writer *w, enum aq_metric_id id, const 
     }
 }
 
+static void write_globals(struct aq_metric_writer *w, enum aq_metric_id id, const char *app,
+                          const struct st_globals *globals)
+{
+    const struct st_global *global = globals ? st_globals_next(globals, NULL) : NULL;
+    for (; global; global = st_globals_next(globals, global)) {
+        uint64_t value = id == AQ_M_STREAMS_GLOBAL_ROWS ? atomic_load(&global->table.rows)
+                                                        : atomic_load(&global->table.bytes);
+        write_labelled(w, id, app, global->name, (double)value);
+    }
+}
+
 static double count(const aq_counter *counter)
 {
     return (double)aq_counter_get(counter);
@@ -230,13 +284,20 @@ static void write_one(struct aq_metric_writer *w, enum aq_metric_id id, const st
     case AQ_M_STREAMS_DEAD: aq_metric_write(w, id, app, (double)s->dead_letters); return;
     case AQ_M_STREAMS_DROPPED:
         write_labelled(w, id, name, "late", count(&c->late));
-        write_labelled(w, id, name, "null", count(&c->dropped) - count(&c->late));
+        write_labelled(w, id, name, "null",
+                       count(&c->dropped) - count(&c->late) + (double)all->dropped_by_globals);
         return;
     case AQ_M_STREAMS_LOST: aq_metric_write(w, id, app, (double)s->records_lost); return;
     case AQ_M_STREAMS_RESTORED: aq_metric_write(w, id, app, count(&c->records_restored)); return;
     case AQ_M_STREAMS_RESTORING: aq_metric_write(w, id, app, count(&c->restoring)); return;
+    case AQ_M_STREAMS_STANDBY_STORES: aq_metric_write(w, id, app, count(&all->standby.stores)); return;
+    case AQ_M_STREAMS_STANDBY_LAG: aq_metric_write(w, id, app, count(&all->standby.lag)); return;
+    case AQ_M_STREAMS_STANDBY_RECORDS: aq_metric_write(w, id, app, count(&all->standby.restored)); return;
+    case AQ_M_STREAMS_STORES_DELETED: aq_metric_write(w, id, app, count(&all->standby.deleted)); return;
     case AQ_M_STREAMS_CACHE_BYTES: aq_metric_write(w, id, app, count(&c->cache_bytes)); return;
     case AQ_M_STREAMS_DATABASE_BYTES: aq_metric_write(w, id, app, (double)all->database_bytes); return;
+    case AQ_M_STREAMS_GLOBAL_ROWS:
+    case AQ_M_STREAMS_GLOBAL_BYTES: write_globals(w, id, name, all->globals); return;
     case AQ_M_STREAMS_PUNCTUATIONS: aq_metric_write(w, id, app, count(&c->punctuations)); return;
     case AQ_M_STREAMS_CYCLES:
         write_labelled(w, id, name, "committed", (double)s->cycles_committed);

@@ -139,6 +139,11 @@ static void put_off(struct st_worker *worker, const struct st_subtopology_tasks 
                     const struct aq_err *err)
 {
     worker->view_again = true; /* most likely a leader that is just moving */
+    if (err->code == AQ_E_BUSY) {
+        /* Somebody in this process is about to close the stores: a matter of milliseconds. */
+        worker->view_again_us = 0;
+        return;
+    }
     aq_log(AQ_WARN, "task cannot be started yet", aq_fs("application", worker->settings->application_id),
            aq_fs("sub_topology", tasks->subtopology->name), aq_fi("partition", partition),
            aq_fs("reason", err->text));
@@ -151,6 +156,10 @@ static struct st_stores *provide_stores(struct st_worker *worker, const struct s
     struct st_stores *stores = worker->slots[slot].stores;
     while (stores && !(stores->subtopology == sub && stores->partition == partition)) stores = stores->next;
     if (stores) return stores;
+    if (worker->standby && !st_standby_yield(worker->standby, sub, partition)) {
+        aq_fail(err, AQ_E_BUSY, "the keeper of copies is just writing to its stores");
+        return NULL;
+    }
     const struct st_stores_conf conf = {
         .dbs = worker->dbs, .subtopology = sub, .partition = partition, .names = &worker->names};
     if (st_stores_open(&conf, &stores, err) != 0) return NULL;
@@ -162,6 +171,21 @@ static struct st_stores *provide_stores(struct st_worker *worker, const struct s
     }
     stores->next = worker->slots[slot].stores;
     return worker->slots[slot].stores = stores;
+}
+
+/* Those of all tasks that are about to be started, so that the ends of their changelogs are asked for together. What goes wrong is told when
+ * its task is started. */
+static void provide_all_stores(struct st_worker *worker)
+{
+    struct aq_err ignored;
+    const struct st_tasks *tasks = worker->view->tasks;
+    for (size_t s = 0; s < tasks->plan->n_subtopologies && worker->has_stores; s++) {
+        const struct st_subtopology *sub = tasks->subtopologies[s].subtopology;
+        for (int32_t p = 0; p < tasks->subtopologies[s].tasks && sub->n_stores > 0; p++) {
+            int32_t slot = st_task_slot(sub, p, worker->own.n_tasks);
+            if (worker->slots[slot].owned) provide_stores(worker, sub, p, slot, &ignored);
+        }
+    }
 }
 
 /* 1: they are restored; 0: not yet; or a code. */
@@ -266,6 +290,7 @@ static void start_tasks(struct st_worker *worker)
 {
     if (!worker->view) return;
     const struct st_tasks *tasks = worker->view->tasks;
+    provide_all_stores(worker);
     for (size_t s = 0; s < tasks->plan->n_subtopologies; s++)
         start_tasks_of(worker, &tasks->subtopologies[s]);
     st_beginning_close(worker);
@@ -378,6 +403,7 @@ static void own(void *ctx, int32_t index, const struct kc_snapshot *snapshot)
         memcpy(feed->topic_id, position->topic_id, sizeof(feed->topic_id));
         set_marks(feed, (struct st_mark){.next = position->next, .time_ms = position->time_ms});
     }
+    if (worker->standby) st_standby_poke(worker->standby);
     start_tasks(worker);
 }
 
@@ -415,6 +441,7 @@ static void drop(void *ctx, int32_t index)
         st_stores_close(stores);
     }
     *slot = (struct st_slot){0};
+    if (worker->standby) st_standby_poke(worker->standby);
 }
 
 static void positions(void *ctx, int32_t index, struct aq_arena *arena, struct kc_position **ret_list,

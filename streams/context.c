@@ -17,6 +17,7 @@
 
 #include "base/assert.h"
 #include "streams/error_policy.h"
+#include "streams/global.h"
 #include "streams/state/state.h"
 #include "transforms/topic_name.h"
 
@@ -284,6 +285,15 @@ struct st_state *st_store(const struct st_context *context, size_t i)
     return context->stores[i];
 }
 
+const struct st_global *st_global_table(const struct st_context *context, size_t i)
+{
+    const struct st_shop *shop = context->task->shop;
+    AQ_ASSERT(i < context->node->node->n_globals && shop->globals);
+    const struct st_global *global = st_globals_find(shop->globals, context->node->node->globals[i]->name);
+    AQ_ASSERT(global);
+    return global;
+}
+
 bool st_store_is_cached(const struct st_context *context, size_t i)
 {
     AQ_ASSERT(i < context->node->node->n_stores);
@@ -297,7 +307,9 @@ static int is_nothing(struct st_state *store, const struct st_table_change *chan
     const struct st_entry *entry = change->entry;
     struct aq_slice was = change->old;
     if (entry->present) return 0;
-    int rc = change->known ? 0 : st_state_get_unchanged(store, st_entry_key(entry), st_entry_rest(entry), &was, err);
+    int rc = change->known
+                 ? 0
+                 : st_state_get_unchanged(store, st_entry_key(entry), st_entry_rest(entry), &was, err);
     return rc == 0 ? aq_slice_is_null(was) : rc;
 }
 
@@ -314,7 +326,7 @@ int st_each_change(struct st_context *context, size_t i, void *state, st_change_
         if (rc > 0) continue;
         context->task->policy_asked = false;
         rc = each(context, state, st_entry_key(entry), st_entry_rest(entry), st_entry_value(entry),
-                      change->old, change->known, err);
+                  change->old, change->known, err);
         if (rc != 0 && !context->task->policy_asked) rc = decide(context, rc, err);
         if (rc != 0) return rc;
         if (st_outbox_is_full(context->task->shop->outbox))

@@ -6,7 +6,8 @@
  * and turns the worker until its tasks run. Pipe appends one record to its topic and settles. To settle is to turn
  * the worker until a few turns in a row change nothing: no record read, nothing in the outbox, no cycle open. An open
  * cycle is asked to commit at once, because here the clock stands still and no interval would ever be over; what it
- * committed into a repartition topic is then read in the following turns.
+ * committed into a repartition topic is then read in the following turns. Global tables are read by the same turns, so that what was
+ * piped to their topics is in them when the next record comes.
  *
  * A failing pass: the worker fails (an error handler said fail): settling ends with its reason. A topology that never
  * comes to rest (a record that makes another one in the topic it came from) is given up after so many turns.
@@ -21,6 +22,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "streams/global.h"
 #include "streams/worker.h"
 
 #define CALM_TURNS     6
@@ -39,6 +41,7 @@ struct st_driver {
     struct st_serde_flow *serdes;
     struct st_catalog *catalog;
     struct st_dbs dbs;
+    struct st_globals *globals; /* NULL: none in the topology */
     struct st_worker *worker;
     int32_t partitions;
     bool open;
@@ -98,6 +101,7 @@ static int settle(struct st_driver *driver, struct aq_err *err)
     int calm = 0;
     for (int turn = 0; turn < TURNS_MAX; turn++) {
         struct state before = look(driver);
+        bool fed = driver->globals && st_globals_turn(driver->globals, 0);
         bool alive = st_worker_turn(driver->worker, aq_mono_us(), 0);
         if (driver->worker->own.err.code != 0 && !alive) {
             *err = driver->worker->own.err;
@@ -106,7 +110,7 @@ static int settle(struct st_driver *driver, struct aq_err *err)
         if (!alive) return 0;
         int rc = push_on(driver, err);
         if (rc != 0) return rc;
-        calm = is_calm(driver, &before) ? calm + 1 : 0;
+        calm = !fed && is_calm(driver, &before) ? calm + 1 : 0;
         if (calm >= CALM_TURNS) return 0;
     }
     return aq_fail(err, AQ_E_TIMEOUT, LONG_AGO);
@@ -135,6 +139,11 @@ static int create_topic(struct st_driver *driver, const char *topic, struct aq_e
     return rc == AQ_E_EXISTS ? 0 : rc;
 }
 
+static bool reads(const struct st_node *node)
+{
+    return node->type == ST_SOURCE || node->type == ST_GLOBAL_TABLE;
+}
+
 static int create_sources(struct st_driver *driver, const struct st_driver_setup *setup, struct aq_err *err)
 {
     for (size_t i = 0; i < setup->n_topics; i++) {
@@ -143,7 +152,7 @@ static int create_sources(struct st_driver *driver, const struct st_driver_setup
     }
     for (size_t i = 0; i < driver->topology->n_nodes; i++) {
         const struct st_node *node = driver->topology->nodes[i];
-        for (size_t t = 0; node->type == ST_SOURCE && t < node->n_topics; t++) {
+        for (size_t t = 0; reads(node) && t < node->n_topics; t++) {
             int rc = create_topic(driver, node->topics[t], err);
             if (rc != 0) return rc;
         }
@@ -174,6 +183,9 @@ static int start(struct st_driver *driver, const struct st_driver_setup *setup, 
     driver->catalog = st_catalog_create(&kc_sim_ops, &driver->settings, driver->plan);
     rc = st_catalog_connect(driver->catalog, &never, err);
     if (rc == 0) rc = st_catalog_refresh(driver->catalog, err); /* sees the topics the first round made */
+    driver->globals = st_globals_of(&kc_sim_ops, &driver->settings, driver->plan);
+    if (rc == 0 && driver->globals)
+        rc = st_globals_connect(driver->globals, st_catalog_admin(driver->catalog), &never, err);
     if (rc != 0) return rc;
     /* The waits of first contact have moved the clock: a test begins when it says. From here on nothing waits. */
     kc_sim_clock(driver->sim)->wall_us = wall_us;
@@ -183,6 +195,7 @@ static int start(struct st_driver *driver, const struct st_driver_setup *setup, 
                                            .serdes = driver->serdes,
                                            .catalog = driver->catalog,
                                            .dbs = &driver->dbs,
+                                           .globals = driver->globals,
                                            .inline_lookup = true};
     driver->worker = st_worker_create(&worker);
     driver->open = true;
@@ -235,6 +248,7 @@ void st_driver_destroy(struct st_driver *driver)
     struct aq_virtual_clock *outside = enter_world(driver);
     close_worker(driver);
     st_worker_destroy(driver->worker);
+    st_globals_destroy(driver->globals);
     st_dbs_close(&driver->dbs);
     st_catalog_destroy(driver->catalog);
     st_serde_flow_destroy(driver->serdes);
@@ -247,14 +261,15 @@ void st_driver_destroy(struct st_driver *driver)
 
 /* ---- input -------------------------------------------------------------------------------------------------------- */
 
-/* 1 when a source reads it by name, 2 by a pattern, 0 when none does. */
+/* 1 when a source or a global table reads it by name, 2 by a pattern, 0 when none does. */
 static int who_reads(const struct st_driver *driver, const char *topic, struct aq_err *err)
 {
     for (size_t i = 0; i < driver->topology->n_nodes; i++) {
         const struct st_node *node = driver->topology->nodes[i];
-        if (node->type != ST_SOURCE) continue;
+        if (!reads(node)) continue;
         for (size_t t = 0; t < node->n_topics; t++)
             if (strcmp(node->topics[t], topic) == 0) return 1;
+        if (node->type != ST_SOURCE) continue;
         int rc = st_pattern_takes(driver->topology, node, topic, err);
         if (rc != 0) return rc < 0 ? rc : 2;
     }
@@ -325,6 +340,25 @@ size_t st_driver_topics(struct st_driver *driver, const char *const **ret_names)
     }
     *ret_names = driver->outputs.names;
     return driver->outputs.n;
+}
+
+int st_driver_states(struct st_driver *driver, const struct st_store *store,
+                     int (*each)(void *ctx, struct st_state *state), void *ctx)
+{
+    const struct st_worker *worker = driver->worker;
+    AQ_ASSERT(store && each);
+    int rc = 0;
+    for (const struct st_task *task = driver->open ? worker->tasks : NULL; task && rc == 0;
+         task = task->next) {
+        struct st_state *state = task->stores ? st_stores_find(task->stores, store) : NULL;
+        if (state) rc = each(ctx, state);
+    }
+    return rc;
+}
+
+const struct st_global *st_driver_global(const struct st_driver *driver, const char *name)
+{
+    return driver->globals ? st_globals_find(driver->globals, name) : NULL;
 }
 
 struct st_serdes st_driver_reads(const struct st_driver *driver, const char *topic)

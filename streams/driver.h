@@ -37,7 +37,7 @@ struct st_driver *st_driver_create(const struct st_driver_setup *setup, struct a
 int st_driver_close(struct st_driver *driver, struct aq_err *err);
 void st_driver_destroy(struct st_driver *driver);
 
-/* One record into a source topic; a topic only a pattern takes is created. partition -1: by the key. UNKNOWN_TOPIC
+/* One record into a topic of a source or a global table; a topic only a pattern takes is created. partition -1: by the key. UNKNOWN_TOPIC
  * when no source reads it. */
 int st_driver_pipe(struct st_driver *driver, const char *topic, const struct kc_sim_record *rec,
                    struct aq_err *err);
@@ -50,6 +50,16 @@ int64_t st_driver_wall_ms(const struct st_driver *driver);
 bool st_driver_read(struct st_driver *driver, const char *topic, struct kc_sim_record *ret);
 /* The topics the topology has written to so far, internal ones left out, in the order in which they were first seen. */
 size_t st_driver_topics(struct st_driver *driver, const char *const **ret_names);
+
+/* Calls back with the store of each task that has it, in no order; ends with the first call that returns not 0, and returns that. None
+ * when the driver was closed. Reading a store's keys changes nothing that a topology sees. */
+struct st_state;
+int st_driver_states(struct st_driver *driver, const struct st_store *store,
+                     int (*each)(void *ctx, struct st_state *state), void *ctx);
+
+/* The global table of this node; NULL: there is none. */
+struct st_global;
+const struct st_global *st_driver_global(const struct st_driver *driver, const char *name);
 
 /* How keys and values lie in a topic that is read, or written; see streams/serde/serde_flow.h. */
 struct st_serdes st_driver_reads(const struct st_driver *driver, const char *topic);

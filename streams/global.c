@@ -11,8 +11,8 @@
  * as a rule, so that is as much as the table holds.
  *
  * A failing pass: while connecting, a topic that is missing or refused, or a cluster that is silent for too long, is the reason why the
- * application does not start. While following, trouble is logged and kept for readiness, and the table stays as it is until
- * the client gets through again. When retention has taken what was not read yet, reading goes on where the log begins, and so it does
+ * application does not start. While following, trouble is logged once and kept for readiness, and the table stays as it is until
+ * the client gets through again: every second the partitions concerned are assigned once more, until something comes from each. When retention has taken what was not read yet, reading goes on where the log begins, and so it does
  * when a topic was deleted and comes back; rows that were deleted with it may stay, which is said.
  *
  * Partitions that are added to a topic later are read when the process starts again, as in Kafka Streams.
@@ -46,6 +46,7 @@ struct partition {
     int64_t position; /* offset to be read next */
     bool reached;     /* everything that was there then has been read */
     bool suspect;     /* the client may not be reading it: to be assigned again */
+    bool doubtful;    /* there was trouble, and nothing has come from it since it was assigned again */
     bool anew;        /* from its beginning */
 };
 
@@ -64,9 +65,10 @@ struct st_globals {
     struct partition *partitions;
     size_t n_partitions;
     size_t n_reached;
+    size_t n_doubtful;
     int64_t again_us;      /* when suspect partitions are assigned again; 0: there are none */
     struct aq_err failure; /* while connecting: what waiting does not mend */
-    bool whole;            /* connect has succeeded */
+    atomic_bool whole;     /* connect has succeeded */
     atomic_uint_fast64_t read, all;
     pthread_mutex_t lock; /* guards trouble */
     char trouble[256];
@@ -87,8 +89,26 @@ struct st_globals *st_globals_create(const struct st_globals_conf *conf)
     aq_arena_init(&globals->arena, 1024);
     atomic_init(&globals->read, 0);
     atomic_init(&globals->all, 0);
+    atomic_init(&globals->whole, false);
     atomic_init(&globals->stopping, false);
     pthread_mutex_init(&globals->lock, NULL);
+    return globals;
+}
+
+struct st_globals *st_globals_of(const struct kc_ops *ops, const struct st_settings *settings,
+                                 const struct st_plan *plan)
+{
+    if (plan->n_globals == 0) return NULL;
+    const struct st_globals_conf conf = {.ops = ops,
+                                         .cluster = settings->cluster,
+                                         .application_id = settings->application_id,
+                                         .read_committed = settings->flow.exactly_once,
+                                         .queue_bytes = st_thread_share(settings, settings->queue_bytes),
+                                         .batch_bytes = settings->batch_bytes,
+                                         .patience_ms = settings->cluster->connect_timeout_ms};
+    struct st_globals *globals = st_globals_create(&conf);
+    for (size_t i = 0; i < plan->n_globals; i++)
+        st_globals_add(globals, plan->globals[i]->name, plan->globals[i]->topics[0]);
     return globals;
 }
 
@@ -98,7 +118,7 @@ static void close_consumer(struct st_globals *globals)
     globals->consumer = NULL;
     free(globals->partitions);
     globals->partitions = NULL;
-    globals->n_partitions = globals->n_reached = 0;
+    globals->n_partitions = globals->n_reached = globals->n_doubtful = 0;
 }
 
 void st_globals_destroy(struct st_globals *globals)
@@ -137,6 +157,13 @@ struct st_global *st_globals_find(const struct st_globals *globals, const char *
     return NULL;
 }
 
+struct st_global *st_globals_next(const struct st_globals *globals, const struct st_global *global)
+{
+    /* The table is the first thing in its member. */
+    struct member *member = global ? ((const struct member *)global)->next : globals->first;
+    return member ? &member->global : NULL;
+}
+
 struct st_reader *st_globals_join(struct st_globals *globals)
 {
     return st_readers_join(&globals->readers);
@@ -168,10 +195,11 @@ void st_globals_trouble(struct st_globals *globals, char *buf, size_t size)
     pthread_mutex_unlock(&globals->lock);
 }
 
-void st_globals_progress(struct st_globals *globals, uint64_t *ret_read, uint64_t *ret_all)
+bool st_globals_progress(struct st_globals *globals, uint64_t *ret_read, uint64_t *ret_all)
 {
     *ret_read = atomic_load(&globals->read);
     *ret_all = atomic_load(&globals->all);
+    return atomic_load(&globals->whole);
 }
 
 static void tell_progress(const struct st_globals *globals)
@@ -179,6 +207,18 @@ static void tell_progress(const struct st_globals *globals)
     aq_log(AQ_INFO, "global tables are being read", aq_fs("application", globals->conf.application_id),
            aq_fi("records", (int64_t)atomic_load(&globals->read)),
            aq_fi("of", (int64_t)atomic_load(&globals->all)));
+}
+
+/* Records, or the news that there are no more of them: the client is reading it. */
+static void trust(struct st_globals *globals, struct partition *partition)
+{
+    if (!partition->doubtful || partition->suspect) return;
+    partition->doubtful = false;
+    AQ_ASSERT(globals->n_doubtful > 0);
+    if (--globals->n_doubtful > 0 || !globals->whole) return;
+    set_trouble(globals, "");
+    aq_log(AQ_INFO, "global tables are being followed again",
+           aq_fs("application", globals->conf.application_id));
 }
 
 /* ---- records ------------------------------------------------------------------------------------------------------ */
@@ -219,6 +259,7 @@ static void take_batch(struct st_globals *globals, struct aq_batch *batch)
     if (batch->n > 0) move_to(globals, partition, batch->records[batch->n - 1].offset + 1);
     st_shared_table_clean(&global->table);
     aq_batch_release(batch);
+    trust(globals, partition);
 }
 
 /* ---- news --------------------------------------------------------------------------------------------------------- */
@@ -235,20 +276,44 @@ static void note_trouble(struct st_globals *globals, const struct aq_err *err)
     bool final = err->code == AQ_E_DENIED || err->code == AQ_E_AUTH || err->code == AQ_E_FATAL;
     if (!globals->whole && final && globals->failure.code == 0) globals->failure = *err;
     set_trouble(globals, err->text);
+}
+
+static void log_trouble(const struct st_globals *globals, const struct aq_err *err)
+{
     aq_log(AQ_WARN, "trouble with a global table", aq_fs("application", globals->conf.application_id),
            aq_fs("reason", err->text));
 }
 
+static void doubt(struct st_globals *globals, struct partition *partition)
+{
+    partition->suspect = true;
+    globals->n_doubtful += !partition->doubtful;
+    partition->doubtful = true;
+    globals->again_us = aq_mono_us() + AGAIN_US;
+}
+
+/* Told once, however often it is tried again. */
 static void suspect(struct st_globals *globals, struct partition *partition, int code, const char *reason)
 {
     struct aq_err err = {0};
     aq_fail(&err, code, "global table '%s': %s[%" PRId32 "]: %s", partition->global->name,
             partition->global->topic, partition->number, reason);
     note_trouble(globals, &err);
-    partition->suspect = true;
+    if (!partition->doubtful) log_trouble(globals, &err);
+    doubt(globals, partition);
     /* A topic that was gone begins anew when it is back. To read all of it twice does no harm. */
     if (code == AQ_E_UNKNOWN_TOPIC) partition->anew = true;
-    globals->again_us = aq_mono_us() + AGAIN_US;
+}
+
+/* The client says when a cluster is gone, and not when it is back: what comes from the partitions, assigned again, says that. */
+static void suspect_all(struct st_globals *globals, int code, const char *reason)
+{
+    struct aq_err err = {0};
+    aq_fail(&err, code, "global tables: %s", reason);
+    note_trouble(globals, &err);
+    log_trouble(globals, &err);
+    for (size_t i = 0; i < globals->n_partitions && globals->whole; i++)
+        doubt(globals, &globals->partitions[i]);
 }
 
 static void read_again(struct st_globals *globals)
@@ -282,20 +347,17 @@ static void begin_again(struct st_globals *globals, struct partition *partition,
 static void take_events(struct st_globals *globals)
 {
     struct kc_event event;
-    struct aq_err err = {0};
     while (globals->conf.ops->consumer_event(globals->consumer, &event)) {
         struct partition *partition = event.owner;
         switch (event.kind) {
         case KC_EVENT_EOF:
             if (event.offset > partition->position) move_to(globals, partition, event.offset);
             reach(globals, partition);
+            trust(globals, partition);
             break;
         case KC_EVENT_OUT_OF_RANGE: begin_again(globals, partition, event.offset); break;
         case KC_EVENT_PARTITION: suspect(globals, partition, event.code, event.text); break;
-        case KC_EVENT_CLUSTER:
-            aq_fail(&err, event.code, "global tables: %s", event.text);
-            note_trouble(globals, &err);
-            break;
+        case KC_EVENT_CLUSTER: suspect_all(globals, event.code, event.text); break;
         }
     }
 }
@@ -304,10 +366,7 @@ bool st_globals_turn(struct st_globals *globals, int wait_ms)
 {
     AQ_ASSERT(globals->consumer);
     struct aq_batch *batch = globals->conf.ops->consumer_poll(globals->consumer, aq_mono_us(), wait_ms);
-    if (batch) {
-        take_batch(globals, batch);
-        if (globals->whole) set_trouble(globals, "");
-    }
+    if (batch) take_batch(globals, batch);
     take_events(globals);
     if (globals->again_us != 0 && aq_mono_us() >= globals->again_us) read_again(globals);
     return batch != NULL;
@@ -315,15 +374,24 @@ bool st_globals_turn(struct st_globals *globals, int wait_ms)
 
 /* ---- connecting --------------------------------------------------------------------------------------------------- */
 
-static int count_partitions(struct st_globals *globals, const struct kc_topics *topics, struct aq_err *err)
+static int missing_topic(const struct st_globals *globals, const struct st_global *global,
+                         const struct kc_topics *topics, struct aq_err *err)
+{
+    const struct kc_topic *topic = kc_topics_find(topics, global->topic);
+    if (topic && topic->error != 0)
+        return aq_fail(err, topic->error, "global table '%s': topic %s on cluster %s: %s", global->name,
+                       global->topic, globals->conf.cluster->name, aq_code_text(topic->error));
+    return aq_fail(err, AQ_E_UNKNOWN_TOPIC,
+                   "global table '%s': topic %s does not exist on cluster %s: create it first", global->name,
+                   global->topic, globals->conf.cluster->name);
+}
+
+static int list_partitions(struct st_globals *globals, const struct kc_topics *topics, struct aq_err *err)
 {
     size_t n = 0;
     for (const struct member *member = globals->first; member; member = member->next) {
         int32_t partitions = kc_topics_partitions(topics, member->global.topic);
-        if (partitions <= 0)
-            return aq_fail(err, AQ_E_UNKNOWN_TOPIC,
-                           "global table '%s': topic %s does not exist on cluster %s: create it first",
-                           member->global.name, member->global.topic, globals->conf.cluster->name);
+        if (partitions <= 0) return missing_topic(globals, &member->global, topics, err);
         n += (size_t)partitions;
     }
     globals->partitions = aq_calloc(n, sizeof(*globals->partitions));
@@ -335,6 +403,16 @@ static int count_partitions(struct st_globals *globals, const struct kc_topics *
     }
     AQ_ASSERT(globals->n_partitions == n);
     return 0;
+}
+
+static int find_partitions(struct st_globals *globals, struct kc_admin *admin, struct aq_err *err)
+{
+    struct kc_topics topics = {0};
+    int rc = globals->conf.ops->admin_topics(admin, ADMIN_TIMEOUT_MS, &topics, err);
+    if (rc != 0) return aq_err_in(err, "global tables");
+    rc = list_partitions(globals, &topics, err);
+    aq_arena_finish(&topics.arena);
+    return rc;
 }
 
 static int find_ends(struct st_globals *globals, struct kc_admin *admin, struct aq_err *err)
@@ -405,15 +483,15 @@ static int read_all(struct st_globals *globals, const atomic_bool *stop, struct 
     return 0;
 }
 
-int st_globals_connect(struct st_globals *globals, struct kc_admin *admin, const struct kc_topics *topics,
-                       const atomic_bool *stop, struct aq_err *err)
+int st_globals_connect(struct st_globals *globals, struct kc_admin *admin, const atomic_bool *stop,
+                       struct aq_err *err)
 {
     AQ_ASSERT(!globals->whole && !globals->running);
     if (!globals->first) return 0;
     atomic_store(&globals->read, 0);
     atomic_store(&globals->all, 0);
     globals->failure = (struct aq_err){0};
-    int rc = count_partitions(globals, topics, err);
+    int rc = find_partitions(globals, admin, err);
     if (rc == 0) rc = find_ends(globals, admin, err);
     if (rc == 0) rc = open_consumer(globals, err);
     if (rc == 0) rc = read_all(globals, stop, err);
@@ -421,9 +499,10 @@ int st_globals_connect(struct st_globals *globals, struct kc_admin *admin, const
         close_consumer(globals);
         return rc;
     }
-    globals->whole = true;
+    atomic_store(&globals->whole, true);
     set_trouble(globals, "");
-    tell_progress(globals);
+    aq_log(AQ_INFO, "global tables are there", aq_fs("application", globals->conf.application_id),
+           aq_fi("records", (int64_t)atomic_load(&globals->all)));
     return 0;
 }
 

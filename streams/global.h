@@ -11,7 +11,9 @@
 #define AQ_STREAMS_GLOBAL_H
 
 #include "kafka/kafka.h"
+#include "streams/settings.h"
 #include "streams/state/shared_table.h"
+#include "streams/topology/plan.h"
 
 struct st_globals;
 
@@ -36,6 +38,9 @@ struct st_global {
 
 /* Strings live as long as the set. */
 struct st_globals *st_globals_create(const struct st_globals_conf *conf);
+/* With the global tables of the plan; NULL when it has none. */
+struct st_globals *st_globals_of(const struct kc_ops *ops, const struct st_settings *settings,
+                                 const struct st_plan *plan);
 /* Stops the thread. No reader may be left. */
 void st_globals_destroy(struct st_globals *globals);
 
@@ -43,19 +48,20 @@ void st_globals_destroy(struct st_globals *globals);
 struct st_global *st_globals_add(struct st_globals *globals, const char *name, const char *topic);
 /* NULL: there is none of that name. */
 struct st_global *st_globals_find(const struct st_globals *globals, const char *name);
+/* The one added behind it, or the first (NULL); NULL behind the last. */
+struct st_global *st_globals_next(const struct st_globals *globals, const struct st_global *global);
 
-/* [blocks] Reads every topic to where it ends now, as `topics` (what the cluster has) and the admin say. 0: the tables are whole; or why they
- * cannot be: a topic is missing or may not be read, the cluster was silent for patience_ms, *stop was set (STOPPED). May be called again
- * after a failure. */
-int st_globals_connect(struct st_globals *globals, struct kc_admin *admin, const struct kc_topics *topics,
-                       const atomic_bool *stop, struct aq_err *err);
+/* [blocks] Reads every topic to where it ends now, as the admin says. 0: the tables are whole; or why they cannot be: a topic is missing or
+ * may not be read, the cluster was silent for patience_ms, *stop was set (STOPPED). May be called again after a failure. */
+int st_globals_connect(struct st_globals *globals, struct kc_admin *admin, const atomic_bool *stop,
+                       struct aq_err *err);
 int st_globals_start(struct st_globals *globals, struct aq_err *err);
 void st_globals_stop(struct st_globals *globals);
 /* What has come since: one batch, waiting for it up to wait_ms. True: there was one. */
 bool st_globals_turn(struct st_globals *globals, int wait_ms);
 
-/* Records read of those that were there when connect began; for progress. */
-void st_globals_progress(struct st_globals *globals, uint64_t *ret_read, uint64_t *ret_all);
+/* Records read of those that were there when connect began; true: the tables are whole. */
+bool st_globals_progress(struct st_globals *globals, uint64_t *ret_read, uint64_t *ret_all);
 /* Last trouble of following, "" when there is none, for readiness. */
 void st_globals_trouble(struct st_globals *globals, char *buf, size_t size);
 

@@ -26,6 +26,7 @@
 
 struct st_task;
 struct st_state;
+struct st_global;
 
 /* One node of one task. */
 struct st_context {
@@ -94,6 +95,12 @@ typedef int st_change_each(struct st_context *context, void *state, struct aq_sl
                            struct aq_err *err);
 int st_each_change(struct st_context *context, size_t i, void *state, st_change_each *each,
                    struct aq_err *err);
+
+/* ---- global tables ----------------------------------------------------------------------------------------------- */
+
+/* The global table that was connected to the node as its i-th (streams/global.h): for st_global_get(), whose slices are valid until the
+ * record at hand is through. */
+const struct st_global *st_global_table(const struct st_context *context, size_t i);
 
 /* ---- more -------------------------------------------------------------------------------------------------------- */
 

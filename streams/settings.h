@@ -61,6 +61,8 @@ struct st_settings {
     int64_t block_cache_bytes;
     int64_t write_buffer_bytes;
     int64_t additional_retention_ms;
+    int64_t standby_replicas;       /* how many processes may be lost at once without a long restoring */
+    int64_t state_cleanup_delay_ms; /* before stores of a task that moved away are deleted */
     int compat_kafka_streams;
     int on_failure;                /* enum st_on_failure */
     const char *dead_letter_topic; /* NULL: none */

@@ -12,11 +12,12 @@
 #include <stddef.h>
 
 #include "streams/choice.h"
+#include "streams/heirs.h"
 #include "streams/settings.h"
 
 #define SERDES "bytes, string, int32, int64, double or json, or the name of one of Kafka's Java classes."
-#define NO_STANDBY \
-    "Every task has its stores on one instance; another one that takes it over reads the changelog first."
+#define NO_WARMUP \
+    "An instance that joins restores what it is given; write num_standby_replicas for the loss of one."
 #define ROCKSDB    "There is one database for all stores: write rocksdb_block_cache and rocksdb_write_buffer."
 #define NO_METRICS "Metrics are served over HTTP and always counted in full (`aqueduct help http`)."
 #define ERRORS     "org.apache.kafka.streams.errors."
@@ -366,6 +367,23 @@ static const struct opt_row rows[] = {
      .def = "1d",
      .max = 3650LL * 24 * HOUR_MS,
      .help = "How much longer than the store the changelog of a window store keeps its records."},
+    {.name = "num_standby_replicas",
+     .kind = OPT_INT,
+     AT(standby_replicas),
+     .def = "0",
+     .min = 0,
+     .max = ST_LOSSES_MAX,
+     .help =
+         "How many processes may be lost at once without their tasks having to be restored: every process keeps copies of "
+         "the stores it would take over then. With 1 every store has up to two copies besides the one in use."},
+    {.name = "state_cleanup_delay_ms",
+     .kind = OPT_DURATION,
+     AT(state_cleanup_delay_ms),
+     .def = "10m",
+     .min = 1000,
+     .max = 3650LL * 24 * HOUR_MS,
+     .help =
+         "How long the stores of a task that moved to another instance are kept here, in case it comes back."},
     {.name = "compat",
      .kind = OPT_ENUM,
      AT(compat_kafka_streams),
@@ -375,10 +393,9 @@ static const struct opt_row rows[] = {
          "kafka-streams: results as Kafka Streams gives them also where it loses or repeats some (doc/streams.md lists the "
          "cases). none: what is right."},
     {.name = "cache_max_bytes_buffering", REFUSED, .help = "Write statestore_cache_max_bytes."},
-    {.name = "acceptable_recovery_lag", REFUSED, .help = NO_STANDBY},
-    {.name = "max_warmup_replicas", REFUSED, .help = NO_STANDBY},
-    {.name = "num_standby_replicas", REFUSED, .help = NO_STANDBY},
-    {.name = "probing_rebalance_interval_ms", REFUSED, .help = NO_STANDBY},
+    {.name = "acceptable_recovery_lag", REFUSED, .help = NO_WARMUP},
+    {.name = "max_warmup_replicas", REFUSED, .help = NO_WARMUP},
+    {.name = "probing_rebalance_interval_ms", REFUSED, .help = NO_WARMUP},
     {.name = "application_server", REFUSED, .help = "Stores cannot be asked from outside in this version."},
     {.name = "default_dsl_store", REFUSED, .help = "A node says in_memory = true."},
     {.name = "dsl_store_format", REFUSED, .help = "There is one format, that of Kafka Streams' DEFAULT."},
@@ -387,9 +404,6 @@ static const struct opt_row rows[] = {
      REFUSED,
      .help = "There is no global thread: processing_exception_handler is for all nodes."},
     {.name = "rocksdb_config_setter", REFUSED, .help = ROCKSDB},
-    {.name = "state_cleanup_delay_ms",
-     REFUSED,
-     .help = "Stores of tasks that moved away stay, and are brought up to date when the task comes back."},
     {.name = "allow_os_group_write_access", REFUSED, .help = "state_dir is the owner's alone."},
     {.name = "window_size_ms", REFUSED, .help = "The windowed serde of a source names its size."},
     {.name = "windowed_inner_class_serde",

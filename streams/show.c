@@ -157,6 +157,7 @@ static const char *what_is_missing(const struct st_worker *worker)
     if (!worker->own.assigned) return "the group has not assigned tasks yet";
     if (!worker->view) return "the topics are not known yet";
     if (is_taking_over(worker)) return "is taking over tasks";
+    if (worker->n_restoring > 0) return "stores are being restored from their changelogs";
     return worker->view_again ? "some tasks could not be started yet" : "";
 }
 

@@ -32,6 +32,7 @@ struct st_shop {
     struct aq_names *names;
     struct st_outbox *outbox;
     const struct st_serde_flow *serdes;
+    struct st_globals *globals;        /* NULL: the topology has none */
     const struct aq_name *dead_letter; /* NULL: no dead letter topic */
     bool commit_requested;             /* set by a processor, taken back by the worker */
     int64_t wall_ms;                   /* of this turn */

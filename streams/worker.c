@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "streams/global.h"
 
 #define BATCH_RECORDS  1000
 #define DRAIN_PATIENCE (8 * AQ_SEC)
@@ -48,6 +49,7 @@ struct st_worker *st_worker_create(const struct st_worker_setup *setup)
     worker->catalog = setup->catalog;
     worker->index = setup->index;
     worker->dbs = setup->dbs;
+    worker->standby = setup->standby;
     worker->has_stores = setup->plan->topology->n_stores > 0;
     AQ_ASSERT(!worker->has_stores || setup->dbs);
     worker->answer_us = KC_FIRST_ANSWER + settings->flow.linger_ms * AQ_MS;
@@ -59,6 +61,7 @@ struct st_worker *st_worker_create(const struct st_worker_setup *setup)
                                     .names = &worker->names,
                                     .outbox = &worker->outbox,
                                     .serdes = setup->serdes,
+                                    .globals = setup->globals,
                                     .wall_ms = aq_wall_ms()};
     if (settings->dead_letter_topic)
         worker->shop.dead_letter = aq_names_intern(&worker->names, aq_slice_str(settings->dead_letter_topic));
@@ -72,6 +75,7 @@ struct st_worker *st_worker_create(const struct st_worker_setup *setup)
                                      .inline_lookup = setup->inline_lookup};
     own.host.ctx = worker;
     kc_ownership_init(&worker->own, &own);
+    worker->own.dealt_in_turn = worker->has_stores; /* copies are kept by it */
     return worker;
 }
 
@@ -84,6 +88,7 @@ int st_worker_open(struct st_worker *worker, struct aq_err *err)
                                           .queue_bytes = st_thread_share(settings, settings->queue_bytes),
                                           .batch_records = BATCH_RECORDS,
                                           .batch_bytes = settings->batch_bytes};
+    if (worker->shop.globals) worker->reader = st_globals_join(worker->shop.globals);
     int rc = worker->ops->consumer_open(settings->cluster, &conf, &worker->names, &worker->consumer, err);
     return rc == 0 ? kc_ownership_open(&worker->own, err) : rc;
 }
@@ -97,6 +102,8 @@ void st_worker_close(struct st_worker *worker)
     st_outbox_clear(&worker->outbox);
     if (worker->consumer) worker->ops->consumer_close(worker->consumer, CLOSE_MS);
     worker->consumer = NULL;
+    if (worker->reader) st_globals_leave(worker->shop.globals, worker->reader);
+    worker->reader = NULL;
 }
 
 void st_worker_destroy(struct st_worker *worker)
@@ -299,6 +306,7 @@ bool st_worker_turn(struct st_worker *worker, int64_t now, int wait_ms)
 {
     worker->shop.wall_ms = aq_wall_ms();
     worker->may_wait = wait_ms > 0;
+    if (worker->reader) st_globals_rest(worker->shop.globals, worker->reader);
     kc_ownership_hear(&worker->own, now);
     if (worker->own.revoking) st_outbox_close(&worker->outbox, st_task_position);
     st_assignment_follow_view(worker, now);

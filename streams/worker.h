@@ -15,6 +15,7 @@
 #include "base/metric.h"
 #include "kafka/ownership.h"
 #include "streams/catalog.h"
+#include "streams/standby.h"
 #include "streams/state/dbs.h"
 #include "streams/task.h"
 
@@ -93,8 +94,10 @@ struct st_worker {
     struct st_shop shop;
     struct st_outbox outbox;
     struct st_slot *slots;
+    struct st_reader *reader; /* of global tables; NULL: there are none, or it is not open */
 
     const struct st_dbs *dbs;
+    struct st_standby *standby;             /* has what we may take over; NULL: nobody keeps copies */
     bool has_stores;                        /* some task may have */
     bool stores_full;                       /* nothing is processed before a commit */
     struct kc_consumer *restorer;           /* reads changelogs; NULL: nothing is restored */
@@ -155,7 +158,9 @@ struct st_worker_setup {
     const struct st_plan *plan;
     const struct st_serde_flow *serdes;
     struct st_catalog *catalog;
-    const struct st_dbs *dbs; /* outlive the worker; NULL: no store in the topology */
+    const struct st_dbs *dbs;   /* outlive the worker; NULL: no store in the topology */
+    struct st_globals *globals; /* whole, and outlive it; NULL: no global table in the topology */
+    struct st_standby *standby; /* the same; NULL: none */
     int index;
     bool inline_lookup; /* no threads: simulation */
 };
@@ -184,7 +189,9 @@ void st_assignment_restart(struct st_worker *worker, int64_t now);
 /* Reads the feed from this offset on. */
 int st_assignment_read(struct st_worker *worker, struct st_feed *feed, int64_t offset, struct aq_err *err);
 
-/* streams/state/restore.c: stores from their changelogs. Begin may be called again after a failure that passes. */
+/* streams/state/restore.c: stores from their changelogs. Begin may be called again after a failure that passes. Ask learns where the
+ * changelogs of all opened stores end that are not restored; begin does it for those nobody asked for. */
+int st_restore_ask(struct st_worker *worker, struct aq_err *err);
 int st_restore_begin(struct st_worker *worker, struct st_stores *stores, struct aq_err *err);
 void st_restore_turn(struct st_worker *worker, int64_t now);
 /* They are about to be closed. */

@@ -3,12 +3,13 @@
 #
 #   conf/examples/generate.sh KIND N [SEED]
 #
-#   KIND     key        value
-#   metrics  its name   {"host":"h03","name":"disk.used","value":12.75,"time":1767225600000}
-#   cpu      its rack   {"server":"h07","user":40.25,"system":5.00,"time":…}
-#   orders   its id     {"id":"o-1","customer":"c12","amount":1250.50,"card":"4000…","time":…}; some have "test":true
-#   events   a user     {"kind":"login","user":"u4","time":…}; some have no kind
-#   clicks   a page     {"user":"u4","time":…}
+#   KIND       key        value
+#   metrics    its name   {"host":"h03","name":"disk.used","value":12.75,"time":1767225600000}
+#   cpu        its rack   {"server":"h07","user":40.25,"system":5.00,"time":…}
+#   orders     its id     {"id":"o-1","customer":"c12","amount":1250.50,"card":"4000…","time":…}; some have "test":true
+#   customers  its id     {"name":"Ada","city":"Lima","time":…}, one for each of c0, c1, …
+#   events     a user     {"kind":"login","user":"u4","time":…}; some have no kind
+#   clicks     a page     {"user":"u4","time":…}
 #
 # The same SEED gives the same lines, everywhere; without one it is 1. Times begin at 2026-01-01T00:00:00Z and go up by 100 ms.
 set -euo pipefail
@@ -20,7 +21,7 @@ usage() {
 
 [[ $# -ge 2 && $# -le 3 ]] || usage
 kind=$1 count=$2 seed=${3:-1}
-[[ $kind =~ ^(metrics|cpu|orders|events|clicks)$ && $count =~ ^[0-9]+$ && $seed =~ ^[0-9]+$ ]] || usage
+[[ $kind =~ ^(metrics|cpu|orders|customers|events|clicks)$ && $count =~ ^[0-9]+$ && $seed =~ ^[0-9]+$ ]] || usage
 
 # awk's own rand() differs from one awk to the next, and so does the order in which arguments are evaluated: every draw has a statement of
 # its own. Amounts and loads are whole quarters, so that sums of them are exact.
@@ -55,6 +56,11 @@ exec awk -v kind="$kind" -v count="$count" -v seed="$seed" '
         return "o-" i "\t{\"id\":\"o-" i "\",\"customer\":\"" customer "\",\"amount\":" amount ",\"card\":\"" card "\"" \
             (draw(20) == 0 ? ",\"test\":true" : "")
     }
+    function customer(i,   name, city) {
+        name = one_of("Ada Ben Cem Dora Emil Femi")
+        city = one_of("Lagos Lima Osaka Turin")
+        return "c" i - 1 "\t{\"name\":\"" name "\",\"city\":\"" city "\""
+    }
     function event(   user, kind) {
         user = "u" draw(20)
         kind = one_of("login logout view buy")
@@ -69,6 +75,7 @@ exec awk -v kind="$kind" -v count="$count" -v seed="$seed" '
         if (kind == "metrics") return metric()
         if (kind == "cpu") return cpu()
         if (kind == "orders") return order(i)
+        if (kind == "customers") return customer(i)
         if (kind == "events") return event()
         return click()
     }

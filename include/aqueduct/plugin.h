@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Plugins: processors in a shared object that a configuration file names,
+ * Plugins: processors and aggregators in a shared object that a configuration file names,
  *
  *   dedup = { type = "native"; from = "in"; library = "./dedup.so"; processor = "dedup"; options = { window = "5m"; }; };
+ *   p95   = { type = "aggregate"; from = "in"; library = "./sketch.so"; aggregator = "p95"; as = "double"; };
  *
  * The shared object includes this header alone, links nothing of aqueduct, and exports one constant:
  *
@@ -22,13 +23,14 @@
 #ifndef AQUEDUCT_PLUGIN_H
 #define AQUEDUCT_PLUGIN_H
 
+#include "aqueduct/aggregator.h"
 #include "aqueduct/processor.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define AQ_PLUGIN_ABI 1u
+#define AQ_PLUGIN_ABI 2u /* 1: without aggregators */
 
 enum aq_option_kind {
     AQ_OPTION_STRING,
@@ -67,11 +69,24 @@ struct aq_plugin_processor {
     struct aq_processor processor;
 };
 
+/* An aggregator that a node names in `aggregator`. Fields as above; `user` is that of its callbacks. */
+struct aq_plugin_aggregator {
+    const char *name;
+    const char *summary;
+    const struct aq_option *options;
+    size_t n_options;
+    int (*configure)(const struct aq_option_value *values, void **ret_user, char *reason, size_t size);
+    void (*release)(void *user);
+    struct aq_aggregator aggregator;
+};
+
 struct aq_plugin {
     uint32_t abi;     /* AQ_PLUGIN_ABI */
     const char *name; /* for messages */
     const struct aq_plugin_processor *processors;
     size_t n_processors;
+    const struct aq_plugin_aggregator *aggregators; /* since abi 2 */
+    size_t n_aggregators;
 };
 
 /* What the shared object defines. */

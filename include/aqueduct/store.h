@@ -5,7 +5,7 @@
  * A store belongs to the task: one for each partition. What a processor puts into it becomes durable with the commit that covers the records
  * it was made of: in exactly_once the store is always what the committed input makes of it. Every change also goes to a changelog topic,
  * "<application id>-<store>-changelog", from which another instance builds the store when it takes the task over. Several processors
- * may be connected to one store; they run in one task then.
+ * may be connected to one store; they run in one task then. The store of a table may be connected as well, and read.
  *
  * Bytes: keys and values are copied into the store. Slices that come out of it are borrowed until the next call on the same store; to
  * keep or to forward one, copy it by aq_stream_copy(). Keys are in the order of their bytes, unsigned, a key before its extensions.
@@ -46,7 +46,7 @@ AQ_API struct aq_store *aq_processor_store(struct aq_processor_context *ctx, con
 /* *ret_value null: the key is not there. */
 AQ_API int aq_store_get(struct aq_processor_context *ctx, struct aq_store *store, struct aq_slice key,
                         struct aq_slice *ret_value);
-/* value null: deletes the key. */
+/* value null: deletes the key. Not in the store of a table (aqueduct/table.h), which the table alone writes. */
 AQ_API int aq_store_put(struct aq_processor_context *ctx, struct aq_store *store, struct aq_slice key,
                         struct aq_slice value);
 

@@ -82,6 +82,31 @@ AQ_API bool aq_test_driver_read(struct aq_test_driver *driver, const char *topic
  * driver. */
 AQ_API const char *aq_test_driver_read_json(struct aq_test_driver *driver, const char *topic);
 
+/* ---- stores, by name: getKeyValueStore(), getWindowStore() and getSessionStore() of TopologyTestDriver ---------------- */
+
+struct aq_test_row {
+    struct aq_slice key;      /* of a window or session without it */
+    struct aq_slice value;    /* as the store has it: of an average what it is made of */
+    int64_t start_ms, end_ms; /* of the window or session, the end as in aqueduct/windows.h; else 0 */
+    int64_t timestamp;        /* ms since 1970: of the row; of a session its end; -1: the store keeps none */
+};
+
+/* True with the row, whose bytes live as long as the driver; false: there is none, or it failed, as by a store that the topology
+ * does not have, that is closed, or is of another kind. Where several tasks have the key, in one of them. A table with a history
+ * shows the row as it is now; a global table is asked by its own name. */
+AQ_API bool aq_test_driver_row(struct aq_test_driver *driver, const char *store, struct aq_slice key,
+                               struct aq_test_row *ret);
+AQ_API bool aq_test_driver_window_row(struct aq_test_driver *driver, const char *store, struct aq_slice key,
+                                      int64_t start_ms, struct aq_test_row *ret);
+AQ_API bool aq_test_driver_session_row(struct aq_test_driver *driver, const char *store, struct aq_slice key,
+                                       int64_t start_ms, int64_t end_ms, struct aq_test_row *ret);
+
+/* 0: go on; 1: that was enough. */
+typedef int (*aq_test_row_each)(void *user, const struct aq_test_row *row);
+/* The rows of a key, or with a null key all, by task, key and time. Not of tables with a history, nor of global ones. 0, or a negative number. */
+AQ_API int aq_test_driver_rows(struct aq_test_driver *driver, const char *store, struct aq_slice key,
+                               aq_test_row_each each, void *user);
+
 /* ---- keys and values of a type: texts are aq_slice_str(), numbers are read by aq_read_int64() and its like --------- */
 
 struct aq_test_number {

@@ -42,6 +42,10 @@ AQ_API void aq_streams_builder_destroy(struct aq_streams_builder *builder);
  * builder. */
 AQ_API const char *aq_streams_error(const struct aq_streams_builder *builder);
 
+/* Operators do as Kafka Streams also where that loses or repeats results (doc/streams.md lists the cases). To be called before anything is
+ * added. The setting compat=kafka-streams is refused where it was not. */
+AQ_API int aq_streams_compat(struct aq_streams_builder *builder);
+
 /* The topology cut into sub-topologies, in the text form of Kafka Streams' Topology#describe(). Negative, with nothing written, when
  * something is wrong with the topology as a whole: no source, a cycle, a node that no record reaches. aq_streams_error() says what,
  * until the next aq_streams_describe(); it does not stop the builder, since more nodes may mend it. Errors of `out` are the caller's to

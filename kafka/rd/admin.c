@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The admin handle: opening, first contact, group members, and the one way all admin requests are waited for. What
- * concerns topics is in admin_topics.c (reading) and admin_change.c (creating, growing, deleting), offsets in admin_offsets.c.
+ * The admin handle: opening, first contact, and the one way all admin requests are waited for. What concerns topics is in
+ * admin_topics.c (reading) and admin_change.c (creating, growing, deleting), offsets in admin_offsets.c, groups in
+ * admin_groups.c.
  *
  * It is a consumer handle without a group: no coordinator thread, and isolation.level=read_uncommitted makes its
  * watermarks the true ends (a producer handle's would be the last stable offsets).
@@ -110,38 +111,4 @@ int krd_admin_wait(struct kc_admin *admin, rd_kafka_event_type_t type, int64_t t
         return code;
     }
     return krd_fail(err, &admin->client, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL, what, "%s", resource);
-}
-
-int krd_admin_group_members(struct kc_admin *admin, const char *group, int64_t timeout_ms,
-                            int32_t *ret_members, struct aq_err *err)
-{
-    *ret_members = 0;
-    struct krd_try what = {"describe", "Describe"};
-    char resource[300];
-    snprintf(resource, sizeof(resource), "group %s", group);
-    rd_kafka_AdminOptions_t *options =
-        krd_admin_options(admin, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms);
-    rd_kafka_DescribeConsumerGroups(admin->client.rk, &group, 1, options, admin->queue);
-    rd_kafka_AdminOptions_destroy(options);
-    rd_kafka_event_t *event = NULL;
-    int code = krd_admin_wait(admin, RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT, timeout_ms, what, resource,
-                              &event, err);
-    if (code) return code;
-
-    const rd_kafka_DescribeConsumerGroups_result_t *result =
-        rd_kafka_event_DescribeConsumerGroups_result(event);
-    size_t n = 0;
-    const rd_kafka_ConsumerGroupDescription_t **groups =
-        rd_kafka_DescribeConsumerGroups_result_groups(result, &n);
-    if (n > 0) {
-        const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
-        rd_kafka_resp_err_t rd_code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
-        if (rd_code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            *ret_members = (int32_t)rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
-        } else if (rd_code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) { /* unknown groups have no members */
-            code = krd_fail(err, &admin->client, rd_code, rd_kafka_error_string(error), what, "%s", resource);
-        }
-    }
-    rd_kafka_event_destroy(event);
-    return code;
 }

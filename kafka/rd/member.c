@@ -148,7 +148,8 @@ int krd_member_open(const struct kc_cluster *cluster, const struct kc_member_con
     rd_kafka_conf_t *rk_conf = krd_conf_new(cluster, KRD_MEMBER, conf->client_id, err);
     if (!rk_conf) return err ? err->code : AQ_E_CONFIG;
     /* The cooperative protocol of the client loops, hangs or loses assignments before 2.10 (#4800, #4527, #4059). */
-    const char *strategy = KRD_AT_LEAST(2, 10) ? "cooperative-sticky" : "roundrobin";
+    bool sticky = KRD_AT_LEAST(2, 10) && !conf->dealt_in_turn;
+    const char *strategy = sticky ? "cooperative-sticky" : "roundrobin";
     int code = krd_conf_set(rk_conf, "group.id", conf->group_id, err);
     if (!code && conf->instance_id) code = krd_conf_set(rk_conf, "group.instance.id", conf->instance_id, err);
     if (!code) code = krd_conf_set(rk_conf, "partition.assignment.strategy", strategy, err);

@@ -25,6 +25,7 @@ const struct kc_ops kc_rd_ops = {
     .admin_delete_records = krd_admin_delete_records,
     .admin_delete_topic = krd_admin_delete_topic,
     .admin_group_members = krd_admin_group_members,
+    .admin_describe_group = krd_admin_describe_group,
 
     .consumer_open = krd_consumer_open,
     .consumer_close = krd_consumer_close,

@@ -309,7 +309,7 @@ int krd_reader_commit_stopped(struct kc_reader *reader, const char *topic, int32
                               const char *metadata, int64_t timeout_ms, struct aq_err *err);
 void krd_reader_seen_versions(const struct kc_reader *reader, struct kc_seen_versions *ret);
 
-/* ---- admin.c, admin_topics.c, admin_change.c, admin_offsets.c ------------------------------------------------------- */
+/* ---- admin.c, admin_topics.c, admin_change.c, admin_offsets.c, admin_groups.c --------------------------------------- */
 
 struct kc_admin {
     struct krd_client client;
@@ -327,6 +327,8 @@ int krd_admin_delete_records(struct kc_admin *admin, const struct kc_before *lis
 int krd_admin_delete_topic(struct kc_admin *admin, const char *topic, int64_t timeout_ms, struct aq_err *err);
 int krd_admin_group_members(struct kc_admin *admin, const char *group, int64_t timeout_ms,
                             int32_t *ret_members, struct aq_err *err);
+int krd_admin_describe_group(struct kc_admin *admin, const char *group, const char *topic, int64_t timeout_ms,
+                             struct kc_group *ret, struct aq_err *err);
 /* Options with the request timeout; destroyed by the caller. */
 rd_kafka_AdminOptions_t *krd_admin_options(struct kc_admin *admin, rd_kafka_admin_op_t op,
                                            int64_t timeout_ms);

@@ -196,3 +196,41 @@ int sim_admin_group_members(struct kc_admin *admin, const char *group, int64_t t
     *ret_members = found ? (int32_t)found->n_seats : 0;
     return 0;
 }
+
+static int compare_members(const void *a, const void *b)
+{
+    return strcmp(((const struct kc_group_member *)a)->member_id,
+                  ((const struct kc_group_member *)b)->member_id);
+}
+
+static void describe_seat(const struct sim_seat *seat, bool stable, const char *topic, struct aq_arena *arena,
+                          struct kc_group_member *ret)
+{
+    ret->member_id = aq_arena_strdup(arena, seat->member_id);
+    ret->client_id = aq_arena_strdup(arena, seat->client_id);
+    ret->host = "/127.0.0.1";
+    if (seat->instance_id) ret->instance_id = aq_arena_strdup(arena, seat->instance_id);
+    if (!stable || strcmp(seat->topic, topic) != 0 || seat->n_partitions == 0) return;
+    int32_t *partitions = aq_arena_zalloc(arena, seat->n_partitions * sizeof(*partitions));
+    memcpy(partitions, seat->partitions, seat->n_partitions * sizeof(*partitions));
+    ret->partitions = partitions;
+    ret->n_partitions = seat->n_partitions;
+}
+
+int sim_admin_describe_group(struct kc_admin *admin, const char *group, const char *topic, int64_t timeout_ms,
+                             struct kc_group *ret, struct aq_err *err)
+{
+    (void)timeout_ms;
+    (void)err;
+    AQ_ASSERT(group && topic);
+    sim_settle(admin->cluster);
+    const struct sim_group *found = sim_group_find(admin->cluster, group);
+    *ret = (struct kc_group){.count = found ? found->n_seats : 0};
+    aq_arena_init(&ret->arena, 1024);
+    ret->stable = ret->count > 0 && !found->preparing;
+    ret->list = aq_arena_zalloc(&ret->arena, (ret->count + 1) * sizeof(*ret->list));
+    for (size_t i = 0; i < ret->count; i++)
+        describe_seat(found->seats[i], ret->stable, topic, &ret->arena, &ret->list[i]);
+    qsort(ret->list, ret->count, sizeof(*ret->list), compare_members);
+    return 0;
+}

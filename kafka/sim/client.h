@@ -47,6 +47,8 @@ int sim_admin_delete_records(struct kc_admin *admin, const struct kc_before *lis
 int sim_admin_delete_topic(struct kc_admin *admin, const char *topic, int64_t timeout_ms, struct aq_err *err);
 int sim_admin_group_members(struct kc_admin *admin, const char *group, int64_t timeout_ms,
                             int32_t *ret_members, struct aq_err *err);
+int sim_admin_describe_group(struct kc_admin *admin, const char *group, const char *topic, int64_t timeout_ms,
+                             struct kc_group *ret, struct aq_err *err);
 
 /* ---- consumer.c, batch.c -------------------------------------------------------------------------------------------- */
 

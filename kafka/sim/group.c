@@ -154,6 +154,7 @@ static struct sim_seat *add_seat(struct sim_group *group, const struct kc_member
 {
     struct sim_seat *seat = aq_calloc(1, sizeof(*seat));
     seat->member_id = new_member_id(group, conf);
+    seat->client_id = aq_strdup(conf->client_id);
     seat->instance_id = conf->instance_id ? aq_strdup(conf->instance_id) : NULL;
     seat->topic = aq_strdup(conf->topic);
     seat->session_us = conf->session_timeout_ms * AQ_MS;
@@ -169,6 +170,7 @@ static struct sim_seat *add_seat(struct sim_group *group, const struct kc_member
 static void free_seat(struct sim_seat *seat)
 {
     free(seat->member_id);
+    free(seat->client_id);
     free(seat->instance_id);
     free(seat->topic);
     free(seat->partitions);
@@ -202,7 +204,9 @@ struct sim_seat *sim_group_join(struct sim_group *group, const struct kc_member_
     struct sim_seat *seat = conf->instance_id ? sim_group_instance(group, conf->instance_id) : NULL;
     if (seat && strcmp(seat->topic, conf->topic) == 0) {
         free(seat->member_id);
+        free(seat->client_id);
         seat->member_id = new_member_id(group, conf);
+        seat->client_id = aq_strdup(conf->client_id);
         sim_group_heartbeat(group, seat);
         if (group->preparing) sim_group_rejoin(group, seat);
         return seat;

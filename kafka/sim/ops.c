@@ -20,6 +20,7 @@ const struct kc_ops kc_sim_ops = {
     .admin_delete_records = sim_admin_delete_records,
     .admin_delete_topic = sim_admin_delete_topic,
     .admin_group_members = sim_admin_group_members,
+    .admin_describe_group = sim_admin_describe_group,
 
     .consumer_open = sim_consumer_open,
     .consumer_close = sim_consumer_close,

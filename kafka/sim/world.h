@@ -67,6 +67,7 @@ struct sim_offset {
 /* A member as the coordinator sees it. */
 struct sim_seat {
     char *member_id;
+    char *client_id;
     char *instance_id; /* NULL: dynamic */
     char *topic;
     int64_t session_us;

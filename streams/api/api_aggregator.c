@@ -99,26 +99,27 @@ static int result(struct st_context *context, void *running, struct aq_slice acc
     (void)context;
     struct aq_processor_context *ctx = running;
     *ret = acc;
-    if (!callbacks_of(ctx)->result) return 0;
     st_api_enter(ctx, ST_API_LOOKING, NULL, err);
     return st_api_leave(ctx, callbacks_of(ctx)->result(ctx, user_of(ctx), acc, ret));
 }
 
-#define KIND(subtracts, merges)                                                          \
-    {                                                                                    \
-        .name = "aggregate", .start = start, .stop = stop, .add = add, .result = result, \
-        .subtract = (subtracts) ? subtract : NULL, .merge = (merges) ? merge : NULL,     \
-        .why_not = (subtracts) ? NULL : "its struct aq_aggregator has no subtract()",    \
+#define KIND(subtracts, merges, results)                                              \
+    {                                                                                 \
+        .name = "aggregate", .start = start, .stop = stop, .add = add,                \
+        .subtract = (subtracts) ? subtract : NULL, .merge = (merges) ? merge : NULL,  \
+        .result = (results) ? result : NULL,                                          \
+        .why_not = (subtracts) ? NULL : "its struct aq_aggregator has no subtract()", \
     }
 
-/* By whether it subtracts, and merges. */
-static const struct st_aggregator_kind kinds[2][2] = {
-    {KIND(false, false), KIND(false, true)},
-    {KIND(true, false), KIND(true, true)},
+/* By whether it subtracts, merges, and has results that are not what it keeps. */
+static const struct st_aggregator_kind kinds[2][2][2] = {
+    {{KIND(false, false, false), KIND(false, false, true)},
+     {KIND(false, true, false), KIND(false, true, true)}},
+    {{KIND(true, false, false), KIND(true, false, true)}, {KIND(true, true, false), KIND(true, true, true)}},
 };
 
 const struct st_aggregator_kind *st_api_aggregator_kind(const struct aq_aggregator *aggregator)
 {
-    AQ_ASSERT(aggregator->add);
-    return &kinds[aggregator->subtract != NULL][aggregator->merge != NULL];
+    AQ_ASSERT(aggregator->abi == AQ_AGGREGATOR_ABI);
+    return &kinds[aggregator->subtract != NULL][aggregator->merge != NULL][aggregator->result != NULL];
 }

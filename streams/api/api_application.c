@@ -50,7 +50,8 @@ static void make(struct aq_application *app, const struct aq_streams_builder *bu
     if (st_builder_verdict(builder, &app->err) != 0) return;
     app->has_settings = true;
     if (st_api_settings_read(builder->topology->application_id, NULL, properties, n, &app->settings,
-                             &app->err) != 0)
+                             &app->err) != 0 ||
+        st_builder_suits(builder, &app->settings.settings, &app->err) != 0)
         return;
     app->app = st_app_create(&kc_rd_ops, &app->settings.settings, builder->topology, &app->err);
 }

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "streams/api/api_kinds.h"
 #include "streams/api/builder.h"
+#include "streams/api/dsl.h"
 
 /* ---- streams and nodes -------------------------------------------------------------------------------------------- */
 
@@ -18,14 +19,6 @@
 static bool is_open(const struct aq_stream *stream)
 {
     return stream && st_builder_is_open(stream->builder);
-}
-
-static struct aq_stream *make_stream(struct aq_streams_builder *builder, const char *name)
-{
-    struct aq_stream *stream = st_builder_alloc(builder, sizeof(*stream));
-    stream->builder = builder;
-    stream->name = st_find_node(builder->topology, name)->name;
-    return stream;
 }
 
 static struct st_parents behind(const struct aq_stream *stream)
@@ -45,7 +38,7 @@ static struct aq_stream *derive(struct aq_stream *stream, const char *name,
         return NULL;
     }
     int rc = st_add_processor(builder->topology, name, kind, op, behind(stream), &builder->err);
-    return rc < 0 ? NULL : make_stream(builder, name);
+    return rc < 0 ? NULL : st_dsl_stream(builder, name);
 }
 
 static struct st_api_op *make_op(struct aq_stream *stream, void *user)
@@ -58,7 +51,7 @@ static struct st_api_op *make_op(struct aq_stream *stream, void *user)
 struct aq_stream *aq_stream_from(struct aq_streams_builder *builder, const char *name,
                                  const struct aq_consumed *consumed)
 {
-    return aq_topology_add_source(builder, name, consumed) < 0 ? NULL : make_stream(builder, name);
+    return aq_topology_add_source(builder, name, consumed) < 0 ? NULL : st_dsl_stream(builder, name);
 }
 
 const char *aq_stream_name(const struct aq_stream *stream)
@@ -163,7 +156,7 @@ struct aq_stream *aq_stream_merge(struct aq_stream *stream, const char *name, st
     if (!names) return NULL;
     struct st_parents parents = {.names = names, .count = n_others + 1};
     int rc = st_add_processor(builder->topology, name, &st_api_merge, NULL, parents, &builder->err);
-    return rc < 0 ? NULL : make_stream(builder, name);
+    return rc < 0 ? NULL : st_dsl_stream(builder, name);
 }
 
 /* ---- new keys and values ------------------------------------------------------------------------------------------ */
@@ -246,7 +239,7 @@ struct aq_stream *aq_stream_repartition(struct aq_stream *stream, const char *na
     if (!is_open(stream)) return NULL;
     struct aq_streams_builder *builder = stream->builder;
     int rc = st_add_repartition(builder->topology, name, partitions, behind(stream), &builder->err);
-    return rc < 0 ? NULL : make_stream(builder, name);
+    return rc < 0 ? NULL : st_dsl_stream(builder, name);
 }
 
 struct aq_stream *aq_stream_process(struct aq_stream *stream, const char *name,
@@ -255,7 +248,7 @@ struct aq_stream *aq_stream_process(struct aq_stream *stream, const char *name,
     if (!is_open(stream)) return NULL;
     const char *const parent[] = {stream->name};
     int rc = aq_topology_add_processor(stream->builder, name, processor, user, parent, 1);
-    return rc < 0 ? NULL : make_stream(stream->builder, name);
+    return rc < 0 ? NULL : st_dsl_stream(stream->builder, name);
 }
 
 int aq_stream_to(struct aq_stream *stream, const char *name, const char *topic)

@@ -8,23 +8,11 @@
  */
 #include <stdlib.h>
 
-#include "aqueduct/testdriver.h"
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "streams/api/api_settings.h"
-#include "streams/api/builder.h"
-#include "streams/driver.h"
+#include "streams/api/api_testdriver.h"
 #include "streams/serde/json_record.h"
-
-struct aq_test_driver {
-    struct aq_err err;     /* the first */
-    struct aq_arena arena; /* of what is read and piped */
-    struct st_api_settings settings;
-    bool has_settings;
-    struct st_driver *driver; /* NULL: it could not be made */
-    bool closed;
-};
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
@@ -34,8 +22,10 @@ static void open_driver(struct aq_test_driver *driver, const struct aq_streams_b
     if (st_builder_verdict(builder, &driver->err) != 0) return;
     driver->has_settings = true;
     if (st_api_settings_read(builder->topology->application_id, "127.0.0.1:9092", options->properties,
-                             options->n_properties, &driver->settings, &driver->err) != 0)
+                             options->n_properties, &driver->settings, &driver->err) != 0 ||
+        st_builder_suits(builder, &driver->settings.settings, &driver->err) != 0)
         return;
+    driver->topology = builder->topology;
     const struct st_driver_setup setup = {.settings = &driver->settings.settings,
                                           .topology = builder->topology,
                                           .partitions = options->partitions,
@@ -78,8 +68,7 @@ const char *aq_test_driver_error(const struct aq_test_driver *driver)
     return driver->err.code != 0 ? driver->err.text : NULL;
 }
 
-/* 0 while records can go in. */
-static int verdict(struct aq_test_driver *driver)
+int st_test_driver_verdict(struct aq_test_driver *driver)
 {
     if (driver->err.code != 0) return driver->err.code;
     return driver->closed ? aq_fail(&driver->err, AQ_E_STOPPED, "the test driver was closed before") : 0;
@@ -90,7 +79,7 @@ static int verdict(struct aq_test_driver *driver)
 int aq_test_driver_pipe(struct aq_test_driver *driver, const char *topic, const struct aq_test_record *record)
 {
     AQ_ASSERT(topic && record && record->n_headers <= UINT16_MAX);
-    int rc = verdict(driver);
+    int rc = st_test_driver_verdict(driver);
     if (rc != 0) return rc;
     bool now = record->timestamp == AQ_TEST_NOW;
     const struct kc_sim_record rec = {.partition = record->partition,
@@ -108,7 +97,7 @@ int aq_test_driver_pipe_json(struct aq_test_driver *driver, const char *line)
     AQ_ASSERT(line);
     struct st_json_record json;
     struct kc_sim_record rec;
-    int rc = verdict(driver);
+    int rc = st_test_driver_verdict(driver);
     if (rc == 0) rc = st_json_record_read(aq_slice_str(line), &driver->arena, &json, &driver->err);
     if (rc != 0) return rc;
     if (!json.topic) return aq_fail(&driver->err, AQ_E_BAD_RECORD, "a record needs a topic");
@@ -119,7 +108,7 @@ int aq_test_driver_pipe_json(struct aq_test_driver *driver, const char *line)
 
 int aq_test_driver_advance_wall_clock(struct aq_test_driver *driver, int64_t ms)
 {
-    int rc = verdict(driver);
+    int rc = st_test_driver_verdict(driver);
     if (rc == 0 && ms < 0) rc = aq_fail(&driver->err, AQ_E_INVALID, "the wall clock does not go back");
     return rc == 0 ? st_driver_advance(driver->driver, ms, &driver->err) : rc;
 }

@@ -14,6 +14,8 @@
 #include "base/mem.h"
 #include "streams/api/api_kinds.h"
 #include "streams/api/builder.h"
+#include "streams/ops/op_suppress.h"
+#include "streams/settings.h"
 #include "streams/topology/describe.h"
 
 /* ---- the builder -------------------------------------------------------------------------------------------------- */
@@ -42,6 +44,44 @@ int st_builder_verdict(const struct aq_streams_builder *builder, struct aq_err *
 {
     if (st_builder_is_open(builder)) return 0;
     return aq_fail(err, builder->err.code, "%s", builder->err.text);
+}
+
+static int check_suppress(const struct st_node *node, const struct st_settings *settings, struct aq_err *err)
+{
+    const struct st_suppress *op = node->user;
+    if (op->idle_close_ms == 0 || op->idle_close_ms > settings->commit_interval_ms) return 0;
+    return aq_fail(
+        err, AQ_E_CONFIG,
+        "suppress '%s': close_idle_ms is %lld; results come with commits, so it has to be longer than "
+        "commit.interval.ms, which is %lld ms",
+        node->name, (long long)op->idle_close_ms, (long long)settings->commit_interval_ms);
+}
+
+int st_builder_suits(const struct aq_streams_builder *builder, const struct st_settings *settings,
+                     struct aq_err *err)
+{
+    int rc = st_builder_verdict(builder, err);
+    if (rc == 0 && settings->compat_kafka_streams && !builder->compat)
+        rc = aq_fail(
+            err, AQ_E_CONFIG,
+            "compat: operators are built to do as Kafka Streams or not; call aq_streams_compat() on the "
+            "builder before they are added");
+    for (size_t i = 0; rc == 0 && i < builder->topology->n_nodes; i++) {
+        const struct st_node *node = builder->topology->nodes[i];
+        if (node->type == ST_PROCESSOR && node->kind == &st_suppress_kind)
+            rc = check_suppress(node, settings, err);
+    }
+    return rc;
+}
+
+int aq_streams_compat(struct aq_streams_builder *builder)
+{
+    if (!st_builder_is_open(builder)) return builder->err.code;
+    if (builder->topology->n_nodes > 0)
+        return aq_fail(&builder->err, AQ_E_CONFIG,
+                       "compat: call aq_streams_compat() before anything is added");
+    builder->compat = true;
+    return 0;
 }
 
 void *st_builder_alloc(struct aq_streams_builder *builder, size_t size)

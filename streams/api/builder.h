@@ -14,6 +14,7 @@
 
 struct aq_streams_builder {
     struct st_topology *topology; /* NULL: the application id was refused, and err says so */
+    bool compat;                  /* operators that are added do as Kafka Streams does */
     struct aq_err err;            /* the first of building; code 0: none */
     struct aq_err check_err;      /* of the last look at the whole */
 };
@@ -25,6 +26,12 @@ struct aq_stream {
 
 /* 0, or the code of the first error, with its sentence in err. */
 int st_builder_verdict(const struct aq_streams_builder *builder, struct aq_err *err);
+
+struct st_settings;
+
+/* The same, and whether the settings suit what was built. */
+int st_builder_suits(const struct aq_streams_builder *builder, const struct st_settings *settings,
+                     struct aq_err *err);
 
 /* False when an error came before: the call at hand does nothing. */
 bool st_builder_is_open(const struct aq_streams_builder *builder);

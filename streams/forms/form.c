@@ -57,6 +57,12 @@ const struct st_formed_node *st_formed_find(const struct st_formed *formed, cons
     return NULL;
 }
 
+bool st_formed_is_global(const struct st_formed *formed, const char *name)
+{
+    const struct st_formed_node *node = st_formed_find(formed, name);
+    return node && node->form == &st_form_global_table;
+}
+
 struct opt_table st_form_options(const struct st_form *form)
 {
     return (struct opt_table){.name = form->name,
@@ -233,6 +239,8 @@ static void read_node(struct reading *r, size_t i, struct conf_node *group)
         node->form = form;
         node->conf = memory + CONF_OFFSET;
         node->from = common->from;
+        const struct st_forming forming = forming_of(r, i);
+        if (form->read_from) form->read_from(&forming, node->conf);
     }
     node->broken = !form || r->diags->errors > before;
 }
@@ -372,7 +380,9 @@ static void add_edges(struct reading *r, size_t i)
     if (!child || child->type == ST_SOURCE || (child->n_parents > 0 && node->broken)) return;
     if (is_behind(r, node) && !node->broken) return; /* it was made with them */
     for (size_t k = 0; k < node->from.count; k++) {
-        if (is_behind(r, node) && is_named_before(&node->from, k)) continue; /* a join with itself */
+        /* A join with itself; or a form that takes the node in more than one place, and was not made. */
+        if ((is_behind(r, node) || node->broken) && is_named_before(&node->from, k)) continue;
+        if (is_behind(r, node) && st_formed_is_global(r->formed, node->from.items[k])) continue;
         if (!add_edge(r, i, k)) node->broken = true;
     }
 }
@@ -402,6 +412,16 @@ static void adopt(struct reading *r, size_t i)
 
 /* ---- the whole --------------------------------------------------------------------------------------------------------- */
 
+/* Who looks into global tables cannot be told when some node was not made. */
+static void doubt_globals(const struct reading *r, bool *doubtful)
+{
+    const struct st_topology *topology = r->formed->topology;
+    bool broken = false;
+    for (size_t i = 0; i < r->formed->n_nodes; i++) broken = broken || r->formed->nodes[i].broken;
+    for (size_t i = 0; i < topology->n_nodes; i++)
+        doubtful[i] = doubtful[i] || (broken && topology->nodes[i]->type == ST_GLOBAL_TABLE);
+}
+
 /* By node of the topology: a mistake was told about it or about one in front of it. */
 static bool *find_doubtful(const struct reading *r)
 {
@@ -411,6 +431,7 @@ static bool *find_doubtful(const struct reading *r)
         const struct st_node *node = st_find_node(topology, r->formed->nodes[i].name);
         if (node) doubtful[node->index] = r->formed->nodes[i].broken;
     }
+    doubt_globals(r, doubtful);
     for (bool more = true; more;) {
         more = false;
         for (size_t i = 0; i < topology->n_nodes; i++) {
@@ -468,6 +489,9 @@ static const struct st_plan_node *plan_node_of(const struct st_plan *plan, const
 struct st_serdes st_formed_sends(const struct st_formed *formed, const char *name)
 {
     AQ_ASSERT(formed->plan && formed->serdes);
+    const struct st_node *of_topology = st_find_node(formed->topology, name);
+    if (of_topology && of_topology->type == ST_GLOBAL_TABLE)
+        return st_serde_flow_of_global(formed->serdes, formed->plan, of_topology);
     const struct st_plan_node *node = plan_node_of(formed->plan, name);
     AQ_ASSERT(node);
     return formed->serdes->out[node->index];

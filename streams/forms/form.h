@@ -30,6 +30,7 @@ struct st_forming {
     const char *what;               /* "streams.topology.NAME", for messages */
     const char *name;               /* of the node */
     const struct conf_node *group;  /* for places in messages */
+    const struct conf_node *around; /* where options are that `group` does not have; NULL: nowhere */
     struct st_formed_node *node; /* what was read so far; a form that makes several nodes sets its entries */
     struct st_parents parents;   /* more_later: streams/forms/form.c adds the edges that `from` names */
 };
@@ -40,11 +41,13 @@ struct st_form {
     const char *example; /* a topology that loads and has this form in it */
     const struct opt_row *rows;
     size_t conf_size;
-    bool reads;            /* a source: takes no `from` */
+    bool reads;            /* takes no `from`: a source, or a form with read_from() */
     const char *childless; /* why no node can name it in `from`; NULL: nodes can */
     bool
         behind; /* add() needs the parents, and makes the edges itself: it runs when all nodes of `from` are there */
     bool behind_tables; /* the same for a node that is of a table */
+    /* Reads more than rows can: sets forming->node->from, whatever it complains about. NULL: there is no more. */
+    void (*read_from)(const struct st_forming *forming, void *conf);
     /* By what was read (complaints or not): is what the node makes a table? NULL: never. */
     bool (*makes_table)(const void *conf, bool of_table);
     /* Adds the node or nodes; complaints go to forming->diags at the group's places. `conf` lives in the arena. */
@@ -96,7 +99,9 @@ bool st_form_topology(const struct st_settings *settings, struct xf_library *lib
                       struct conf_diags *diags, struct st_formed *ret);
 /* The node of the file; NULL when there is none of that name. */
 const struct st_formed_node *st_formed_find(const struct st_formed *formed, const char *name);
-/* How key and value lie in what leaves a node of the topology. There is a plan, and serdes are known. */
+/* Is it a global table? */
+bool st_formed_is_global(const struct st_formed *formed, const char *name);
+/* How key and value lie in what leaves a node of the topology, or in its global table. There is a plan, and serdes are known. */
 struct st_serdes st_formed_sends(const struct st_formed *formed, const char *name);
 void st_formed_finish(struct st_formed *formed);
 

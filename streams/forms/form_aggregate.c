@@ -93,21 +93,14 @@ static void add_of_table(const struct st_forming *forming, struct aggregate_conf
 /* Processor and stores, behind what groups. */
 static void add_of_stream(const struct st_forming *forming, struct aggregate_conf *c)
 {
-    struct aq_err err = {0};
     struct st_forming behind;
     bool windowed = false;
     c->op.compat = forming->settings->compat_kafka_streams;
     if (!st_form_windows(forming, &c->windows, &c->op, &windowed)) return;
     bool sessions = windowed && c->op.windows.kind == ST_SESSION;
     if (sessions && !st_form_needs_merge(forming, &c->op.aggregator)) return;
-    if (!st_form_group(forming, &c->group, c->limits, &behind)) return;
-    const struct st_processor_kind *kind = st_aggregate_kind_of(windowed ? &c->op.windows : NULL, false);
-    const struct st_serde *value = c->op.aggregator.value_serde;
-    if (!st_form_processor(&behind, kind, &c->op, NULL, value ? st_serde_name(value) : NULL)) return;
-    const struct st_store_conf how = {.in_memory = c->keep.in_memory, .uncached = !c->keep.cached};
-    const char *store = c->keep.store ? c->keep.store : forming->name;
-    if (st_aggregate_add_stores(forming->topology, forming->name, store, &c->op, windowed, how, &err) != 0)
-        st_form_refused(forming, c->keep.store ? "store" : NULL, &err);
+    if (st_form_group(forming, &c->group, c->limits, &behind))
+        st_form_aggregation(&behind, &c->keep, &c->op, windowed, false);
 }
 
 /* ---- all ------------------------------------------------------------------------------------------------------------- */
@@ -118,12 +111,7 @@ static void add_node(const struct st_forming *forming, struct aggregate_conf *c)
         add_of_table(forming, c);
     else
         add_of_stream(forming, c);
-    if (c->windows.window) return;
-    /* Of an average the store has sum and count, which only its aggregator understands. */
-    if (c->op.aggregator.kind->result)
-        forming->node->table_hint = "its store has what its rows are made of; put a to_table behind it";
-    else
-        forming->node->table_store = c->keep.store ? c->keep.store : forming->name;
+    st_form_aggregated(forming, &c->keep, &c->op.aggregator, c->windows.window != NULL);
 }
 
 /* Rows of windows are none of a table that could be joined: their keys say the window, too. */
@@ -153,13 +141,19 @@ static void add_aggregate(const struct st_forming *forming, void *conf)
     if (st_form_aggregator(forming, &c->aggregate, c->limits, &c->op.aggregator)) add_node(forming, c);
 }
 
+static void release_aggregate(void *conf)
+{
+    struct aggregate_conf *c = conf;
+    st_form_aggregator_release(&c->aggregate);
+}
+
 const struct st_form st_form_count = {
     .name = "count",
     .summary = "Counts the records of each key, or of each key and window.",
     .example =
         "  in    = { type = \"source\"; topics = [\"orders\"]; };\n"
         "  count = { type = \"count\"; from = \"in\"; by = \"value.customer\"; by_serde = \"string\";\n"
-        "            window = { type = \"tumbling\"; size_ms = \"1m\"; }; };\n"
+        "            window = { type = \"tumbling\"; size = \"1m\"; }; };\n"
         "  out   = { type = \"sink\"; from = \"count\"; topic = \"orders-by-customer\"; };\n",
     .rows = count_rows,
     .conf_size = sizeof(struct aggregate_conf),
@@ -195,4 +189,5 @@ const struct st_form st_form_aggregate = {
     .behind_tables = true,
     .makes_table = makes_table,
     .add = add_aggregate,
+    .release = release_aggregate,
 };

@@ -58,27 +58,52 @@ static bool refuse_options(const struct st_forming *forming, const struct st_agg
     return good;
 }
 
-/* function and add are two ways to say the same, and each has options of its own. */
-static bool check_way(const struct st_forming *forming, const struct st_aggregate_conf *c)
+/* One of the ways was taken, and this option is another's. */
+static bool refuse_way(const struct st_forming *forming, const char *const *options, size_t n,
+                       const char *taken)
 {
-    static const char *const expressions[] = {"add", "initial", "subtract", "merge"};
-    if (c->function == ST_FUNCTION_NONE) {
-        if (c->add) return true;
-        st_form_error(
-            forming, NULL,
-            "function or add is needed: function = \"sum\" names what there is, add = \"...\" is a Lua "
-            "expression");
-        return false;
-    }
     bool good = true;
-    for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++) {
-        if (!st_form_gives(forming, expressions[i])) continue;
-        st_form_error(forming, expressions[i], "%s is for a node without function: leave one of them out",
-                      expressions[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (!st_form_gives(forming, options[i])) continue;
+        st_form_error(forming, options[i], "%s is for a node without %s: leave one of them out", options[i],
+                      taken);
         good = false;
     }
     return good;
 }
+
+/* library and aggregator name one together. */
+static bool check_plugin(const struct st_forming *forming, const struct st_plugin_conf *c)
+{
+    if (!c->library)
+        st_form_error(forming, c->part ? "aggregator" : "options",
+                      "library is needed: the plugin that has the aggregator");
+    else if (!c->part)
+        st_form_error(forming, "library",
+                      "aggregator is needed: the name of one of the plugin's aggregators");
+    return c->library && c->part;
+}
+
+/* function, add and aggregator are three ways to say the same, and each has options of its own. */
+static bool check_way(const struct st_forming *forming, const struct st_aggregate_conf *c)
+{
+    static const char *const ways[] = {"add",     "initial",    "subtract", "merge",
+                                       "library", "aggregator", "options"};
+    const size_t all = sizeof(ways) / sizeof(ways[0]), expressions = 4;
+    if (c->function != ST_FUNCTION_NONE) return refuse_way(forming, ways, all, "function");
+    if (c->plugin.library || c->plugin.part || c->plugin.options) {
+        bool good = refuse_way(forming, ways, expressions, "aggregator");
+        return check_plugin(forming, &c->plugin) && good;
+    }
+    if (c->add) return true;
+    st_form_error(
+        forming, NULL,
+        "function, add or aggregator is needed: function = \"sum\" names what there is, add = \"...\" is a "
+        "Lua expression, aggregator one of a plugin");
+    return false;
+}
+
+static const char *const any[] = {"json", "string", "int32", "int64", "double", "bytes", NULL};
 
 /* "json, int64 or double" */
 static void list_serdes(const char *const *as, char *buf, size_t size)
@@ -159,7 +184,6 @@ static bool compile(const struct st_forming *forming, const char *option, const 
 static bool form_script(const struct st_forming *forming, struct st_aggregate_conf *c,
                         struct st_limits limits, struct st_aggregator *ret)
 {
-    static const char *const any[] = {"json", "string", "int32", "int64", "double", "bytes", NULL};
     struct st_script *s = &c->script;
     *s = (struct st_script){.as = serde_of("json")};
     bool good = refuse_options(forming, c, "add", 0);
@@ -172,11 +196,34 @@ static bool form_script(const struct st_forming *forming, struct st_aggregate_co
     return good;
 }
 
+/* ---- of a plugin --------------------------------------------------------------------------------------------------- */
+
+static bool form_native(const struct st_forming *forming, struct st_aggregate_conf *c,
+                        struct st_aggregator *ret)
+{
+    const struct st_serde *as = NULL;
+    bool good = refuse_options(forming, c, "aggregator", 0);
+    if (c->as && !find_as(forming, "aggregator", c->as, any, &as)) good = false;
+    if (!st_form_plugin(forming, &c->plugin, ST_PLUGIN_AGGREGATOR)) return false;
+    c->native = (struct st_api_aggregator){.aggregator = *c->plugin.made->aggregator, .user = c->plugin.user};
+    *ret = (struct st_aggregator){
+        .kind = st_api_aggregator_kind(&c->native.aggregator), .user = &c->native, .value_serde = as};
+    return good;
+}
+
+void st_form_aggregator_release(struct st_aggregate_conf *conf)
+{
+    st_form_plugin_release(&conf->plugin);
+}
+
+/* ---- all ----------------------------------------------------------------------------------------------------------- */
+
 bool st_form_aggregator(const struct st_forming *forming, struct st_aggregate_conf *conf,
                         struct st_limits limits, struct st_aggregator *ret)
 {
     AQ_ASSERT(conf->function >= 0 && (size_t)conf->function <= st_function_count);
     if (!check_way(forming, conf)) return false;
+    if (conf->plugin.part) return form_native(forming, conf, ret);
     return conf->function ? form_named(forming, conf, limits, ret) : form_script(forming, conf, limits, ret);
 }
 
@@ -199,14 +246,21 @@ bool st_form_needs_subtract(const struct st_forming *forming, const struct st_ag
     const struct st_aggregator_kind *kind = aggregator->kind;
     if (kind->subtract) return true;
     AQ_ASSERT(kind->why_not);
-    st_form_error(forming, "function", "%s cannot aggregate a table, whose rows leave their groups again: %s",
-                  kind->name, kind->why_not);
+    st_form_error(forming, st_form_gives(forming, "aggregator") ? "aggregator" : "function",
+                  "%s cannot aggregate a table, whose rows leave their groups again: %s", kind->name,
+                  kind->why_not);
     return false;
 }
 
 bool st_form_needs_merge(const struct st_forming *forming, const struct st_aggregator *aggregator)
 {
     if (aggregator->kind->merge) return true;
+    if (st_form_gives(forming, "aggregator")) {
+        st_form_error(
+            forming, "aggregator",
+            "a record between two sessions makes them one, and the plugin's aggregator has no merge()");
+        return false;
+    }
     st_form_error(
         forming, NULL,
         "merge is needed: a record between two sessions makes them one, and merge = \"...\" says what "

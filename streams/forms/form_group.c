@@ -40,3 +40,34 @@ bool st_form_group(const struct st_forming *forming, struct st_group_conf *conf,
     ret->parents = (struct st_parents){.names = list_of(forming->arena, again), .count = 1};
     return true;
 }
+
+static const char *store_of(const struct st_forming *forming, const struct st_keep_conf *keep)
+{
+    return keep->store ? keep->store : forming->name;
+}
+
+bool st_form_aggregation(const struct st_forming *behind, const struct st_keep_conf *keep,
+                         const struct st_aggregate *op, bool windowed, bool cogroup)
+{
+    struct aq_err err = {0};
+    const struct st_processor_kind *kind = st_aggregate_kind_of(windowed ? &op->windows : NULL, cogroup);
+    const struct st_serde *value = op->aggregator.value_serde;
+    if (!st_form_processor(behind, kind, (void *)op, NULL, value ? st_serde_name(value) : NULL)) return false;
+    const struct st_store_conf how = {.in_memory = keep->in_memory, .uncached = !keep->cached};
+    if (st_aggregate_add_stores(behind->topology, behind->name, store_of(behind, keep), op, windowed, how,
+                                &err) == 0)
+        return true;
+    st_form_refused(behind, keep->store ? "store" : NULL, &err);
+    return false;
+}
+
+void st_form_aggregated(const struct st_forming *forming, const struct st_keep_conf *keep,
+                        const struct st_aggregator *aggregator, bool windowed)
+{
+    if (windowed) return;
+    /* Of an average the store has sum and count, which only its aggregator understands. */
+    if (aggregator->kind->result)
+        forming->node->table_hint = "its store has what its rows are made of; put a to_table behind it";
+    else
+        forming->node->table_store = store_of(forming, keep);
+}

@@ -11,6 +11,7 @@
 #define AQ_STREAMS_FORMS_FORM_GROUP_H
 
 #include "streams/forms/form_parts.h"
+#include "streams/ops/op_aggregate.h"
 
 struct st_group_conf {
     const char *by;
@@ -67,8 +68,19 @@ struct st_keep_conf {
         .help = "Changes of one key between two commits go on as one. false: each goes on at once."         \
     }
 
+/* What is in one of the `inputs` of a cogroup; for printing. */
+extern const struct opt_table st_cogroup_input_table;
+
 /* Adds what `by` needs. *ret: the same node behind it, for the processor itself. False after a complaint. */
 bool st_form_group(const struct st_forming *forming, struct st_group_conf *conf, struct st_limits limits,
                    struct st_forming *ret);
+
+/* Adds the processor behind what groups, and its store; op is what the processor runs. False after a complaint. */
+bool st_form_aggregation(const struct st_forming *behind, const struct st_keep_conf *keep,
+                         const struct st_aggregate *op, bool windowed, bool cogroup);
+
+/* What others may know of the rows: the node is a table unless it has windows. */
+void st_form_aggregated(const struct st_forming *forming, const struct st_keep_conf *keep,
+                        const struct st_aggregator *aggregator, bool windowed);
 
 #endif

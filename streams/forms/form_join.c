@@ -36,6 +36,11 @@ const struct st_formed_node *st_form_joined_table(const struct st_forming *formi
     const char *name = forming->node->from.items[k];
     const struct st_formed_node *table = st_formed_find(forming->formed, name);
     if (table && table->broken) return NULL;
+    if (st_formed_is_global(forming->formed, name)) {
+        st_form_error_from(forming, k, "from: '%s' is a global table, which join_global joins with a stream",
+                           name);
+        return NULL;
+    }
     if (!table || !table->is_table) {
         st_form_error_from(
             forming, k,
@@ -52,6 +57,11 @@ bool st_form_joined_stream(const struct st_forming *forming, size_t k)
 {
     const char *name = forming->node->from.items[k];
     const struct st_formed_node *node = st_formed_find(forming->formed, name);
+    if (st_formed_is_global(forming->formed, name) && !node->broken) {
+        st_form_error_from(forming, k,
+                           "from: '%s' is a global table, and a stream is needed: that comes first", name);
+        return false;
+    }
     if (!node || !node->is_table) return true;
     st_form_error_from(forming, k,
                        "from: '%s' is a table, and a stream is needed: put a to_stream behind it to join its "
@@ -69,14 +79,20 @@ bool st_form_join_writes(const struct st_forming *forming, const char *node, con
     return st_form_serdes(&at, NULL, conf->value_serde);
 }
 
+void st_form_join_values(const struct st_forming *forming, struct st_join_conf *conf)
+{
+    const char *const *from = forming->node->from.items;
+    conf->script.left = st_formed_sends(forming->formed, from[0]).value;
+    conf->script.right = st_formed_sends(forming->formed, from[1]).value;
+    conf->script.as = conf->value_serde ? st_serde_find(conf->value_serde, NULL) : conf->script.left;
+}
+
 void st_form_join_serdes(const struct st_forming *forming, struct st_join_conf *conf)
 {
     const char *const *from = forming->node->from.items;
     struct st_serdes left = st_formed_sends(forming->formed, from[0]),
                      right = st_formed_sends(forming->formed, from[1]);
-    conf->script.left = left.value;
-    conf->script.right = right.value;
-    conf->script.as = conf->value_serde ? st_serde_find(conf->value_serde, NULL) : left.value;
+    st_form_join_values(forming, conf);
     if (left.key == right.key) return;
     st_form_error(forming, "from",
                   "from: the keys of '%s' are %s and those of '%s' %s; they never meet: give both the same "

@@ -63,7 +63,9 @@ bool st_form_joined_stream(const struct st_forming *forming, size_t k);
 /* Declares what the node that was added writes: the serdes of its results. False after a complaint. */
 bool st_form_join_writes(const struct st_forming *forming, const char *node, const struct st_join_conf *conf);
 
-/* In check(): tells the joiner in which serdes both sides are, and complains when their keys lie in different ones. */
+/* In check(): tells the joiner in which serdes both sides are. */
+void st_form_join_values(const struct st_forming *forming, struct st_join_conf *conf);
+/* The same for a join by the same key: complains when their keys lie in different serdes. */
 void st_form_join_serdes(const struct st_forming *forming, struct st_join_conf *conf);
 
 #endif

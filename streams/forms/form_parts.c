@@ -8,13 +8,24 @@
 
 #include "base/assert.h"
 
+static const struct conf_node *find_in(const struct conf_node *group, const char *option)
+{
+    for (const struct conf_node *n = group ? group->first : NULL; n; n = n->next)
+        if (strcmp(n->name, option) == 0) return n;
+    return NULL;
+}
+
+static const struct conf_node *find_option(const struct st_forming *forming, const char *option)
+{
+    const struct conf_node *n = find_in(forming->group, option);
+    return n ? n : find_in(forming->around, option);
+}
+
 static struct conf_pos place_of(const struct st_forming *forming, const char *option)
 {
-    for (const struct conf_node *n = option ? forming->group->first : NULL; n; n = n->next) {
-        if (strcmp(n->name, option) != 0) continue;
-        return n->value_pos.file || n->value_pos.origin ? n->value_pos : n->pos;
-    }
-    return forming->group->pos;
+    const struct conf_node *n = option ? find_option(forming, option) : NULL;
+    if (!n) return forming->group->pos;
+    return n->value_pos.file || n->value_pos.origin ? n->value_pos : n->pos;
 }
 
 __attribute__((format(printf, 3, 0))) static void complain(const struct st_forming *forming,
@@ -48,9 +59,7 @@ void st_form_error_from(const struct st_forming *forming, size_t k, const char *
 
 bool st_form_gives(const struct st_forming *forming, const char *option)
 {
-    for (const struct conf_node *n = forming->group->first; n; n = n->next)
-        if (strcmp(n->name, option) == 0) return true;
-    return false;
+    return find_option(forming, option) != NULL;
 }
 
 void st_form_refused(const struct st_forming *forming, const char *option, const struct aq_err *err)

@@ -88,8 +88,8 @@ static bool until_windows_close(const struct st_forming *forming, struct suppres
     if (!windows) {
         st_form_error_from(
             forming, 0,
-            "from: '%s' has no windows that could close: name a count, reduce or aggregate with "
-            "window, or set until = \"time_limit\"",
+            "from: '%s' has no windows that could close: name a count, reduce, aggregate or cogroup "
+            "with window, or set until = \"time_limit\"",
             from);
         return false;
     }
@@ -197,7 +197,7 @@ const struct st_form st_form_suppress = {
     .summary = "Holds changes back: one result for each window, or fewer changes of each row.",
     .example =
         "  in    = { type = \"source\"; topics = [\"page-views\"]; };\n"
-        "  views = { type = \"count\"; from = \"in\"; window = { type = \"tumbling\"; size_ms = \"1m\"; grace_ms = \"10s\"; }; };\n"
+        "  views = { type = \"count\"; from = \"in\"; window = { type = \"tumbling\"; size = \"1m\"; grace = \"10s\"; }; };\n"
         "  final = { type = \"suppress\"; from = \"views\"; until = \"window_closes\"; };\n"
         "  out   = { type = \"sink\"; from = \"final\"; topic = \"views-per-minute\"; };\n",
     .rows = rows,

@@ -17,6 +17,15 @@ struct table_conf {
     struct st_table_source op; /* with the history */
 };
 
+#define HISTORY_ROW                                                                                                         \
+    {                                                                                                                       \
+        .name = "history", .kind = OPT_DURATION, .offset = offsetof(struct table_conf, op.history_ms),                      \
+        .def = "0", .reload = OPT_RELOAD_PROCESS,                                                                           \
+        .help =                                                                                                             \
+            "Rows are kept as they were at any time so far back, and join_table looks up the row as of the record's time; " \
+            "every change goes on at once then. 0: only as they are now."                                                   \
+    }
+
 static const struct opt_row table_rows[] = {
     {.name = "topic",
      .kind = OPT_STRING,
@@ -36,14 +45,7 @@ static const struct opt_row table_rows[] = {
      .reload = OPT_RELOAD_PROCESS,
      .help = "How its values are read, instead of by default_value_serde: " ST_SERDE_HELP},
     ST_KEEP_ROWS(struct table_conf),
-    {.name = "history",
-     .kind = OPT_DURATION,
-     .offset = offsetof(struct table_conf, op.history_ms),
-     .def = "0",
-     .reload = OPT_RELOAD_PROCESS,
-     .help =
-         "Rows are kept as they were at any time so far back, and join_table looks up the row as of the record's time; "
-         "every change goes on at once then. 0: only as they are now."},
+    HISTORY_ROW,
     {.name = "timestamp_extractor",
      .kind = OPT_STRING,
      .offset = offsetof(struct table_conf, extractor_name),
@@ -56,7 +58,7 @@ static const struct opt_row table_rows[] = {
     {.name = NULL},
 };
 
-static const struct opt_row to_table_rows[] = {ST_KEEP_ROWS(struct table_conf), {.name = NULL}};
+static const struct opt_row to_table_rows[] = {ST_KEEP_ROWS(struct table_conf), HISTORY_ROW, {.name = NULL}};
 static const struct opt_row to_stream_rows[] = {{.name = NULL}};
 
 /* ---- rows and their store ------------------------------------------------------------------------------------------ */

@@ -28,19 +28,3 @@ bool st_form_view_makes_table(const void *conf, bool of_table)
     (void)conf;
     return of_table;
 }
-
-/* Up through the tables that are worked out of it and kept nowhere. */
-static bool has_history(const struct st_node *node)
-{
-    const struct st_table_source *table = node->user;
-    if (node->kind == &st_table_source_kind) return table && table->history_ms > 0;
-    bool view = node->kind == &st_table_filter_kind || node->kind == &st_table_map_values_kind;
-    return view && node->n_stores == 0 && node->n_parents == 1 && has_history(node->parents[0]);
-}
-
-bool st_form_is_versioned(const struct st_forming *forming)
-{
-    const struct st_node *node = st_find_node(forming->topology, forming->name);
-    AQ_ASSERT(node && node->n_parents > 0);
-    return node->n_parents == 1 && has_history(node->parents[0]);
-}

@@ -23,6 +23,12 @@ static const struct opt_enum kinds[] = {{"tumbling", ST_TUMBLING},
 
 #define AT(field) .offset = offsetof(struct window_group, field)
 
+/* Settings under Kafka's names end so; options of nodes do not. */
+#define OTHER_SPELLING(option)                                                            \
+    {                                                                                     \
+        .name = #option "_ms", .kind = OPT_REFUSED, .help = "Write " #option " = \"1m\"." \
+    }
+
 static const struct opt_row rows[] = {
     {.name = "type",
      .kind = OPT_ENUM,
@@ -32,40 +38,46 @@ static const struct opt_row rows[] = {
      .reload = OPT_RELOAD_PROCESS,
      .help =
          "tumbling: one behind the other. hopping: they overlap. sliding: one for every set of records that are at most "
-         "difference_ms apart. session: records without a pause of more than gap_ms."},
-    {.name = "size_ms",
+         "difference apart. session: records without a pause of more than gap."},
+    {.name = "size",
      .kind = OPT_DURATION,
      AT(size_ms),
      .reload = OPT_RELOAD_PROCESS,
      .help = "tumbling and hopping: how long a window is, its end excluded."},
-    {.name = "advance_ms",
+    {.name = "advance",
      .kind = OPT_DURATION,
      AT(advance_ms),
      .reload = OPT_RELOAD_PROCESS,
-     .help = "hopping: from the start of one window to that of the next; at most size_ms."},
-    {.name = "difference_ms",
+     .help = "hopping: from the start of one window to that of the next; at most size."},
+    {.name = "difference",
      .kind = OPT_DURATION,
      AT(difference_ms),
      .reload = OPT_RELOAD_PROCESS,
      .help = "sliding: how far two records of a window may be apart."},
-    {.name = "gap_ms",
+    {.name = "gap",
      .kind = OPT_DURATION,
      AT(gap_ms),
      .reload = OPT_RELOAD_PROCESS,
      .help = "session: the longest pause between two records of one session."},
-    {.name = "grace_ms",
+    {.name = "grace",
      .kind = OPT_DURATION,
      AT(grace_ms),
      .def = "0",
      .reload = OPT_RELOAD_PROCESS,
      .help =
          "How long behind its end a window still takes records that come late. Those that come later are dropped and counted."},
-    {.name = "retention_ms",
+    {.name = "retention",
      .kind = OPT_DURATION,
      AT(retention_ms),
      .def = "0",
      .reload = OPT_RELOAD_PROCESS,
      .help = "How long a window can be asked for, counted from its start; 0: as long as it takes records."},
+    OTHER_SPELLING(size),
+    OTHER_SPELLING(advance),
+    OTHER_SPELLING(difference),
+    OTHER_SPELLING(gap),
+    OTHER_SPELLING(grace),
+    OTHER_SPELLING(retention),
     {.name = NULL},
 };
 
@@ -74,7 +86,7 @@ const struct opt_table st_window_table = {
     .kind = "section",
     .summary = "The windows of an aggregation.",
     .rows = rows,
-    .example = "window = { type = \"tumbling\"; size_ms = \"1m\"; grace_ms = \"10s\"; };\n",
+    .example = "window = { type = \"tumbling\"; size = \"1m\"; grace = \"10s\"; };\n",
 };
 
 /* ---- which option is whose ---------------------------------------------------------------------------------------- */
@@ -88,13 +100,13 @@ static bool has(const struct conf_node *group, const char *name)
 
 static const char *length_option(int kind)
 {
-    return kind == ST_SLIDING ? "difference_ms" : kind == ST_SESSION ? "gap_ms" : "size_ms";
+    return kind == ST_SLIDING ? "difference" : kind == ST_SESSION ? "gap" : "size";
 }
 
 /* False after a complaint. */
 static bool check_names(const struct st_forming *at, int kind)
 {
-    static const char *const lengths[] = {"size_ms", "difference_ms", "gap_ms"};
+    static const char *const lengths[] = {"size", "difference", "gap"};
     const char *own = length_option(kind), *name = st_windows_kind_name((enum st_windows_kind)kind);
     bool good = true;
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
@@ -107,11 +119,11 @@ static bool check_names(const struct st_forming *at, int kind)
         else
             st_form_error(at, NULL, "window: %s windows need %s", name, own);
     }
-    if (has(at->group, "advance_ms") == (kind == ST_HOPPING)) return good;
+    if (has(at->group, "advance") == (kind == ST_HOPPING)) return good;
     if (kind == ST_HOPPING)
-        st_form_error(at, NULL, "window: hopping windows need advance_ms");
+        st_form_error(at, NULL, "window: hopping windows need advance");
     else
-        st_form_error(at, "advance_ms", "window.advance_ms: only hopping windows have it, not %s ones", name);
+        st_form_error(at, "advance", "window.advance: only hopping windows have it, not %s ones", name);
     return false;
 }
 
@@ -120,7 +132,12 @@ static bool check_names(const struct st_forming *at, int kind)
 /* The field of struct st_windows as the group calls it. */
 static const char *option_of(const char *field, int kind)
 {
-    return strcmp(field, "size_ms") == 0 ? length_option(kind) : field;
+    static const char *const names[][2] = {
+        {"advance_ms", "advance"}, {"grace_ms", "grace"}, {"retention_ms", "retention"}};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(field, names[i][0]) == 0) return names[i][1];
+    AQ_ASSERT(strcmp(field, "size_ms") == 0);
+    return length_option(kind);
 }
 
 static bool read_group(const struct st_forming *at, struct window_group *group)
@@ -169,14 +186,14 @@ bool st_form_windows(const struct st_forming *forming, const struct st_window_co
         return false;
     }
     if (op->close_idle_ms > 0 && op->emit != ST_EMIT_CLOSE) {
-        st_form_error(forming, "close_idle_ms",
-                      "close_idle_ms: it closes windows, which only emit = \"close\" looks at");
+        st_form_error(forming, "close_idle",
+                      "close_idle: it closes windows, which only emit = \"close\" looks at");
         return false;
     }
     if (!conf->window) return true;
     if (conf->window->type != CONF_GROUP) {
         st_form_error(forming, "window",
-                      "window is a group: window = { type = \"tumbling\"; size_ms = \"1m\"; }");
+                      "window is a group: window = { type = \"tumbling\"; size = \"1m\"; }");
         return false;
     }
     return read_windows(forming, conf->window, op);

@@ -2,8 +2,8 @@
  *
  * Windows in a configuration file: the options that the forms of aggregations share.
  *
- *   totals = { type = "count"; from = "in"; window = { type = "hopping"; size_ms = "10m"; advance_ms = "1m"; grace_ms = "30s"; };
- *              emit = "close"; close_idle_ms = "1m"; };
+ *   totals = { type = "count"; from = "in"; window = { type = "hopping"; size = "10m"; advance = "1m"; grace = "30s"; };
+ *              emit = "close"; close_idle = "1m"; };
  *
  * Threads: the main thread, while a configuration is read.
  */
@@ -29,7 +29,7 @@ extern const struct opt_enum st_emit_names[];
      .offset = offsetof(conf, windows.window),                                                                            \
      .reload = OPT_RELOAD_PROCESS,                                                                                        \
      .help =                                                                                                              \
-         "Windows of time that are counted apart: { type = \"tumbling\"; size_ms = \"1m\"; grace_ms = \"10s\"; }. "       \
+         "Windows of time that are counted apart: { type = \"tumbling\"; size = \"1m\"; grace = \"10s\"; }. "             \
          "`aqueduct help window` shows all of them."},                                                                    \
         {.name = "emit",                                                                                                  \
          .kind = OPT_ENUM,                                                                                                \
@@ -41,7 +41,7 @@ extern const struct opt_enum st_emit_names[];
              "updates: a result goes on whenever it changes. close: the final result of each window goes on, once, when " \
              "stream time has passed its end and the grace."},                                                            \
     {                                                                                                                     \
-        .name = "close_idle_ms", .kind = OPT_DURATION, .offset = offsetof(conf, windows.close_idle_ms),                   \
+        .name = "close_idle", .kind = OPT_DURATION, .offset = offsetof(conf, windows.close_idle_ms),                      \
         .def = "0", .max = 366LL * 86400000, .reload = OPT_RELOAD_PROCESS,                                                \
         .help =                                                                                                           \
             "With emit = \"close\": when no record has come for so long, time goes on by the clock, and windows are "     \
@@ -51,7 +51,7 @@ extern const struct opt_enum st_emit_names[];
 /* The options of the `window` group; for printing. */
 extern const struct opt_table st_window_table;
 
-/* Reads the group and puts windows, emit and close_idle_ms into *op; compat is that of op already. *ret_windowed: there are windows.
+/* Reads the group and puts windows, emit and close_idle into *op; compat is that of op already. *ret_windowed: there are windows.
  * False after a complaint at the option's place. */
 bool st_form_windows(const struct st_forming *forming, const struct st_window_conf *conf,
                      struct st_aggregate *op, bool *ret_windowed);

@@ -61,6 +61,8 @@ int st_add_stream_join(struct st_topology *topology, const char *name, struct st
     if (rc == 0) rc = add_side(topology, sides[RIGHT], &join->sides[RIGHT], right, err);
     if (rc == 0) rc = add_stores(topology, join, sides, store ? store : name, err);
     if (rc == 0) rc = st_add_processor(topology, name, &st_stream_join_kind, NULL, parents, err);
+    for (int side = LEFT; side <= RIGHT && rc == 0; side++)
+        rc = st_set_part(topology, sides[side], name, err);
     free(sides[LEFT]);
     free(sides[RIGHT]);
     return rc;

@@ -4,7 +4,8 @@
  * results.
  *
  * A record without a value is dropped: it says that there is nothing to join. One without a key is dropped by inner joins; a left
- * join gives it no row. Its result has the time and the headers of the stream's record.
+ * join gives it no row. Of a join with a global table that is the key it looks up, which a function may make of key and value.
+ * Its result has the time and the headers of the stream's record.
  *
  * With a grace period, which a versioned table makes sense of: a record waits until stream time, that of the records that came
  * here, is so much later, and then gets the row as it was at its own time. One that comes later than that is joined at once. What
@@ -14,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "streams/global.h"
 #include "streams/ops/delay.h"
 #include "streams/ops/op_table.h"
 #include "streams/ops/rows.h"
@@ -24,9 +26,9 @@ struct joining {
     bool started; /* the joiner */
     bool left;
     struct st_lookup table;
-    const struct st_stream_global_join *global; /* NULL: it is no global table */
-    struct st_row_running key;                  /* of its row; not started: the record's key */
-    struct st_delay *delay;                     /* NULL: records are joined as they come */
+    const struct st_global *global; /* NULL: it is no global table */
+    struct st_row_running key;      /* of its row; not started: the record's key */
+    struct st_delay *delay;         /* NULL: records are joined as they come */
 };
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
@@ -74,8 +76,7 @@ static int start_global(struct st_context *context, void *user, void **ret_state
     struct joining *j = aq_calloc(1, sizeof(*j));
     j->conf = &conf->joiner;
     j->left = conf->left;
-    j->global = conf;
-    if (!conf->find) j->table.store = st_store(context, 0);
+    j->global = st_global_table(context, 0);
     if (st_row_function_is_there(&conf->key))
         st_row_function_start(&j->key, context, &conf->key, context->key_serde);
     return start_joiner(j, context, ret_state, err);
@@ -83,11 +84,12 @@ static int start_global(struct st_context *context, void *user, void **ret_state
 
 /* ---- records ------------------------------------------------------------------------------------------------------ */
 
-static int find_row(struct st_context *context, struct joining *j, const struct aq_record *rec,
-                    struct aq_slice key, struct st_looked_up *ret, struct aq_err *err)
+static int find_row(const struct joining *j, const struct aq_record *rec, struct aq_slice key,
+                    struct st_looked_up *ret, struct aq_err *err)
 {
-    if (!j->global || !j->global->find) return st_look_up_as_of(&j->table, key, rec->timestamp, ret, err);
-    return j->global->find(context, j->global->find_user, key, &ret->value, err);
+    if (!j->global) return st_look_up_as_of(&j->table, key, rec->timestamp, ret, err);
+    ret->value = st_global_get(j->global, key);
+    return 0;
 }
 
 /* key: of the row; null: it has none. */
@@ -97,7 +99,7 @@ static int join(struct st_context *context, struct joining *j, struct aq_record 
     struct st_looked_up row = {.value = AQ_NULL_SLICE};
     struct aq_slice made;
     int rc = 0;
-    if (!aq_slice_is_null(key)) rc = find_row(context, j, rec, key, &row, err);
+    if (!aq_slice_is_null(key)) rc = find_row(j, rec, key, &row, err);
     if (rc != 0 || (aq_slice_is_null(row.value) && !j->left)) return rc;
     rc = st_join(j->conf, context, j->joiner, rec->key, rec->value, row.value, row.value, &made, err);
     if (rc != 0) return rc;

@@ -37,6 +37,8 @@ struct st_table_filter {
     bool tracked;
 };
 extern const struct st_processor_kind st_table_filter_kind;
+/* What leaves the node are changes of a table with a history: it keeps the rows, or is worked out of such a table and keeps none. */
+bool st_table_has_history(const struct st_node *table);
 
 /* map_values: an expression makes the new row, or statements edit it. Store: optional. */
 struct st_table_map {
@@ -92,16 +94,11 @@ struct st_stream_table_join {
 };
 extern const struct st_processor_kind st_stream_table_join_kind;
 
-/* A stream and a global table. */
+/* A stream and a global table: the one the node is connected to (st_connect_global_table()). */
 struct st_stream_global_join {
     struct st_joiner joiner;
     bool left;
     struct st_row_function key; /* of the row, from the record; not there: the record's key */
-    /* The row of a key in a table that the node has no store of; null: there is none. The slice is valid until the next call. NULL: the
-     * table is the node's store. */
-    int (*find)(struct st_context *context, void *user, struct aq_slice key, struct aq_slice *ret,
-                struct aq_err *err);
-    void *find_user;
 };
 extern const struct st_processor_kind st_stream_global_join_kind;
 

@@ -52,6 +52,13 @@ static void connect_store(struct adding *a, const char *node, const char *store)
     if (a->rc == 0) a->rc = st_connect_store(a->topology, node, store, a->err);
 }
 
+/* NAME-part is a part of NAME. */
+static void part_of_all(struct adding *a, const char *part)
+{
+    const char *node = part_name(a, part);
+    if (a->rc == 0) a->rc = st_set_part(a->topology, node, a->name, a->err);
+}
+
 static void serdes(struct adding *a, const char *node, const struct st_serde *key,
                    const struct st_serde *value)
 {
@@ -77,6 +84,7 @@ int st_add_table_group(struct st_topology *topology, const char *name, const cha
     processor(&a, select, &st_table_group_kind, user, table);
     serdes(&a, select, key_serde, bytes_serde(&a));
     repartition(&a, name, partitions, select);
+    part_of_all(&a, "select");
     return a.rc;
 }
 
@@ -104,6 +112,8 @@ int st_add_table_join(struct st_topology *topology, const char *name, struct st_
     processor(&a, name, &st_table_join_kind, NULL, part_name(&a, "left"));
     more_parents(&a, name, part_name(&a, "right"));
     if (store) connect_store(&a, name, store);
+    part_of_all(&a, "left");
+    part_of_all(&a, "right");
     return a.rc;
 }
 
@@ -133,11 +143,27 @@ static void add_right_side(struct adding *a, struct st_table_ref right,
     serdes(a, changed, key, bytes_serde(a));
 }
 
+/* Where the results go on, from the parts that make them. */
+static void add_results(struct adding *a, const struct st_foreign_key_join *user, const char *left,
+                        const char *respond, const struct st_foreign_key_serdes *of, const char *store)
+{
+    processor(a, a->name, &st_table_source_kind, NULL, respond);
+    if (store) connect_store(a, a->name, store);
+    if (!user->left && user->compat) return;
+    const char *unmatched = part_name(a, "unmatched");
+    processor(a, unmatched, &st_foreign_unmatched_kind, user, left);
+    serdes(a, unmatched, NULL, of->value);
+    more_parents(a, a->name, unmatched);
+    part_of_all(a, "unmatched");
+}
+
 int st_add_foreign_key_join(struct st_topology *topology, const char *name, struct st_table_ref left,
                             struct st_table_ref right, const struct st_foreign_key_join *user,
                             const struct st_foreign_key_serdes *of, const char *store, struct aq_err *err)
 {
-    AQ_ASSERT(topology && name && user && user->joiner.kind && of && of->value);
+    AQ_ASSERT(topology && name && user && user->joiner.kind && of);
+    static const char *const parts[] = {"subscribe", "subscription-registration", "subscriptions", "foreign",
+                                        "respond",   "subscription-response"};
     struct adding a = {.topology = topology, .name = name, .err = err};
     char first[NAME_ROOM], second[NAME_ROOM];
     snprintf(first, sizeof(first), "%s", part_name(&a, "subscribe"));
@@ -153,12 +179,7 @@ int st_add_foreign_key_join(struct st_topology *topology, const char *name, stru
     processor(&a, first, &st_foreign_respond_kind, user, second);
     connect_store(&a, first, left.store);
     serdes(&a, first, NULL, of->value);
-    processor(&a, name, &st_table_source_kind, NULL, first);
-    if (store) connect_store(&a, name, store);
-    if (!user->left && user->compat) return a.rc;
-    const char *unmatched = part_name(&a, "unmatched");
-    processor(&a, unmatched, &st_foreign_unmatched_kind, user, left.node);
-    serdes(&a, unmatched, NULL, of->value);
-    more_parents(&a, name, unmatched);
+    add_results(&a, user, left.node, first, of, store);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) part_of_all(&a, parts[i]);
     return a.rc;
 }

@@ -36,10 +36,11 @@ int st_add_table_join(struct st_topology *topology, const char *name, struct st_
                       struct st_table_ref right, const struct st_table_join *user,
                       const struct st_serde *value_serde, const char *store, struct aq_err *err);
 
+/* What the sides write; NULL: as streams/serde/serde_flow.c finds it. */
 struct st_foreign_key_serdes {
-    const struct st_serde *key;         /* of the left table; NULL: that of the right one */
-    const struct st_serde *foreign_key; /* of the right table; NULL: that of the left one */
-    const struct st_serde *value;       /* of the results; not NULL */
+    const struct st_serde *key;         /* keys of the left table */
+    const struct st_serde *foreign_key; /* keys of the right table */
+    const struct st_serde *value;       /* of the results; NULL: that of the left table's rows */
 };
 
 /* store: where results are kept, one that has been added; NULL: nowhere, and nobody below can know what they were. */

@@ -30,9 +30,9 @@
 #include "base/assert.h"
 #include "base/big_endian.h"
 
-#define TIME_KEY      "time"
-#define TICK_MOST_MS  5000
-#define TICKS_A_PAUSE 4
+#define TIME_KEY         "time"
+#define TICK_MOST_MS     5000
+#define TICKS_A_PAUSE    4
 #define SEGMENT_LEAST_MS 60000 /* of Kafka Streams' stores */
 
 /* ---- stream time -------------------------------------------------------------------------------------------------- */

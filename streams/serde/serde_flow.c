@@ -2,9 +2,10 @@
  *
  * Following serdes through a plan (streams/serde/serde_flow.h).
  *
- * The source side of a repartition may be visited before its sink side, in another sub-topology or in the same, so all nodes are visited until
- * nothing changes any more: a source side takes what its sink side passed. Loops are impossible (the check has refused cycles),
- * so after the first round one more for each repartition is enough.
+ * The source side of a repartition may be visited before its sink side, also in one sub-topology, so all nodes are visited until nothing
+ * changes any more: a source side takes what its sink side passed. What a node sends follows from nodes in front of it, and the check
+ * has refused cycles, so as many rounds as there are nodes are enough; a foreign key join leads into a sub-topology and back again, and
+ * as many as there are sub-topologies are not.
  */
 #include "streams/serde/serde_flow.h"
 
@@ -13,6 +14,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "streams/ops/op_aggregate.h"
+#include "streams/ops/op_foreign.h"
 #include "streams/ops/op_table.h"
 
 struct flowing {
@@ -20,6 +22,7 @@ struct flowing {
     struct st_serdes defaults;
     struct st_serde_flow *flow;
     struct st_findings *findings; /* NULL: only follow */
+    bool moves;                   /* the last round changed something */
 };
 
 static const char *name_of(const struct st_serde *serde)
@@ -37,23 +40,29 @@ static const struct st_plan_node *other_side(const struct st_plan_node *node)
     return sink;
 }
 
-static void missing(struct flowing *f, const struct st_plan_node *node, const char *part)
+static void missing(struct flowing *f, const struct st_node *node, const char *part)
 {
     if (!f->findings) return;
     st_report(
-        f->findings, CONF_ERROR, node->node,
+        f->findings, CONF_ERROR, node,
         "nothing says how its %ss are to be read: set %s_serde here, or default_%s_serde for all sources",
         part, part, part);
+}
+
+/* Of a source or a global table. */
+static struct st_serdes of_topic(struct flowing *f, const struct st_node *node)
+{
+    struct st_serdes serdes = {node->key_serde ? node->key_serde : f->defaults.key,
+                               node->value_serde ? node->value_serde : f->defaults.value};
+    if (!serdes.key) missing(f, node, "key");
+    if (!serdes.value) missing(f, node, "value");
+    return serdes;
 }
 
 static struct st_serdes read_by(struct flowing *f, const struct st_plan_node *node)
 {
     if (node->side == ST_SOURCE_SIDE) return f->flow->out[other_side(node)->index];
-    struct st_serdes serdes = {node->node->key_serde ? node->node->key_serde : f->defaults.key,
-                               node->node->value_serde ? node->node->value_serde : f->defaults.value};
-    if (!serdes.key) missing(f, node, "key");
-    if (!serdes.value) missing(f, node, "value");
-    return serdes;
+    return of_topic(f, node->node);
 }
 
 static void disagree(struct flowing *f, const struct st_plan_node *node, const struct st_plan_node *a,
@@ -92,6 +101,34 @@ static void check_written(struct flowing *f, const struct st_plan_node *node, co
         part, name_of(out), name_of(in), part);
 }
 
+/* The node of a foreign key join that is of this kind. */
+static const struct st_plan_node *node_of_join(const struct st_plan *plan,
+                                               const struct st_processor_kind *kind, const void *user)
+{
+    for (size_t i = 0; i < plan->n_nodes; i++) {
+        const struct st_node *node = plan->nodes[i].node;
+        if (node->type == ST_PROCESSOR && node->kind == kind && node->user == user) return &plan->nodes[i];
+    }
+    AQ_ASSERT(!"a foreign key join has all of its nodes");
+    return NULL;
+}
+
+/* Its sides write the keys of each other's tables, and what comes back are values like the left table's. */
+static void cross(const struct flowing *f, const struct st_plan_node *node, struct st_serdes *out)
+{
+    const struct st_processor_kind *kind = node->node->type == ST_PROCESSOR ? node->node->kind : NULL;
+    bool asks = kind == &st_foreign_subscribe_kind, joins = kind == &st_foreign_respond_kind;
+    bool answers = kind == &st_foreign_subscriptions_kind || kind == &st_foreign_changed_kind;
+    if (!asks && !joins && !answers) return;
+    const struct st_plan_node *other =
+        node_of_join(f->plan, asks ? &st_foreign_changed_kind : &st_foreign_subscribe_kind, node->node->user);
+    const struct st_serdes *in = &f->flow->in[other->index];
+    if (joins)
+        out->value = in->value;
+    else
+        out->key = in->key;
+}
+
 static void visit(struct flowing *f, const struct st_plan_node *node)
 {
     struct st_serdes in = st_plan_node_reads(node) ? read_by(f, node) : from_parents(f, node);
@@ -101,6 +138,7 @@ static void visit(struct flowing *f, const struct st_plan_node *node)
         if (windows) out.key = st_windows_key_serde(windows, in.key);
         if (node->node->kind == &st_table_aggregate_kind)
             out.value = st_table_aggregate_takes(node, f->flow->in, f->flow->n);
+        cross(f, node, &out);
         if (node->node->key_serde) out.key = node->node->key_serde;
         if (node->node->value_serde) out.value = node->node->value_serde;
     }
@@ -108,6 +146,8 @@ static void visit(struct flowing *f, const struct st_plan_node *node)
         check_written(f, node, "key", in.key, out.key);
         check_written(f, node, "value", in.value, out.value);
     }
+    const struct st_serdes *was = &f->flow->out[node->index];
+    if (was->key != out.key || was->value != out.value) f->moves = true;
     f->flow->in[node->index] = in;
     f->flow->out[node->index] = out;
 }
@@ -120,13 +160,6 @@ static void visit_all(struct flowing *f)
     }
 }
 
-static size_t count_repartitions(const struct st_plan *plan)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < plan->n_nodes; i++) n += plan->nodes[i].side == ST_SOURCE_SIDE;
-    return n;
-}
-
 struct st_serde_flow *st_serde_flow_create(const struct st_plan *plan, struct st_serdes defaults,
                                            struct st_findings *findings)
 {
@@ -135,12 +168,17 @@ struct st_serde_flow *st_serde_flow_create(const struct st_plan *plan, struct st
     flow->n = plan->n_nodes;
     flow->in = aq_calloc(plan->n_nodes, sizeof(*flow->in));
     flow->out = aq_calloc(plan->n_nodes, sizeof(*flow->out));
+    flow->globals = aq_calloc(plan->n_globals + 1, sizeof(*flow->globals));
     struct flowing f = {.plan = plan, .defaults = defaults, .flow = flow};
-    size_t rounds = count_repartitions(plan);
-    for (size_t round = 0; round < rounds; round++) visit_all(&f);
+    f.moves = true;
+    for (size_t round = 0; f.moves && round < plan->n_nodes; round++) {
+        f.moves = false;
+        visit_all(&f);
+    }
     size_t before = findings->errors;
     f.findings = findings;
     visit_all(&f);
+    for (size_t i = 0; i < plan->n_globals; i++) flow->globals[i] = of_topic(&f, plan->globals[i]);
     if (findings->errors == before) return flow;
     st_serde_flow_destroy(flow);
     return NULL;
@@ -151,7 +189,19 @@ void st_serde_flow_destroy(struct st_serde_flow *flow)
     if (!flow) return;
     free(flow->in);
     free(flow->out);
+    free(flow->globals);
     free(flow);
+}
+
+/* ---- of a global table -------------------------------------------------------------------------------------------- */
+
+struct st_serdes st_serde_flow_of_global(const struct st_serde_flow *flow, const struct st_plan *plan,
+                                         const struct st_node *table)
+{
+    size_t i = 0;
+    while (i < plan->n_globals && plan->globals[i] != table) i++;
+    AQ_ASSERT(i < plan->n_globals);
+    return flow->globals[i];
 }
 
 /* ---- of a topic --------------------------------------------------------------------------------------------------- */
@@ -168,6 +218,8 @@ struct st_serdes st_serde_flow_read_from(const struct st_serde_flow *flow, const
         for (size_t t = 0; t < node->n_topics; t++) takes |= strcmp(node->topics[t], topic) == 0;
         if (takes) return flow->in[i];
     }
+    for (size_t i = 0; i < plan->n_globals; i++)
+        if (strcmp(plan->globals[i]->topics[0], topic) == 0) return flow->globals[i];
     return (struct st_serdes){0};
 }
 

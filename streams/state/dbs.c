@@ -68,6 +68,7 @@ void st_dbs_open_memory(struct st_dbs *ret)
     *ret = (struct st_dbs){0};
     int rc = st_db_memory.open(&conf, &ret->memory, NULL);
     AQ_ASSERT(rc == 0);
+    ret->claims = st_claims_create();
 }
 
 int st_dbs_open(const struct st_settings *settings, const struct st_topology *topology, struct st_dbs *ret,
@@ -93,6 +94,7 @@ void st_dbs_close(struct st_dbs *dbs)
 {
     if (dbs->disk) dbs->disk_kind->close(dbs->disk);
     if (dbs->memory) st_db_memory.close(dbs->memory);
+    st_claims_destroy(dbs->claims);
     *dbs = (struct st_dbs){0};
 }
 

@@ -7,6 +7,7 @@
 #ifndef AQ_STREAMS_STATE_DBS_H
 #define AQ_STREAMS_STATE_DBS_H
 
+#include "streams/state/claims.h"
 #include "streams/state/db.h"
 #include "streams/settings.h"
 
@@ -14,6 +15,7 @@ struct st_dbs {
     const struct st_db_kind *disk_kind;
     struct st_db *disk; /* NULL: everything is kept in memory */
     struct st_db *memory;
+    struct st_claims *claims; /* whose stores are open */
 };
 
 /* Opens what the stores of the topology need. CONFIG when state_dir cannot be used, IO, CORRUPT, BUSY as streams/state/db.h has it. The caller

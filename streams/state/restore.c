@@ -2,8 +2,8 @@
  *
  * Bringing the stores of tasks that came to this worker up to date from their changelogs.
  *
- * An ordinary pass: the slot is ours, and whoever had it before is fenced. The true ends of the changelogs are asked for, with what is
- * in open transactions; a consumer of its own, which reads only what is committed, reads every changelog from where its family ends. A
+ * An ordinary pass: the slot is ours, and whoever had it before is fenced. The true ends of the changelogs of all tasks that came with it are
+ * asked for in one request, with what is in open transactions; a consumer of its own, which reads only what is committed, reads every changelog from where its family ends. A
  * transaction that is still open in front of that end holds the reading up until it is over, so nothing that was committed before can be
  * missed. Each turn writes a few batches straight into the families; the other tasks of the worker go on running. When all
  * stores of a task are there its task is started.
@@ -15,10 +15,12 @@
  * restoring.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "streams/worker.h"
 
 #define ADMIN_TIMEOUT_MS 5000
@@ -55,15 +57,42 @@ static int read_from(struct st_worker *worker, struct st_kept *kept, int64_t off
     return 0;
 }
 
+/* Every store of the worker that has a changelog whose end was not asked for. list NULL: how many. */
+static size_t waiting(const struct st_worker *worker, struct st_kept **list)
+{
+    size_t n = 0;
+    for (int32_t s = 0; s < worker->own.n_tasks; s++)
+        for (struct st_stores *stores = worker->slots[s].stores; stores; stores = stores->next)
+            for (size_t i = 0; i < stores->n && !stores->ready; i++) {
+                if (!stores->list[i].changelog || stores->list[i].end >= 0) continue;
+                if (list) list[n] = &stores->list[i];
+                n++;
+            }
+    return n;
+}
+
+int st_restore_ask(struct st_worker *worker, struct aq_err *err)
+{
+    size_t n = waiting(worker, NULL);
+    if (n == 0) return 0;
+    struct st_kept **list = aq_calloc(n, sizeof(struct st_kept *));
+    struct kc_end *ends = aq_calloc(n, sizeof(*ends));
+    waiting(worker, list);
+    for (size_t i = 0; i < n; i++)
+        ends[i] = (struct kc_end){.topic = list[i]->changelog->text, .partition = list[i]->stores->partition};
+    int rc = worker->ops->admin_ends(st_catalog_admin(worker->catalog), ends, n, ADMIN_TIMEOUT_MS, err);
+    for (size_t i = 0; i < n && rc == 0; i++) list[i]->end = ends[i].end < 0 ? -2 : ends[i].end;
+    free(list);
+    free(ends);
+    return rc;
+}
+
 static int begin_kept(struct st_worker *worker, struct st_kept *kept, struct aq_err *err)
 {
-    struct kc_end end = {.topic = kept->changelog->text, .partition = kept->stores->partition};
-    int rc = worker->ops->admin_ends(st_catalog_admin(worker->catalog), &end, 1, ADMIN_TIMEOUT_MS, err);
-    if (rc != 0) return rc;
-    if (end.end < 0)
-        return aq_fail(err, AQ_E_AGAIN, "changelog %s has no partition %d yet", end.topic, end.partition);
-    kept->end = end.end;
-    rc = st_kept_check(kept, err);
+    if (kept->end < 0)
+        return aq_fail(err, AQ_E_AGAIN, "changelog %s has no partition %d yet", kept->changelog->text,
+                       kept->stores->partition);
+    int rc = st_kept_check(kept, err);
     if (rc != 0) return rc;
     if (kept->end == 0) kept->next = 0;
     if (kept->next == kept->end) return 0;
@@ -93,6 +122,8 @@ static void finish(struct st_worker *worker, struct st_stores *stores)
 int st_restore_begin(struct st_worker *worker, struct st_stores *stores, struct aq_err *err)
 {
     AQ_ASSERT(!stores->ready);
+    int asked = st_restore_ask(worker, err);
+    if (asked != 0) return asked;
     if (stores->since_us == 0) stores->since_us = aq_mono_us();
     for (size_t i = 0; i < stores->n; i++) {
         struct st_kept *kept = &stores->list[i];
@@ -127,9 +158,9 @@ static void reached(struct st_worker *worker, struct st_kept *kept, int64_t offs
 {
     struct aq_err err;
     if (offset < kept->end) return;
+    int rc = st_kept_reach(kept, offset, &err);
     stop_reading(worker, kept);
-    kept->next = offset;
-    if (st_kept_restored(kept, &err) != 0) {
+    if (rc != 0) {
         fail(worker, kept, &err);
         return;
     }
@@ -140,13 +171,11 @@ static void take(struct st_worker *worker, struct aq_batch *batch)
 {
     struct st_kept *kept = batch->owner;
     struct aq_err err = {0};
-    for (uint32_t i = 0; i < batch->n && kept->restoring; i++)
-        if (!aq_slice_is_null(batch->records[i].key)) st_kept_restore(kept, &batch->records[i]);
-    int64_t next = batch->n ? batch->records[batch->n - 1].offset + 1 : kept->next;
-    if (kept->restoring && next < kept->end && st_kept_restored(kept, &err) != 0) fail(worker, kept, &err);
+    AQ_ASSERT(kept->restoring);
+    if (batch->n > 0 && st_kept_take(kept, batch, &err) != 0) fail(worker, kept, &err);
     aq_counter_add(&worker->counters.records_restored, batch->n);
     aq_batch_release(batch);
-    if (err.code == 0 && kept->restoring) reached(worker, kept, next);
+    if (err.code == 0) reached(worker, kept, kept->next);
 }
 
 /* What we have does not go on there. */

@@ -22,8 +22,10 @@
 #include "base/big_endian.h"
 #include "base/mem.h"
 #include "streams/serde/serde.h"
+#include "streams/state/bulk.h"
 
-#define LEARN_MOST 64 /* entries of a bucket that is learnt as a whole */
+#define LEARN_MOST 64    /* entries of a bucket that is learnt as a whole */
+#define BULK_ROWS  32768 /* sorted at once */
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
@@ -111,8 +113,8 @@ int st_state_get(struct st_state *state, struct aq_slice bucket, struct aq_slice
     return 0;
 }
 
-int st_state_get_unchanged(struct st_state *state, struct aq_slice bucket, struct aq_slice rest, struct aq_slice *ret,
-                           struct aq_err *err)
+int st_state_get_unchanged(struct st_state *state, struct aq_slice bucket, struct aq_slice rest,
+                           struct aq_slice *ret, struct aq_err *err)
 {
     AQ_ASSERT(state && ret && !aq_slice_is_null(bucket));
     return state->conf.kind->get(state->family, st_state_key(state, bucket, rest), ret, err);
@@ -391,11 +393,16 @@ int st_state_bucket(struct st_state *state, struct aq_slice bucket, const struct
 void st_state_write(struct st_state *state, struct st_db_batch *batch)
 {
     const struct st_changes *sealed = st_table_sealed(&state->table);
+    struct st_bulk bulk;
+    st_bulk_init(&bulk);
     for (uint32_t i = 0; i < sealed->n; i++) {
         const struct st_table_change *change = &sealed->list[i];
         struct aq_slice key = st_state_key(state, st_entry_key(change->entry), st_entry_rest(change->entry));
-        state->conf.kind->batch_put(batch, state->family, key, st_table_sealed_value(&state->table, change));
+        st_bulk_add(&bulk, aq_arena_copy(&bulk.arena, key), st_table_sealed_value(&state->table, change));
+        if (bulk.n == BULK_ROWS) st_bulk_write(&bulk, state->conf.kind, state->family, batch);
     }
+    st_bulk_write(&bulk, state->conf.kind, state->family, batch);
+    st_bulk_finish(&bulk);
 }
 
 void st_state_restore(struct st_state *state, struct st_db_batch *batch, struct aq_slice key,

@@ -43,12 +43,24 @@
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
+#define NAME_MOST 300
+
+static void name_offsets(const struct st_subtopology *sub, int32_t partition, char name[NAME_MOST])
+{
+    snprintf(name, NAME_MOST, "%s-%d-offsets", sub->name, partition);
+}
+
+static void name_family(const struct st_store *store, int32_t partition, char name[NAME_MOST])
+{
+    snprintf(name, NAME_MOST, "%s-%d", store->name, partition);
+}
+
 static int open_home(struct st_stores *stores, struct st_home *home, const struct st_db_kind *kind,
                      struct st_db *db, struct aq_err *err)
 {
-    char name[300];
+    char name[NAME_MOST];
     if (home->db) return 0;
-    snprintf(name, sizeof(name), "%s-%d-offsets", stores->subtopology->name, stores->partition);
+    name_offsets(stores->subtopology, stores->partition, name);
     int rc = kind->family_open(db, name, &home->offsets, err);
     if (rc != 0) return rc;
     home->kind = kind;
@@ -73,14 +85,14 @@ static int read_next(struct st_kept *kept, struct aq_err *err)
 static int open_kept(struct st_stores *stores, struct st_kept *kept, const struct st_store *store,
                      const struct st_stores_conf *conf, struct aq_err *err)
 {
-    char family[300];
+    char family[NAME_MOST];
     bool in_memory = store->conf.in_memory || !conf->dbs->disk;
     AQ_ASSERT(store->conf.retention_ms == 0 || store->conf.rest_len >= 8);
     struct st_home *home = &stores->homes[in_memory];
     const struct st_db_kind *kind = in_memory ? &st_db_memory : conf->dbs->disk_kind;
     int rc = open_home(stores, home, kind, in_memory ? conf->dbs->memory : conf->dbs->disk, err);
     if (rc != 0) return rc;
-    snprintf(family, sizeof(family), "%s-%d", store->name, conf->partition);
+    name_family(store, conf->partition, family);
     kept->store = store;
     kept->stores = stores;
     kept->home = home;
@@ -98,7 +110,11 @@ int st_stores_open(const struct st_stores_conf *conf, struct st_stores **ret, st
 {
     const struct st_subtopology *sub = conf->subtopology;
     AQ_ASSERT(sub->n_stores > 0 && conf->dbs->memory);
+    if (!st_claims_take(conf->dbs->claims, sub->name, conf->partition))
+        return aq_fail(err, AQ_E_BUSY, "another thread of this process still has the stores of task %u_%d",
+                       sub->number, conf->partition);
     struct st_stores *stores = aq_calloc(1, sizeof(*stores));
+    stores->claims = conf->dbs->claims;
     stores->subtopology = sub;
     stores->partition = conf->partition;
     stores->list = aq_calloc(sub->n_stores, sizeof(*stores->list));
@@ -132,8 +148,66 @@ void st_stores_close(struct st_stores *stores)
         home->kind->batch_destroy(home->batch);
         home->kind->family_close(home->offsets);
     }
+    st_claims_give_back(stores->claims, stores->subtopology->name, stores->partition);
     free(stores->list);
     free(stores);
+}
+
+/* ---- what is left over -------------------------------------------------------------------------------------------- */
+
+struct looking {
+    const char *name;
+    bool found;
+};
+
+static void compare_name(void *ctx, const char *name)
+{
+    struct looking *looking = ctx;
+    if (strcmp(looking->name, name) == 0) looking->found = true;
+}
+
+static bool has_family(const struct st_db_kind *kind, struct st_db *db, const char *name)
+{
+    struct looking looking = {.name = name};
+    if (db) kind->families(db, compare_name, &looking);
+    return looking.found;
+}
+
+bool st_stores_exist(const struct st_dbs *dbs, const struct st_subtopology *sub, int32_t partition)
+{
+    char name[NAME_MOST];
+    name_offsets(sub, partition, name);
+    if (has_family(&st_db_memory, dbs->memory, name) || has_family(dbs->disk_kind, dbs->disk, name))
+        return true;
+    for (size_t i = 0; i < sub->n_stores; i++) {
+        name_family(sub->stores[i], partition, name);
+        if (has_family(&st_db_memory, dbs->memory, name) || has_family(dbs->disk_kind, dbs->disk, name))
+            return true;
+    }
+    return false;
+}
+
+static int drop_family(const struct st_dbs *dbs, const char *name, struct aq_err *err)
+{
+    int rc = st_db_memory.family_drop(dbs->memory, name, err);
+    return rc == 0 && dbs->disk ? dbs->disk_kind->family_drop(dbs->disk, name, err) : rc;
+}
+
+/* How far they go first: a family that nothing is known of is wiped before it is used. */
+int st_stores_delete(const struct st_dbs *dbs, const struct st_subtopology *sub, int32_t partition,
+                     struct aq_err *err)
+{
+    char name[NAME_MOST];
+    if (!st_claims_take(dbs->claims, sub->name, partition))
+        return aq_fail(err, AQ_E_BUSY, "the stores of task %u_%d are open", sub->number, partition);
+    name_offsets(sub, partition, name);
+    int rc = drop_family(dbs, name, err);
+    for (size_t i = 0; i < sub->n_stores && rc == 0; i++) {
+        name_family(sub->stores[i], partition, name);
+        rc = drop_family(dbs, name, err);
+    }
+    st_claims_give_back(dbs->claims, sub->name, partition);
+    return rc;
 }
 
 struct st_state *st_stores_find(const struct st_stores *stores, const struct st_store *store)
@@ -190,14 +264,36 @@ static void note_time(struct st_kept *kept, int64_t time_ms)
     if (time_ms > kept->newest_ms) kept->newest_ms = time_ms;
 }
 
-void st_kept_restore(struct st_kept *kept, const struct aq_record *rec)
+static void restore(struct st_kept *kept, const struct aq_record *rec)
 {
-    AQ_ASSERT(kept->restoring && !aq_slice_is_null(rec->key));
     struct aq_arena *arena = &rec->batch->arena;
+    if (aq_slice_is_null(rec->key)) return;
     st_state_restore(&kept->state, kept->home->batch, rec->key, as_kept(kept, rec, arena));
-    kept->next = rec->offset + 1;
     kept->restored++;
     note_time(kept, time_of_key(kept, rec->key));
+}
+
+/* Old entries go, a few with every commit, and with every batch of the changelog. */
+static void sweep(struct st_kept *kept, uint64_t most)
+{
+    int64_t retention_ms = kept->store->conf.retention_ms;
+    if (retention_ms == 0 || kept->newest_ms < retention_ms) return;
+    struct st_home *home = kept->home;
+    struct aq_slice key, value;
+    struct st_cursor *cursor = home->kind->cursor(kept->state.family);
+    home->kind->seek(cursor, kept->swept ? aq_slice_of(kept->swept, kept->swept_len) : AQ_NULL_SLICE);
+    bool more;
+    while ((more = home->kind->at(cursor, &key, &value)) && most-- > 0) {
+        int64_t time_ms = time_of_key(kept, key);
+        if (time_ms != ST_NO_TIME && time_ms < kept->newest_ms - retention_ms)
+            st_state_expire(&kept->state, home->batch, key);
+        home->kind->next(cursor);
+    }
+    free(kept->swept);
+    kept->swept = more ? aq_malloc(key.len) : NULL;
+    kept->swept_len = key.len;
+    if (more) memcpy(kept->swept, key.ptr, key.len);
+    home->kind->cursor_close(cursor);
 }
 
 static void put_next(struct st_kept *kept)
@@ -222,13 +318,23 @@ int st_kept_check(struct st_kept *kept, struct aq_err *err)
             "`aqueduct streams reset` to begin anew",
             kept->changelog->text, kept->stores->partition, kept->end, least);
     bool belongs = strcmp(kept->id, kept->log->topic_id) == 0 && kept->next <= kept->end;
-    return kept->next < 0 || belongs ? 0 : st_kept_wipe(kept, err);
+    return kept->next >= 0 && belongs ? 0 : st_kept_wipe(kept, err);
 }
 
-int st_kept_restored(struct st_kept *kept, struct aq_err *err)
+int st_kept_reach(struct st_kept *kept, int64_t next, struct aq_err *err)
 {
+    AQ_ASSERT(kept->restoring && kept->log);
+    kept->next = next;
     put_next(kept);
     return kept->home->kind->batch_write(kept->home->batch, err);
+}
+
+int st_kept_take(struct st_kept *kept, const struct aq_batch *batch, struct aq_err *err)
+{
+    AQ_ASSERT(kept->restoring && batch->n > 0);
+    for (uint32_t i = 0; i < batch->n; i++) restore(kept, &batch->records[i]);
+    sweep(kept, SWEEP_LEAST + 2 * (uint64_t)batch->n);
+    return st_kept_reach(kept, batch->records[batch->n - 1].offset + 1, err);
 }
 
 int st_kept_wipe(struct st_kept *kept, struct aq_err *err)
@@ -339,29 +445,6 @@ void st_stores_seal(struct st_stores *stores, bool exactly_once)
         kept->log->sent.next = kept->log->acked.next = kept->sealed;
         kept->written = 0;
     }
-}
-
-/* Old entries go, a few with every commit. */
-static void sweep(struct st_kept *kept, uint64_t most)
-{
-    int64_t retention_ms = kept->store->conf.retention_ms;
-    if (retention_ms == 0 || kept->newest_ms < retention_ms) return;
-    struct st_home *home = kept->home;
-    struct aq_slice key, value;
-    struct st_cursor *cursor = home->kind->cursor(kept->state.family);
-    home->kind->seek(cursor, kept->swept ? aq_slice_of(kept->swept, kept->swept_len) : AQ_NULL_SLICE);
-    bool more;
-    while ((more = home->kind->at(cursor, &key, &value)) && most-- > 0) {
-        int64_t time_ms = time_of_key(kept, key);
-        if (time_ms != ST_NO_TIME && time_ms < kept->newest_ms - retention_ms)
-            st_state_expire(&kept->state, home->batch, key);
-        home->kind->next(cursor);
-    }
-    free(kept->swept);
-    kept->swept = more ? aq_malloc(key.len) : NULL;
-    kept->swept_len = key.len;
-    if (more) memcpy(kept->swept, key.ptr, key.len);
-    home->kind->cursor_close(cursor);
 }
 
 static void note_newest(struct st_kept *kept)

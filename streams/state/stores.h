@@ -40,7 +40,7 @@ struct st_kept {
         next; /* changelog: what is before it is in the family; there may be more in it than this says; -1: nothing known */
     int64_t sealed;     /* what it will be when the sealed cycle is committed */
     char id[KC_ID_MAX]; /* of the changelog the family was made of; "": none yet */
-    int64_t end;        /* where the changelog ended when the task was taken; -2: not asked yet */
+    int64_t end;        /* where the changelog ended when the task was taken; negative: not known yet */
     bool restoring;
     uint64_t restored; /* records */
     uint64_t written;  /* changelog records of the sealed cycle */
@@ -52,6 +52,7 @@ struct st_kept {
 struct st_stores {
     const struct st_subtopology *subtopology;
     int32_t partition;
+    struct st_claims *claims; /* of the databases: this task is among them */
     struct st_home homes[2];
     struct st_kept *list; /* in the order of the sub-topology's stores */
     size_t n;
@@ -71,6 +72,11 @@ struct st_stores_conf {
 int st_stores_open(const struct st_stores_conf *conf, struct st_stores **ret, struct aq_err *err);
 /* What is not committed is gone. */
 void st_stores_close(struct st_stores *stores);
+/* Something of the task's stores is in the databases. */
+bool st_stores_exist(const struct st_dbs *dbs, const struct st_subtopology *subtopology, int32_t partition);
+/* Deletes it. BUSY while they are open. */
+int st_stores_delete(const struct st_dbs *dbs, const struct st_subtopology *subtopology, int32_t partition,
+                     struct aq_err *err);
 struct st_state *st_stores_find(const struct st_stores *stores, const struct st_store *store);
 
 /* The slot's mark for the changelog of a store that has one. To be called for each before anything is restored. */
@@ -78,14 +84,14 @@ void st_kept_follow(struct st_kept *kept, struct st_feed *log);
 
 /* ---- restoring ---------------------------------------------------------------------------------------------------- */
 
-/* Adds a record of the changelog to the home's batch. */
-void st_kept_restore(struct st_kept *kept, const struct aq_record *rec);
+/* Records of the changelog, all from kept->next on or behind it: into the family, with how far it goes then. */
+int st_kept_take(struct st_kept *kept, const struct aq_batch *batch, struct aq_err *err);
+/* The changelog was read up to `next`: what is in front of it is in the family, or never was a record. */
+int st_kept_reach(struct st_kept *kept, int64_t next, struct aq_err *err);
 /* The family belongs to the changelog there is, and that has all that was committed to it. STATE when it has lost some. */
 int st_kept_check(struct st_kept *kept, struct aq_err *err);
 /* The changelog does not go on where the family ends: everything anew. */
 int st_kept_wipe(struct st_kept *kept, struct aq_err *err);
-/* Writes what was added, with how far it goes. */
-int st_kept_restored(struct st_kept *kept, struct aq_err *err);
 
 /* ---- the cycle ---------------------------------------------------------------------------------------------------- */
 

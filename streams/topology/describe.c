@@ -108,6 +108,16 @@ static void print_node(FILE *out, const struct st_plan_node *node, const uint64_
     if (!source) print_neighbours(out, "<--", node->parents, node->n_parents, ways);
 }
 
+/* As Kafka has it: without the empty line behind it. */
+static void print_global(FILE *out, const struct st_node *table, size_t number)
+{
+    fprintf(out, "  Sub-topology: %zu for global store (will not generate tasks)\n", number);
+    fprintf(out, "    Source: %s-source (topics: [%s])\n      --> %s\n", table->name, table->topics[0],
+            table->name);
+    fprintf(out, "    Processor: %s (stores: [%s])\n      --> none\n      <-- %s-source\n", table->name,
+            table->name, table->name);
+}
+
 void st_describe(const struct st_plan *plan, FILE *out)
 {
     AQ_ASSERT(plan && out);
@@ -121,5 +131,7 @@ void st_describe(const struct st_plan *plan, FILE *out)
         fprintf(out, "\n");
         free(list);
     }
+    for (size_t i = 0; i < plan->n_globals; i++)
+        print_global(out, plan->globals[i], plan->n_subtopologies + i);
     free(ways);
 }

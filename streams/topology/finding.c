@@ -65,12 +65,18 @@ void st_report_store(struct st_findings *findings, enum conf_severity severity, 
     append(findings, (struct st_finding){.severity = severity, .store = store, .text = text});
 }
 
+const struct st_node *st_finding_place(const struct st_finding *finding)
+{
+    const struct st_node *node = finding->node;
+    return node && node->part_of ? node->part_of : node;
+}
+
 /* "sink 'out': " or "store 'totals': " or "", in a buffer of the caller. */
 static const char *place_of(const struct st_finding *finding, char *buf, size_t size)
 {
+    const struct st_node *node = st_finding_place(finding);
     buf[0] = '\0';
-    if (finding->node)
-        snprintf(buf, size, "%s '%s': ", st_node_type_name(finding->node->type), finding->node->name);
+    if (node) snprintf(buf, size, "%s '%s': ", st_node_type_name(node->type), node->name);
     if (finding->store) snprintf(buf, size, "store '%s': ", finding->store->name);
     return buf;
 }

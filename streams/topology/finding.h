@@ -27,6 +27,9 @@ struct st_findings {
     size_t errors; /* how many of them are no warnings */
 };
 
+/* The node that a message about it names: its own, or that of the operator it is a part of. */
+const struct st_node *st_finding_place(const struct st_finding *finding);
+
 void st_findings_init(struct st_findings *findings);
 void st_findings_finish(struct st_findings *findings);
 

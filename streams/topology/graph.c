@@ -26,7 +26,8 @@ struct language {
     void (*node)(FILE *out, const struct st_plan_node *node);
     void (*store)(FILE *out, const struct st_store *store);
     void (*edge)(FILE *out, const char *indent, char from_sort, size_t from, char to_sort, size_t to);
-    void (*store_edge)(FILE *out, size_t node, size_t store);
+    void (*table)(FILE *out, size_t number, const char *name);
+    void (*look_edge)(FILE *out, const char *indent, size_t node, char sort, size_t number);
     void (*end_cluster)(FILE *out);
     void (*end)(FILE *out);
 };
@@ -94,9 +95,31 @@ static void draw_cluster(const struct picture *picture, const struct st_subtopol
         for (size_t k = 0; k < node->n_children; k++)
             language->edge(picture->out, "        ", 'n', node->index, 'n', node->children[k]->index);
         for (size_t k = 0; k < node->node->n_stores; k++)
-            language->store_edge(picture->out, node->index, node->node->stores[k]->index);
+            language->look_edge(picture->out, "        ", node->index, 's', node->node->stores[k]->index);
     }
     language->end_cluster(picture->out);
+}
+
+/* Number of a global table: its place in the plan. */
+static void draw_looks(const struct picture *picture, const struct st_plan_node *node)
+{
+    for (size_t k = 0; k < node->node->n_globals; k++) {
+        size_t number = 0;
+        while (picture->plan->globals[number] != node->node->globals[k]) number++;
+        picture->language->look_edge(picture->out, "    ", node->index, 'g', number);
+    }
+}
+
+static void draw_globals(struct picture *picture)
+{
+    const struct st_plan *plan = picture->plan;
+    for (size_t i = 0; i < plan->n_globals; i++) {
+        size_t topic = number_of(picture, plan->globals[i]->topics[0], TOPIC);
+        picture->language->table(picture->out, i, plan->globals[i]->name);
+        picture->language->edge(picture->out, "    ", 't', topic, 'g', i);
+    }
+    for (size_t i = 0; i < plan->n_nodes; i++)
+        if (plan->nodes[i].side != ST_SOURCE_SIDE) draw_looks(picture, &plan->nodes[i]);
 }
 
 static void draw(const struct st_plan *plan, const struct language *language, FILE *out)
@@ -104,10 +127,12 @@ static void draw(const struct st_plan *plan, const struct language *language, FI
     AQ_ASSERT(plan && out);
     struct picture picture = {.plan = plan, .language = language, .out = out};
     for (size_t i = 0; i < plan->n_nodes; i++) topics_of(&picture, &plan->nodes[i], false);
+    for (size_t i = 0; i < plan->n_globals; i++) number_of(&picture, plan->globals[i]->topics[0], TOPIC);
     language->begin(out, plan);
     for (size_t i = 0; i < picture.n_topics; i++) language->topic(out, i, &picture.topics[i]);
     for (size_t i = 0; i < plan->n_subtopologies; i++) draw_cluster(&picture, &plan->subtopologies[i]);
     for (size_t i = 0; i < plan->n_nodes; i++) topics_of(&picture, &plan->nodes[i], true);
+    draw_globals(&picture);
     language->end(out);
     free(picture.topics);
 }
@@ -178,9 +203,16 @@ static void dot_edge(FILE *out, const char *indent, char from_sort, size_t from,
     fprintf(out, "%s%c%zu -> %c%zu;\n", indent, from_sort, from, to_sort, to);
 }
 
-static void dot_store_edge(FILE *out, size_t node, size_t store)
+static void dot_table(FILE *out, size_t number, const char *name)
 {
-    fprintf(out, "        n%zu -> s%zu [dir=none, style=dashed];\n", node, store);
+    fprintf(out, "    g%zu [label=\"", number);
+    dot_text(out, name);
+    fprintf(out, "\\nglobal table\", shape=cylinder];\n");
+}
+
+static void dot_look_edge(FILE *out, const char *indent, size_t node, char sort, size_t number)
+{
+    fprintf(out, "%sn%zu -> %c%zu [dir=none, style=dashed];\n", indent, node, sort, number);
 }
 
 static void dot_end_cluster(FILE *out)
@@ -202,7 +234,8 @@ void st_graph_dot(const struct st_plan *plan, FILE *out)
         .node = dot_node,
         .store = dot_store,
         .edge = dot_edge,
-        .store_edge = dot_store_edge,
+        .table = dot_table,
+        .look_edge = dot_look_edge,
         .end_cluster = dot_end_cluster,
         .end = dot_end,
     };
@@ -274,9 +307,16 @@ static void mermaid_edge(FILE *out, const char *indent, char from_sort, size_t f
     fprintf(out, "%s%c%zu --> %c%zu\n", indent, from_sort, from, to_sort, to);
 }
 
-static void mermaid_store_edge(FILE *out, size_t node, size_t store)
+static void mermaid_table(FILE *out, size_t number, const char *name)
 {
-    fprintf(out, "        n%zu -.- s%zu\n", node, store);
+    fprintf(out, "    g%zu[(\"", number);
+    mermaid_text(out, name);
+    fprintf(out, "<br/>global table\")]\n");
+}
+
+static void mermaid_look_edge(FILE *out, const char *indent, size_t node, char sort, size_t number)
+{
+    fprintf(out, "%sn%zu -.- %c%zu\n", indent, node, sort, number);
 }
 
 static void mermaid_end_cluster(FILE *out)
@@ -298,7 +338,8 @@ void st_graph_mermaid(const struct st_plan *plan, FILE *out)
         .node = mermaid_node,
         .store = mermaid_store,
         .edge = mermaid_edge,
-        .store_edge = mermaid_store_edge,
+        .table = mermaid_table,
+        .look_edge = mermaid_look_edge,
         .end_cluster = mermaid_end_cluster,
         .end = mermaid_end,
     };

@@ -7,6 +7,7 @@
  *   source, sink                  rounded box               n(["..."])
  *   processor, with its kind      box                       n["..."]
  *   store                         cylinder, dashed line     n[("...")], dotted line
+ *   global table                  cylinder, outside           n[("...")]
  *   topic                         cds, an arrow-like flag   n>"..."]
  *   internal topic, pattern       cds, grey; cds, dashed    classes internal and pattern
  *

@@ -55,8 +55,13 @@ static void add_nodes(struct st_plan *plan, struct sides *sides)
 {
     const struct st_topology *topology = plan->topology;
     plan->nodes = aq_arena_zalloc(&plan->arena, 2 * topology->n_nodes * sizeof(*plan->nodes));
+    plan->globals = aq_arena_zalloc(&plan->arena, topology->n_nodes * sizeof(*plan->globals));
     for (size_t i = 0; i < topology->n_nodes; i++) {
         const struct st_node *node = topology->nodes[i];
+        if (node->type == ST_GLOBAL_TABLE) {
+            plan->globals[plan->n_globals++] = node;
+            continue;
+        }
         bool cut = node->type == ST_REPARTITION;
         sides->in[i] = add_side(plan, node, cut ? ST_SINK_SIDE : ST_WHOLE);
         sides->out[i] = cut ? add_side(plan, node, ST_SOURCE_SIDE) : sides->in[i];
@@ -68,6 +73,7 @@ static void add_edges(struct st_plan *plan, const struct sides *sides)
     for (size_t i = 0; i < plan->topology->n_nodes; i++) {
         const struct st_node *node = plan->topology->nodes[i];
         struct st_plan_node *in = sides->in[i], *out = sides->out[i];
+        if (!in) continue; /* a global table */
         in->parents = aq_arena_alloc(&plan->arena, node->n_parents * sizeof(struct st_plan_node *));
         for (size_t k = 0; k < node->n_parents; k++)
             in->parents[in->n_parents++] = sides->out[node->parents[k]->index];

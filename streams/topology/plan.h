@@ -8,6 +8,8 @@
  * repartition counts as a source, added when the repartition was. The name of a sub-topology is the name of the node
  * of that first source: the number may move when a node is inserted, the name stays as long as that source does.
  *
+ * Global tables belong to no sub-topology: they are listed beside them, and no node of the plan stands for one.
+ *
  * Execution order: parents before children, and as far as that leaves a choice, in the order of adding.
  *
  * Ownership: a plan points into its topology, which must outlive it and must not change meanwhile. Read-only once made;
@@ -63,6 +65,8 @@ struct st_plan {
     size_t n_nodes;
     struct st_subtopology *subtopologies;
     size_t n_subtopologies;
+    const struct st_node **globals; /* global tables, in the order of adding */
+    size_t n_globals;
 };
 
 /* NULL, and the first error, for a topology in which st_topology_check() finds one. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Building a topology (streams/topology/topology.h); what is special about sources is in streams/topology/source.c.
+ * Building a topology (streams/topology/topology.h); what is special about sources is in
+ * streams/topology/source.c, and about global tables in streams/topology/global_table.c.
  *
  * An ordinary pass: the caller adds sources, then processors, sinks and repartitions that name their parents, then
  * stores. Each call first looks at everything it was given and only then makes the node, so that a refused call
@@ -31,7 +32,7 @@ const char ST_BY_VALUE[] = "(by value)";
 
 const char *st_node_type_name(enum st_node_type type)
 {
-    static const char *const names[] = {"source", "processor", "sink", "repartition"};
+    static const char *const names[] = {"source", "processor", "sink", "repartition", "global table"};
     AQ_ASSERT((size_t)type < sizeof(names) / sizeof(names[0]));
     return names[type];
 }
@@ -48,9 +49,9 @@ static void *with_room(struct aq_arena *arena, void *list, size_t count)
     return bigger;
 }
 
-static void append_node(struct aq_arena *arena, struct st_node ***list, size_t *count, struct st_node *node)
+void st_append_node(struct st_topology *topology, struct st_node ***list, size_t *count, struct st_node *node)
 {
-    *list = with_room(arena, *list, *count);
+    *list = with_room(&topology->arena, *list, *count);
     (*list)[(*count)++] = node;
 }
 
@@ -100,8 +101,8 @@ static void suggest(const struct st_topology *topology, const char *word, bool s
 }
 
 /* `what` is the role in which the caller named it: "parent", "processor". */
-static struct st_node *need_node(const struct st_topology *topology, const char *name, const char *what,
-                                 struct aq_err *err)
+struct st_node *st_need_node(const struct st_topology *topology, const char *name, const char *what,
+                             struct aq_err *err)
 {
     struct st_node *node = name ? st_find_node(topology, name) : NULL;
     if (node) return node;
@@ -119,12 +120,13 @@ int st_refused(struct aq_err *err, const char *what, const char *name, int rc)
 
 /* ---- names -------------------------------------------------------------------------------------------------------- */
 
-/* For instance "by-customer-sink" of the repartition "by-customer". */
-static bool is_side_of(const char *name, const char *repartition)
+/* For instance "by-customer-sink" of the repartition "by-customer", or "places-source" of the global table "places". */
+static bool is_side_of(const char *name, const char *whole, enum st_node_type type)
 {
-    size_t len = strlen(repartition);
-    if (strncmp(name, repartition, len) != 0) return false;
-    return strcmp(name + len, "-sink") == 0 || strcmp(name + len, "-source") == 0;
+    size_t len = strlen(whole);
+    if (strncmp(name, whole, len) != 0) return false;
+    if (type == ST_REPARTITION && strcmp(name + len, "-sink") == 0) return true;
+    return (type == ST_REPARTITION || type == ST_GLOBAL_TABLE) && strcmp(name + len, "-source") == 0;
 }
 
 static int check_name_free(const struct st_topology *topology, const char *name, enum st_node_type type,
@@ -135,10 +137,10 @@ static int check_name_free(const struct st_topology *topology, const char *name,
         if (strcmp(node->name, name) == 0)
             return aq_fail(err, AQ_E_CONFIG, "there is a %s of this name already",
                            st_node_type_name(node->type));
-        if (node->type == ST_REPARTITION && is_side_of(name, node->name))
-            return aq_fail(err, AQ_E_CONFIG, "one side of the repartition '%s' is shown under this name",
-                           node->name);
-        if (type == ST_REPARTITION && is_side_of(node->name, name))
+        if (is_side_of(name, node->name, node->type))
+            return aq_fail(err, AQ_E_CONFIG, "one side of the %s '%s' is shown under this name",
+                           st_node_type_name(node->type), node->name);
+        if (is_side_of(node->name, name, type))
             return aq_fail(err, AQ_E_CONFIG, "one side of it would be shown as '%s', which is a %s already",
                            node->name, st_node_type_name(node->type));
     }
@@ -166,6 +168,12 @@ static const char *internal_topic(struct st_topology *topology, const char *name
 
 static int check_parent(const struct st_node *parent, struct aq_err *err)
 {
+    if (parent->type == ST_GLOBAL_TABLE)
+        return aq_fail(
+            err, AQ_E_CONFIG,
+            "the global table '%s' cannot be a parent: its changes give no records, they are looked up "
+            "by joins",
+            parent->name);
     if (parent->type != ST_SINK) return 0;
     return aq_fail(err, AQ_E_CONFIG, "the sink '%s' cannot be a parent: a sink has no children",
                    parent->name);
@@ -178,7 +186,7 @@ static int check_parents(const struct st_topology *topology, enum st_node_type t
     if (parents->count == 0 && !parents->more_later)
         return aq_fail(err, AQ_E_CONFIG, "a %s needs at least one parent", st_node_type_name(type));
     for (size_t i = 0; i < parents->count; i++) {
-        const struct st_node *parent = need_node(topology, parents->names[i], "parent", err);
+        const struct st_node *parent = st_need_node(topology, parents->names[i], "parent", err);
         if (!parent) return AQ_E_CONFIG;
         int rc = check_parent(parent, err);
         if (rc != 0) return rc;
@@ -192,8 +200,9 @@ static int check_parents(const struct st_topology *topology, enum st_node_type t
 static void connect_nodes(struct st_topology *topology, struct st_node *from, struct st_node *to)
 {
     AQ_ASSERT(from->type != ST_SINK && to->type != ST_SOURCE);
-    append_node(&topology->arena, &from->children, &from->n_children, to);
-    append_node(&topology->arena, &to->parents, &to->n_parents, from);
+    AQ_ASSERT(from->type != ST_GLOBAL_TABLE && to->type != ST_GLOBAL_TABLE);
+    st_append_node(topology, &from->children, &from->n_children, to);
+    st_append_node(topology, &to->parents, &to->n_parents, from);
 }
 
 static int edge_between(struct st_topology *topology, struct st_node *from, struct st_node *to,
@@ -202,6 +211,9 @@ static int edge_between(struct st_topology *topology, struct st_node *from, stru
     if (to->type == ST_SOURCE)
         return aq_fail(err, AQ_E_CONFIG, "a source has no parents, it reads topics; '%s' cannot lead to it",
                        from->name);
+    if (to->type == ST_GLOBAL_TABLE)
+        return aq_fail(err, AQ_E_CONFIG,
+                       "a global table has no parents, it reads a topic; '%s' cannot lead to it", from->name);
     int rc = check_parent(from, err);
     if (rc != 0) return rc;
     if (has_node(to->parents, to->n_parents, from))
@@ -214,10 +226,20 @@ int st_set_serdes(struct st_topology *topology, const char *name, const struct s
                   const struct st_serde *value, struct aq_err *err)
 {
     AQ_ASSERT(topology);
-    struct st_node *node = need_node(topology, name, "node", err);
+    struct st_node *node = st_need_node(topology, name, "node", err);
     if (!node) return AQ_E_CONFIG;
     if (key) node->key_serde = key;
     if (value) node->value_serde = value;
+    return 0;
+}
+
+int st_set_part(struct st_topology *topology, const char *part, const char *whole, struct aq_err *err)
+{
+    AQ_ASSERT(topology && strcmp(part, whole) != 0);
+    struct st_node *node = st_need_node(topology, part, "node", err);
+    const struct st_node *of = node ? st_need_node(topology, whole, "node", err) : NULL;
+    if (!of) return AQ_E_CONFIG;
+    node->part_of = of;
     return 0;
 }
 
@@ -225,7 +247,7 @@ int st_set_chooser(struct st_topology *topology, const char *sink, const struct 
                    void *user, struct aq_err *err)
 {
     AQ_ASSERT(topology && chooser && chooser->choose);
-    struct st_node *node = need_node(topology, sink, "sink", err);
+    struct st_node *node = st_need_node(topology, sink, "sink", err);
     if (!node) return AQ_E_CONFIG;
     if (node->type != ST_SINK)
         return aq_fail(err, AQ_E_CONFIG, "%s '%s': only a sink chooses topics", st_node_type_name(node->type),
@@ -241,9 +263,9 @@ int st_set_chooser(struct st_topology *topology, const char *sink, const struct 
 int st_add_edge(struct st_topology *topology, const char *from, const char *to, struct aq_err *err)
 {
     AQ_ASSERT(topology);
-    struct st_node *child = need_node(topology, to, "child", err);
+    struct st_node *child = st_need_node(topology, to, "child", err);
     if (!child) return AQ_E_CONFIG;
-    struct st_node *parent = need_node(topology, from, "parent", err);
+    struct st_node *parent = st_need_node(topology, from, "parent", err);
     int rc = parent ? edge_between(topology, parent, child, err) : AQ_E_CONFIG;
     return rc == 0 ? 0 : st_refused(err, st_node_type_name(child->type), to, rc);
 }
@@ -255,7 +277,8 @@ int st_check_new_node(const struct st_topology *topology, enum st_node_type type
 {
     int rc = check_name(name, err);
     if (rc == 0) rc = check_name_free(topology, name, type, err);
-    if (rc == 0 && type != ST_SOURCE) rc = check_parents(topology, type, parents, err);
+    bool reads = type == ST_SOURCE || type == ST_GLOBAL_TABLE;
+    if (rc == 0 && !reads) rc = check_parents(topology, type, parents, err);
     return rc;
 }
 
@@ -266,7 +289,7 @@ struct st_node *st_make_node(struct st_topology *topology, enum st_node_type typ
     node->name = aq_arena_strdup(&topology->arena, name);
     node->type = type;
     node->index = topology->n_nodes;
-    append_node(&topology->arena, &topology->nodes, &topology->n_nodes, node);
+    st_append_node(topology, &topology->nodes, &topology->n_nodes, node);
     for (size_t i = 0; parents && i < parents->count; i++)
         connect_nodes(topology, st_find_node(topology, parents->names[i]), node);
     return node;
@@ -348,7 +371,7 @@ static int connect_store(struct st_topology *topology, struct st_node *node, con
     if (has_node(store->users, store->n_users, node))
         return aq_fail(err, AQ_E_CONFIG, "it is connected to the store '%s' already", name);
     append_store(&topology->arena, &node->stores, &node->n_stores, store);
-    append_node(&topology->arena, &store->users, &store->n_users, node);
+    st_append_node(topology, &store->users, &store->n_users, node);
     return 0;
 }
 
@@ -356,7 +379,7 @@ int st_connect_store(struct st_topology *topology, const char *processor, const 
                      struct aq_err *err)
 {
     AQ_ASSERT(topology);
-    struct st_node *node = need_node(topology, processor, "processor", err);
+    struct st_node *node = st_need_node(topology, processor, "processor", err);
     if (!node) return AQ_E_CONFIG;
     int rc = connect_store(topology, node, store, err);
     return rc == 0 ? 0 : st_refused(err, st_node_type_name(node->type), processor, rc);

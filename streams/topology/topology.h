@@ -51,7 +51,7 @@ struct st_processor_kind {
     void (*stop)(struct st_context *context, void *state);
 };
 
-enum st_node_type { ST_SOURCE, ST_PROCESSOR, ST_SINK, ST_REPARTITION };
+enum st_node_type { ST_SOURCE, ST_PROCESSOR, ST_SINK, ST_REPARTITION, ST_GLOBAL_TABLE };
 
 /* Where a partition is read from that has no position yet (Kafka's auto.offset.reset). */
 enum st_reset { ST_EARLIEST, ST_LATEST, ST_NO_RESET };
@@ -117,8 +117,10 @@ struct st_node {
     size_t n_parents;
     struct st_node **children; /* in the order in which the edges were added */
     size_t n_children;
+    const struct st_node
+        *part_of; /* an operator of several nodes goes by the name of this one; NULL: by its own */
 
-    /* a source */
+    /* a source; a global table, which has one topic and nothing else of it */
     const char **topics; /* none when it has a pattern */
     size_t n_topics;
     const char *pattern;
@@ -126,8 +128,8 @@ struct st_node {
     enum st_reset reset;
     const struct st_extractor *extractor;
 
-    /* How key and value lie in the records that leave the node (of a sink: that it writes). NULL: as they came; of a source:
-     * the application's default. */
+    /* How key and value lie in the records that leave the node (of a sink: that it writes). NULL: as they came; of a source and a
+     * global table: the application's default. */
     const struct st_serde *key_serde;
     const struct st_serde *value_serde;
 
@@ -136,11 +138,15 @@ struct st_node {
     void *user;               /* of a sink with a chooser: the chooser's */
     struct st_store **stores; /* in the order of connecting */
     size_t n_stores;
+    struct st_node **globals; /* the global tables it looks into, in the order of connecting */
+    size_t n_globals;
 
     /* a sink: NULL when the value decides. A repartition: its internal topic. */
     const char *topic;
     const struct st_topic_chooser *chooser; /* of a sink without a topic */
     int32_t partitions; /* of a repartition's topic; 0: as many as the topics in front of it have */
+
+    size_t n_users; /* of a global table: the processors connected to it */
 };
 
 struct st_topology {
@@ -171,6 +177,8 @@ int st_add_repartition(struct st_topology *topology, const char *name, int32_t p
 /* Serdes of what leaves the node; NULL leaves one as it is. */
 int st_set_serdes(struct st_topology *topology, const char *name, const struct st_serde *key,
                   const struct st_serde *value, struct aq_err *err);
+/* Messages about the node name the other: the operator whose part it is. */
+int st_set_part(struct st_topology *topology, const char *part, const char *whole, struct aq_err *err);
 /* Of a sink made with ST_BY_VALUE. chooser outlives the topology. */
 int st_set_chooser(struct st_topology *topology, const char *sink, const struct st_topic_chooser *chooser,
                    void *user, struct aq_err *err);
@@ -181,6 +189,15 @@ int st_add_store(struct st_topology *topology, const char *name, const struct st
                  struct aq_err *err);
 int st_connect_store(struct st_topology *topology, const char *processor, const char *store,
                      struct aq_err *err);
+
+/* A whole topic, all its partitions, as a table in every process (streams/global.h). A node without edges that belongs to no
+ * sub-topology: it makes no tasks, its changes give no records, and no count of partitions has to fit.
+ * Printed topologies show what reads it as "<name>-source", so no other node may have this name. */
+int st_add_global_table(struct st_topology *topology, const char *name, const char *topic,
+                        struct aq_err *err);
+/* The processor looks into it, by st_global_table() of streams/processor.h. */
+int st_connect_global_table(struct st_topology *topology, const char *processor, const char *table,
+                            struct aq_err *err);
 
 /* NULL when there is none of that name. */
 struct st_node *st_find_node(const struct st_topology *topology, const char *name);

@@ -142,7 +142,7 @@ static void check_reach(struct check *check)
             set_add(&reached, reached.list[i]->children[k]);
     for (size_t i = 0; i < topology->n_nodes; i++) {
         const struct st_node *node = topology->nodes[i];
-        if (reached.has[i]) continue;
+        if (reached.has[i] || node->type == ST_GLOBAL_TABLE) continue;
         if (node->n_parents == 0)
             st_report(check->findings, CONF_ERROR, node, "it has no parents, so no record comes to it");
         else
@@ -152,6 +152,11 @@ static void check_reach(struct check *check)
 }
 
 /* ---- topics ------------------------------------------------------------------------------------------------------- */
+
+static bool reads_topics(const struct st_node *node)
+{
+    return node->type == ST_SOURCE || node->type == ST_REPARTITION || node->type == ST_GLOBAL_TABLE;
+}
 
 /* Does the node read this topic by name? A repartition reads its own. */
 static bool names_topic(const struct st_node *node, const char *topic)
@@ -169,16 +174,22 @@ static void check_topic(struct check *check, const struct st_node *node, const c
     const struct st_node *early = node->index < other->index ? node : other;
     const struct st_node *late = early == node ? other : node;
     struct aq_err ignored; /* a pattern that gives up is told of when the topics of the cluster are known */
+    bool global = node->type == ST_GLOBAL_TABLE || other->type == ST_GLOBAL_TABLE;
     if (names_topic(other, topic)) {
-        if (other == early) /* found once from either side: told once */
+        if (other == early && global)
+            st_report(
+                check->findings, CONF_ERROR, late,
+                "the topic '%s' is read by the %s '%s' already; a global table has its topic for itself",
+                topic, st_node_type_name(early->type), early->name);
+        else if (other == early) /* found once from either side: told once */
             st_report(check->findings, CONF_ERROR, late,
                       "the topic '%s' is read by the %s '%s' already; make both the children of one source",
                       topic, st_node_type_name(early->type), early->name);
     } else if (other->type == ST_SOURCE && st_pattern_takes(check->topology, other, topic, &ignored) == 1) {
         st_report(check->findings, CONF_ERROR, late,
-                  "the topic '%s' is named by the source '%s' and matched by the pattern '%s' of '%s'; "
+                  "the topic '%s' is named by the %s '%s' and matched by the pattern '%s' of '%s'; "
                   "a topic has one source",
-                  topic, node->name, other->pattern, other->name);
+                  topic, st_node_type_name(node->type), node->name, other->pattern, other->name);
     }
 }
 
@@ -193,7 +204,7 @@ static void check_topics_of(struct check *check, const struct st_node *node)
 {
     for (size_t i = 0; i < check->topology->n_nodes; i++) {
         const struct st_node *other = check->topology->nodes[i];
-        if (other == node || (other->type != ST_SOURCE && other->type != ST_REPARTITION)) continue;
+        if (other == node || !reads_topics(other)) continue;
         for (size_t k = 0; k < node->n_topics; k++) check_topic(check, node, node->topics[k], other);
         if (node->type == ST_REPARTITION) check_topic(check, node, node->topic, other);
         if (node->pattern && i < node->index) check_same_pattern(check, node, other);
@@ -204,7 +215,19 @@ static void check_topics(struct check *check)
 {
     for (size_t i = 0; i < check->topology->n_nodes; i++) {
         const struct st_node *node = check->topology->nodes[i];
-        if (node->type == ST_SOURCE || node->type == ST_REPARTITION) check_topics_of(check, node);
+        if (reads_topics(node)) check_topics_of(check, node);
+    }
+}
+
+/* ---- global tables ------------------------------------------------------------------------------------------------ */
+
+static void check_global_tables(struct check *check)
+{
+    for (size_t i = 0; i < check->topology->n_nodes; i++) {
+        const struct st_node *node = check->topology->nodes[i];
+        if (node->type == ST_GLOBAL_TABLE && node->n_users == 0)
+            st_report(check->findings, CONF_WARNING, node,
+                      "nothing looks into it, and its topic is held in memory all the same");
     }
 }
 
@@ -299,6 +322,7 @@ bool st_topology_check(const struct st_topology *topology, struct st_findings *f
     else
         st_report(findings, CONF_ERROR, NULL, "the topology has no source, so there is nothing to read");
     check_topics(&check);
+    check_global_tables(&check);
     check_stores(&check);
     check_keys(&check);
     return findings->errors == errors;

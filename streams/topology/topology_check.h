@@ -6,7 +6,7 @@
  *   errors    no source at all; a cycle; a node without parents; a node no source leads to; a topic that two sources
  *             read, by name or by pattern; a store no processor uses; a processor that needs the key (kind->needs_key)
  *             behind one that changes it, without a repartition between
- *   warnings  a repartition of records that are partitioned by the same key already
+ *   warnings  a repartition of records that are partitioned by the same key already; a global table nothing looks into
  *
  * Which topics exist, and how many partitions they have, is checked by st_tasks_create() (streams/tasks.h).
  */

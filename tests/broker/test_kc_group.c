@@ -17,7 +17,8 @@ struct node {
     struct kc_member_event event;
 };
 
-static void join_as(struct node *node, const char *group, const char *topic, const char *instance_id)
+static void join_with(struct node *node, const char *group, const char *topic, const char *instance_id,
+                      bool dealt)
 {
     *node = (struct node){0};
     struct aq_err err = {0};
@@ -25,9 +26,20 @@ static void join_as(struct node *node, const char *group, const char *topic, con
                                   .group_id = group,
                                   .topic = topic,
                                   .instance_id = instance_id,
+                                  .dealt_in_turn = dealt,
                                   .session_timeout_ms = 6000,
                                   .max_poll_interval_ms = 60000};
     kt_check(ops->member_open(&env.sink, &conf, &node->member, &err), &err, "member");
+}
+
+static void join_as(struct node *node, const char *group, const char *topic, const char *instance_id)
+{
+    join_with(node, group, topic, instance_id, false);
+}
+
+static void join_dealt(struct node *node, const char *group, const char *topic)
+{
+    join_with(node, group, topic, NULL, true);
 }
 
 static void join(struct node *node, const char *group, const char *topic)
@@ -166,6 +178,54 @@ static void revocation_waits_for_the_answer(void **state)
     assert_int_equal(a.lost, 0);
     ops->member_close(a.member, 5000);
     ops->member_close(b.member, 5000);
+}
+
+/* The share is one that anybody can compute: partition p is of member p mod n, in the order of ids. */
+static bool is_dealt_in_turn(const char *group, const char *topic, const struct node *nodes, size_t n)
+{
+    struct kc_group found;
+    struct aq_err err = {0};
+    size_t dealt = 0, held = 0;
+    kt_check(ops->admin_describe_group(env.sink_admin, group, topic, KT_TIMEOUT_MS, &found, &err), &err,
+             "description");
+    for (size_t i = 0; found.stable && i < found.count; i++) {
+        const struct kc_group_member *member = &found.list[i];
+        assert_string_equal(member->client_id, "kt-member");
+        assert_int_equal(member->host[0], '/');
+        assert_null(member->instance_id);
+        for (size_t k = 0; k < member->n_partitions; k++) dealt += (size_t)member->partitions[k] % n == i;
+    }
+    for (size_t i = 0; i < n; i++) held += (size_t)owned(&nodes[i]);
+    bool right = found.stable && found.count == n && dealt == PARTITIONS && held == PARTITIONS;
+    aq_arena_finish(&found.arena);
+    return right;
+}
+
+static void partitions_are_dealt_in_the_order_of_member_ids(void **state)
+{
+    (void)state;
+    const char *topic = kt_topic(&env, env.sink_admin, "kt-state", PARTITIONS, NULL, 0);
+    const char *group = kt_name(&env, "kt-group");
+    struct node nodes[3];
+    for (size_t i = 0; i < 3; i++) {
+        join_dealt(&nodes[i], group, topic);
+        UNTIL(is_dealt_in_turn(group, topic, nodes, i + 1),
+              for (size_t k = 0; k <= i; k++) turn(&nodes[k], false));
+    }
+    struct kc_group found;
+    struct aq_err err = {0};
+    kt_check(ops->admin_describe_group(env.sink_admin, group, topic, KT_TIMEOUT_MS, &found, &err), &err,
+             "description");
+    for (size_t i = 0; i < 3; i++) {
+        struct kc_membership *membership = ops->member_membership(nodes[i].member);
+        size_t at = 0;
+        while (at < 3 && strcmp(found.list[at].member_id, membership->member_id) != 0) at++;
+        assert_in_range(at, 0, 2);
+        for (int p = 0; p < PARTITIONS; p++) assert_int_equal(nodes[i].owned[p], (size_t)p % 3 == at);
+        ops->membership_unref(membership);
+    }
+    aq_arena_finish(&found.arena);
+    for (size_t i = 0; i < 3; i++) ops->member_close(nodes[i].member, 5000);
 }
 
 static void more_members_than_partitions(void **state)
@@ -308,6 +368,7 @@ int main(void)
         cmocka_unit_test(one_member_owns_all),
         cmocka_unit_test(second_member_takes_half_and_gives_it_back),
         cmocka_unit_test(revocation_waits_for_the_answer),
+        cmocka_unit_test(partitions_are_dealt_in_the_order_of_member_ids),
         cmocka_unit_test(more_members_than_partitions),
         cmocka_unit_test(missing_topic_is_told),
         cmocka_unit_test(commits_without_a_transaction),

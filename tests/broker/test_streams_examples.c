@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The four examples of doc/streams.md as a reader types them: the command lines are taken out of the page and run by bash against the
+ * The examples of doc/streams.md as a reader types them: the command lines are taken out of the page and run by bash against the
  * source cluster. What they print must hold the lines the page shows, and what lies in the topics afterwards must be, record for
  * record, what the lines of conf/examples/generate.sh turn into by a plain version of each topology.
  *
@@ -240,6 +240,39 @@ static char *turn_order(const char *key, const char *value)
     return t_printf("orders-to-review\t%s\t%.*s***%s", key, (int)(card - value), value, strchr(card, '"'));
 }
 
+/* What the generator says of customers, by number. */
+static struct {
+    char name[8], city[8];
+} customers[50];
+
+static char *turn_customer(const char *key, const char *value)
+{
+    char name[8], city[8];
+    int i = -1, n = sscanf(key, "c%d", &i);
+    n += sscanf(value, "{\"name\":\"%7[^\"]\",\"city\":\"%7[^\"]\"", name, city);
+    T_CHECK(n == 3 && i >= 0 && i < 50, "generated: %s %s", key, value);
+    memcpy(customers[i].name, name, sizeof(name));
+    memcpy(customers[i].city, city, sizeof(city));
+    return NULL;
+}
+
+static char *turn_shop_order(const char *key, const char *value)
+{
+    const char *amount_at = strstr(value, "\"amount\":"), *of = strstr(value, "\"customer\":\"c");
+    char number[32];
+    assert_true(amount_at && of);
+    print_float(number, sizeof(number), strtod(amount_at + strlen("\"amount\":"), NULL));
+    int i = atoi(of + strlen("\"customer\":\"c"));
+    assert_in_range(i, 0, 49);
+    if (!customers[i].name[0])
+        return t_printf(
+            "orders-with-customers\t%s\t{\"amount\":%s,\"customer\":\"unknown\",\"order\":\"%s\"}", key,
+            number, key);
+    return t_printf(
+        "orders-with-customers\t%s\t{\"amount\":%s,\"city\":\"%s\",\"customer\":\"%s\",\"order\":\"%s\"}",
+        key, number, customers[i].city, customers[i].name, key);
+}
+
 static char *turn_click(const char *key, const char *value)
 {
     (void)value;
@@ -344,6 +377,18 @@ static void orders_go_different_ways(void **state)
     expect_same(&expected, &got);
 }
 
+static void orders_find_their_customers(void **state)
+{
+    (void)state;
+    struct lines expected = {0}, got = {0};
+    run_part("customers");
+    expect_generated("customers", "45", "1", turn_customer, &expected);
+    expect_generated("orders", "1000", "1", turn_shop_order, &expected);
+    read_topic("orders-with-customers", &got);
+    assert_int_equal(expected.n, 1000);
+    expect_same(&expected, &got);
+}
+
 /* ---- a clean cluster before and after --------------------------------------------------------------------------------- */
 
 static void remove_traces(void)
@@ -368,7 +413,11 @@ static void remove_traces(void)
                                          "orders-to-review",
                                          "orders-small",
                                          "orders-ordinary",
-                                         "orders-by-size-aqueduct-state"};
+                                         "orders-by-size-aqueduct-state",
+                                         "customers",
+                                         "shop-orders",
+                                         "orders-with-customers",
+                                         "orders-with-customers-aqueduct-state"};
     const char *const groups[] = {"./dev",
                                   "clusters",
                                   "tool",
@@ -384,6 +433,8 @@ static void remove_traces(void)
                                   "clicks-per-interval",
                                   "--group",
                                   "orders-by-size",
+                                  "--group",
+                                  "orders-with-customers",
                                   NULL};
     for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) t_topic_delete(t_pair.src, topics[i]);
     (void)t_run(groups, TOOL_MS,
@@ -412,6 +463,7 @@ int main(void)
         cmocka_unit_test(events_go_to_the_topics_they_name),
         cmocka_unit_test(clicks_are_counted_at_intervals),
         cmocka_unit_test(orders_go_different_ways),
+        cmocka_unit_test(orders_find_their_customers),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

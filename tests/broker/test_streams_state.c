@@ -120,6 +120,14 @@ static int64_t restored(const char *words)
     return sum;
 }
 
+/* RUNNING is said when every task runs, so not before its stores are there. */
+static void expect_restored_before_running(const char *words)
+{
+    const char *running = strstr(words, "to=RUNNING");
+    T_CHECK(running, "it never ran:\n%s", words);
+    T_CHECK(!strstr(running, "stores restored"), "it said that it runs while it restored:\n%s", words);
+}
+
 /* ---- deaths ------------------------------------------------------------------------------------------------------- */
 
 static void a_store_outlives_its_process_and_its_folder(void **state)
@@ -146,6 +154,7 @@ static void a_store_outlives_its_process_and_its_folder(void **state)
     wait_outputs(&s, 3 * RECORDS);
     words = stop_app(process);
     T_CHECK(restored(words) >= KEYS, "%lld records were restored:\n%s", (long long)restored(words), words);
+    expect_restored_before_running(words);
     free(words);
     expect_counts(&s, 3 * RECORDS / KEYS);
     t_remove_folder(s.folder);

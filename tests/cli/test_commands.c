@@ -181,7 +181,8 @@ static void a_dump_means_the_same(void **state)
     static const char *const files[] = {
         "minimal",        "mirror-regex",  "dead-letter",     "throttled",
         "two-routes",     "transforms",    "streams-metrics", "streams-route-by-value",
-        "streams-branch", "streams-count", "streams-join"};
+        "streams-branch", "streams-count", "streams-join",    "streams-sessions",
+        "streams-cpu",    "streams-top",   "streams-global"};
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         char *example = t_printf("conf/examples/%s.conf", files[i]);
         struct said first = RUN("dump", example);

@@ -176,7 +176,7 @@ static void changes_are_held_back(void **state)
     (void)state;
     expect_cases_pass(
         "in = { type = \"source\"; topics = [\"in\"]; };\n"
-        "n = { type = \"count\"; from = \"in\"; window = { type = \"tumbling\"; size_ms = \"10s\"; grace_ms = \"1s\"; };\n"
+        "n = { type = \"count\"; from = \"in\"; window = { type = \"tumbling\"; size = \"10s\"; grace = \"1s\"; };\n"
         "      cached = false; };\n"
         "final = { type = \"suppress\"; from = \"n\"; until = \"window_closes\"; };\n"
         "told = { type = \"map\"; from = \"final\"; key = \"key.key\"; key_serde = \"string\"; };\n"
@@ -192,6 +192,42 @@ static void changes_are_held_back(void **state)
         AT("t", "a", "1", "1000") "," AT("t", "a", "2", "2000") "," AT("t", "b", "3", "6000") ","
         AT("t", "c", "4", "6001") "," AT("t", "d", "5", "6002") "],\"out\":["
         AT("slow", "a", "2", "2000") "," AT("slow", "b", "3", "6000") "]}\n");
+    /* clang-format on */
+}
+
+static void streams_are_added_each_in_its_own_way(void **state)
+{
+    (void)state;
+    expect_cases_pass(
+        "l = { type = \"source\"; topics = [\"l\"]; };\n"
+        "r = { type = \"source\"; topics = [\"r\"]; };\n"
+        "n = { type = \"cogroup\"; initial = \"0\"; by_serde = \"string\"; cached = false;\n"
+        "      inputs = ( { from = \"l\"; by = \"value.of\"; add = \"agg + value.n\"; },\n"
+        "                 { from = [\"r\", \"l\"]; by = \"'all'\"; add = \"agg + 1\"; } ); };\n"
+        "out = { type = \"sink\"; from = \"n\"; topic = \"n\"; };\n",
+        "{\"name\":\"two ways, and one record that goes both\",\"in\":["
+        /* clang-format off */
+        AT("l", "k", "{\"of\":\"a\",\"n\":5}", "1000") "," AT("r", "k", "{}", "2000") ","
+        AT("l", "j", "{\"of\":\"a\",\"n\":2}", "3000") "],\"out\":["
+        AT("n", "a", "5", "1000") "," AT("n", "all", "1", "1000") "," AT("n", "all", "2", "2000") ","
+        AT("n", "a", "7", "3000") "," AT("n", "all", "3", "3000") "]}\n");
+    /* clang-format on */
+}
+
+static void rows_are_joined_by_a_foreign_key(void **state)
+{
+    (void)state;
+    expect_cases_pass(
+        "o = { type = \"table\"; topic = \"o\"; };\n"
+        "c = { type = \"table\"; topic = \"c\"; };\n"
+        "named = { type = \"join_tables\"; from = [\"o\", \"c\"]; kind = \"left\"; foreign_key = \"value.of\";\n"
+        "          join = \"{ n = left.n, name = right or 'unknown' }\"; };\n"
+        "out = { type = \"sink\"; from = \"named\"; topic = \"named\"; };\n",
+        "{\"name\":\"a row and the one it names\",\"in\":["
+        /* clang-format off */
+        AT("o", "1", "{\"of\":\"c1\",\"n\":5}", "1000") "," AT("c", "c1", "\"Ann\"", "2000") "],\"out\":["
+        AT("named", "1", "{\"n\":5,\"name\":\"unknown\"}", "1000") ","
+        AT("named", "1", "{\"n\":5,\"name\":\"Ann\"}", "2000") "]}\n");
     /* clang-format on */
 }
 
@@ -444,6 +480,8 @@ int main(void)
         cmocka_unit_test(joined_tables_are_tables),
         cmocka_unit_test(rows_of_tables_are_counted_where_they_are),
         cmocka_unit_test(changes_are_held_back),
+        cmocka_unit_test(streams_are_added_each_in_its_own_way),
+        cmocka_unit_test(rows_are_joined_by_a_foreign_key),
         cmocka_unit_test(the_cases_of_the_page_pass),
         cmocka_unit_test(a_failed_case_is_shown_as_on_the_page),
         cmocka_unit_test(every_kind_of_difference_fails),

@@ -14,9 +14,10 @@
 
 #include "tests/differential/menu.h"
 
-#define NODES_MIN   3
-#define NODES_MAX   15
-#define NODES_ROOM  60 /* every source gets a reader, every stream of a stateful topology a sink, whatever was wanted */
+#define NODES_MIN 3
+#define NODES_MAX 15
+#define NODES_ROOM \
+    60 /* every source gets a reader, every stream of a stateful topology a sink, whatever was wanted */
 #define SOURCES_MAX 3
 #define STREAMS_MAX (4 * NODES_ROOM)
 #define PARENTS_MAX 3
@@ -54,10 +55,10 @@ enum op {
 #define STATELESS_COUNT (OP_SINK + 1)
 
 static const char *const op_names[OP_COUNT] = {
-    "source",     "filter", "filter_not", "map",   "map_values", "flat_map",    "flat_map_values",
-    "select_key", "peek",   "foreach",    "merge", "branch",     "repartition", "sink",
-    "table",      "to_table", "to_stream", "count",   "reduce",      "aggregate",
-    "join_streams", "join_table", "join_tables", "suppress",
+    "source",          "filter",     "filter_not",   "map",        "map_values",  "flat_map",
+    "flat_map_values", "select_key", "peek",         "foreach",    "merge",       "branch",
+    "repartition",     "sink",       "table",        "to_table",   "to_stream",   "count",
+    "reduce",          "aggregate",  "join_streams", "join_table", "join_tables", "suppress",
 };
 
 /* Chances of the operators between sources and sinks. */
@@ -97,7 +98,7 @@ struct keeping {
     unsigned key, value; /* types of what is aggregated, of its group's key */
     enum windows windows;
     int size, advance, grace, retention; /* retention 0: not said */
-    bool close;                          /* of windows: only final results go on; of suppress: until they close */
+    bool close; /* of windows: only final results go on; of suppress: until they close */
     enum join_kind kind;
     int before, after;
     const char *joiner;
@@ -135,9 +136,9 @@ struct stream {
     size_t part;
     bool used;
     enum stream_kind kind;
-    bool moved;                 /* records may lie where their key does not belong */
+    bool moved; /* records may lie where their key does not belong */
     bool below_cache;
-    bool held; /* goes on by another record than it came with */
+    bool held;                  /* goes on by another record than it came with */
     const struct node *windows; /* whose windows its keys have; NULL: none */
 };
 
@@ -152,9 +153,10 @@ struct sketch {
     /* Union of nodes to parts: [i] of node i, [NODES_ROOM + i] of the reading side of repartition i. */
     size_t part_up[2 * NODES_ROOM];
     bool stateful;
-    bool below_cache; /* what functions are drawn for has no headers and no topic, because a cache held it back */
-    bool held;        /* the same of the topic only */
-    bool pure;        /* functions drawn look at key and value only */
+    bool
+        below_cache; /* what functions are drawn for has no headers and no topic, because a cache held it back */
+    bool held;       /* the same of the topic only */
+    bool pure;       /* functions drawn look at key and value only */
     bool plain; /* no node has several parents but a merge of two: Kafka Streams' DSL has the same nodes */
 };
 
@@ -262,7 +264,8 @@ static bool family_has_headers(const struct sketch *s, size_t family)
 {
     for (size_t i = 0; i < s->n_nodes; i++) {
         const struct node *node = &s->nodes[i];
-        if (node->op == OP_SINK && node->family == family && s->streams[node->parents[0]].below_cache) return false;
+        if (node->op == OP_SINK && node->family == family && s->streams[node->parents[0]].below_cache)
+            return false;
     }
     return true;
 }
@@ -334,7 +337,8 @@ static void add_parent(struct sketch *s, struct node *node, size_t stream)
 
 static bool is_like(const struct stream *a, const struct stream *b)
 {
-    return a->key == b->key && a->value == b->value && a->kind == FLOW && b->kind == FLOW && a->windows == b->windows;
+    return a->key == b->key && a->value == b->value && a->kind == FLOW && b->kind == FLOW &&
+           a->windows == b->windows;
 }
 
 /* One more parent of the same types, when there is one. */

@@ -12,11 +12,11 @@
 
 #include "tests/differential/sketch.h"
 
-#define INNER_MAX     8
-#define KEEPING_MAX   3
-#define ATTEMPTS_MAX  1000
-#define LONG_MS       200000 /* more than a segment of Kafka Streams' window stores */
-#define HISTORY_MS    100
+#define INNER_MAX    8
+#define KEEPING_MAX  3
+#define ATTEMPTS_MAX 1000
+#define LONG_MS      200000 /* more than a segment of Kafka Streams' window stores */
+#define HISTORY_MS   100
 
 enum { TAKES_OUT = 1, MERGES = 2, HAS_RESULT = 4 };
 
@@ -67,7 +67,8 @@ static size_t find_stream(struct sketch *s, enum stream_kind kind, unsigned key)
     size_t start = draw(s, s->n_streams);
     for (size_t i = 0; i < s->n_streams; i++) {
         const struct stream *at = &s->streams[(start + i) % s->n_streams];
-        if (at->kind == kind && (at->key == key || (key == 0 && !(at->key & W)))) return (size_t)(at - s->streams);
+        if (at->kind == kind && (at->key == key || (key == 0 && !(at->key & W))))
+            return (size_t)(at - s->streams);
     }
     return SIZE_MAX;
 }
@@ -183,7 +184,8 @@ static const struct row_menu *draw_row(struct sketch *s, unsigned value, bool of
     size_t sum = 0, at = 0;
     for (size_t i = 0; i < ROW_MENU_COUNT; i++) sum += row_weight(&row_menu[i], value, of_table);
     size_t lot = draw(s, sum);
-    for (; lot >= row_weight(&row_menu[at], value, of_table); at++) lot -= row_weight(&row_menu[at], value, of_table);
+    for (; lot >= row_weight(&row_menu[at], value, of_table); at++)
+        lot -= row_weight(&row_menu[at], value, of_table);
     return &row_menu[at];
 }
 
@@ -195,8 +197,7 @@ static void draw_windows(struct sketch *s, struct keeping *k)
     if (k->advance > k->size) k->advance = k->size;
     k->grace = chance(s, 60) ? (int)(1 + draw(s, 50)) : 0;
     k->close = chance(s, 35);
-    if (chance(s, 25))
-        k->retention = 2 * k->size + k->grace + (int)draw(s, chance(s, 50) ? 50 : LONG_MS);
+    if (chance(s, 25)) k->retention = 2 * k->size + k->grace + (int)draw(s, chance(s, 50) ? 50 : LONG_MS);
 }
 
 /* windows: it has some, of a stream. */
@@ -242,9 +243,16 @@ static void join_sides(struct sketch *s, struct node *node, size_t left, size_t 
     k->right = s->streams[right].value;
     size_t lot = draw(s, 10);
     bool numbers = k->left == L && k->right == L;
-    k->joiner = numbers && lot < 4 ? "sum" : lot < 7 ? "pair" : lot == 7 ? "left" : lot == 8 ? "right" : "both";
+    k->joiner = numbers && lot < 4 ? "sum"
+                : lot < 7          ? "pair"
+                : lot == 7         ? "left"
+                : lot == 8         ? "right"
+                                   : "both";
     node->key = s->streams[left].key;
-    node->value = k->joiner[0] == 's' ? L : k->joiner[0] == 'l' ? k->left : k->joiner[0] == 'r' ? k->right : S;
+    node->value = k->joiner[0] == 's'   ? L
+                  : k->joiner[0] == 'l' ? k->left
+                  : k->joiner[0] == 'r' ? k->right
+                                        : S;
 }
 
 static void draw_join_streams(struct sketch *s)
@@ -410,7 +418,8 @@ static bool drops_null_keys(const struct sketch *s)
 {
     for (size_t i = 0; i < s->n_nodes; i++) {
         const struct node *node = &s->nodes[i];
-        bool relaxed = (node->op == OP_JOIN_STREAMS || node->op == OP_JOIN_TABLE) && node->keeping.kind != INNER_JOIN;
+        bool relaxed =
+            (node->op == OP_JOIN_STREAMS || node->op == OP_JOIN_TABLE) && node->keeping.kind != INNER_JOIN;
         if (relaxed && may_pass_null_keys(s, node)) return false;
     }
     return true;

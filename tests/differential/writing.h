@@ -142,11 +142,12 @@ static void put_table_conf(const struct sketch *s, const struct node *node, FILE
 
 static void put_windows_conf(const struct keeping *k, FILE *out)
 {
-    static const char *const lengths[] = {"", "size_ms", "size_ms", "difference_ms", "gap_ms"};
-    fprintf(out, " window = { type = \"%s\"; %s = %d;", windows_names[k->windows], lengths[k->windows], k->size);
-    if (k->windows == HOPPING) fprintf(out, " advance_ms = %d;", k->advance);
-    if (k->grace) fprintf(out, " grace_ms = %d;", k->grace);
-    if (k->retention) fprintf(out, " retention_ms = %d;", k->retention);
+    static const char *const lengths[] = {"", "size", "size", "difference", "gap"};
+    fprintf(out, " window = { type = \"%s\"; %s = %d;", windows_names[k->windows], lengths[k->windows],
+            k->size);
+    if (k->windows == HOPPING) fprintf(out, " advance = %d;", k->advance);
+    if (k->grace) fprintf(out, " grace = %d;", k->grace);
+    if (k->retention) fprintf(out, " retention = %d;", k->retention);
     fprintf(out, " }; emit = \"%s\";", k->close ? "close" : "updates");
 }
 
@@ -167,7 +168,8 @@ static const char *half_of(unsigned type, bool left)
     switch (type) {
     case D: return left ? "(left and math.floor(left) or 'nil')" : "(right and math.floor(right) or 'nil')";
     case A: return left ? "(left and 'json' or 'nil')" : "(right and 'json' or 'nil')";
-    case J: return left ? "(left and (left.s or left.n) or 'nil')" : "(right and (right.s or right.n) or 'nil')";
+    case J:
+        return left ? "(left and (left.s or left.n) or 'nil')" : "(right and (right.s or right.n) or 'nil')";
     default: return left ? "(left or 'nil')" : "(right or 'nil')";
     }
 }
@@ -181,7 +183,9 @@ static void put_join_conf(const struct node *node, FILE *out)
     case 's': fputs(" join = \"(left or 0) + (right or 0)\";", out); break;
     case 'l': fputs(" join = \"left\";", out); break;
     case 'r': fputs(" join = \"right\";", out); break;
-    case 'b': fprintf(out, " join = \"left ~= nil and right ~= nil and %s .. '&' .. %s or nil\";", a, b); break;
+    case 'b':
+        fprintf(out, " join = \"left ~= nil and right ~= nil and %s .. '&' .. %s or nil\";", a, b);
+        break;
     default: fprintf(out, " join = \"%s .. '+' .. %s\";", a, b);
     }
     if (node->op == OP_JOIN_STREAMS) fprintf(out, " before = %d; after = %d;", k->before, k->after);
@@ -293,8 +297,9 @@ static void put_aggregation_text(const struct keeping *k, FILE *out)
 
 static void put_join_text(const struct keeping *k, FILE *out)
 {
-    fprintf(out, "\tkind=%s\tjoiner=%s\tleft=%s\tright=%s\tbefore=%d\tafter=%d\tgrace=%d", join_kinds[k->kind],
-            k->joiner, text_type(k->left), text_type(k->right), k->before, k->after, k->grace);
+    fprintf(out, "\tkind=%s\tjoiner=%s\tleft=%s\tright=%s\tbefore=%d\tafter=%d\tgrace=%d",
+            join_kinds[k->kind], k->joiner, text_type(k->left), text_type(k->right), k->before, k->after,
+            k->grace);
 }
 
 static void put_keeping_text(const struct sketch *s, const struct node *node, FILE *out)
@@ -302,8 +307,10 @@ static void put_keeping_text(const struct sketch *s, const struct node *node, FI
     const struct keeping *k = &node->keeping;
     if (k->of_table) fputs("\tof=table", out);
     if (k->kept) fputs("\tkept=yes", out);
-    if (node->op == OP_TABLE) fprintf(out, "\ttopics=in%zu.a\thistory=%d", (size_t)(node - s->nodes), k->history);
-    if (node->op == OP_TABLE || node->op == OP_TO_TABLE) fprintf(out, "\tcached=%s", k->cached ? "yes" : "no");
+    if (node->op == OP_TABLE)
+        fprintf(out, "\ttopics=in%zu.a\thistory=%d", (size_t)(node - s->nodes), k->history);
+    if (node->op == OP_TABLE || node->op == OP_TO_TABLE)
+        fprintf(out, "\tcached=%s", k->cached ? "yes" : "no");
     if (aggregates(node)) put_aggregation_text(k, out);
     if (joins(node)) put_join_text(k, out);
     if (node->op != OP_SUPPRESS) return;
@@ -316,7 +323,9 @@ static void put_node_text(const struct sketch *s, const struct node *node, FILE 
 {
     static const char *const slots[CALLS_MAX] = {"fn", "fn2", "fn3"};
     size_t index = (size_t)(node - s->nodes);
-    const struct node *windows = aggregates(node) ? node : node->n_parents ? s->streams[node->parents[0]].windows : NULL;
+    const struct node *windows = aggregates(node)  ? node
+                                 : node->n_parents ? s->streams[node->parents[0]].windows
+                                                   : NULL;
     fprintf(out, "node\tname=%s\top=%s", node->name, op_names[node->op]);
     put_key_type(node->key, windows, out);
     fprintf(out, "\tvalue=%s", text_type(node->value));

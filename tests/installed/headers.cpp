@@ -3,6 +3,9 @@
 // The installed headers in C++: only compiled.
 #include "aqueduct/plugin.h"
 #include "aqueduct/aggregator.h"
+#include "aqueduct/grouped.h"
+#include "aqueduct/joins.h"
+#include "aqueduct/store.h"
 #include "aqueduct/streams.h"
 #include "aqueduct/application.h"
 #include "aqueduct/testdriver.h"
@@ -20,4 +23,10 @@ struct aq_processor make_processor()
     processor.abi = AQ_PROCESSOR_ABI;
     processor.process = process;
     return processor;
+}
+
+struct aq_table *make_table(struct aq_stream *stream)
+{
+    struct aq_windows minutes = aq_tumbling_windows(60000, 0);
+    return aq_grouped_count(aq_grouped_windowed_by(aq_stream_group_by_key(stream, "g"), &minutes), "n", nullptr);
 }

@@ -21,6 +21,7 @@ void kc_play_failed_delivery_in_a_transaction(void *arg);
 /* kc_plays_group.c */
 void kc_play_rebalance_of_two_members(void *arg);
 void kc_play_static_members(void *arg);
+void kc_play_description_of_a_group(void *arg);
 void kc_play_fencing_by_generation(void *arg);
 
 /* kc_plays_offsets.c */

@@ -30,6 +30,43 @@ void kc_play_rebalance_of_two_members(void *arg)
     fprintf(scene->out, "members: %d\n", members);
 }
 
+/* What the coordinator says that each member has, in the order of ids; -1: it is not settled. */
+static int described(struct scene *scene, const char *group, const char *state, bool as_dealt[PARTITIONS])
+{
+    struct kc_group found;
+    struct aq_err err = {0};
+    must(scene->ops->admin_describe_group(scene->admin, group, state, TIMEOUT_MS, &found, &err), &err,
+         "description");
+    int n = found.stable ? (int)found.count : -1;
+    for (int i = 0; i < n; i++)
+        for (size_t k = 0; k < found.list[i].n_partitions; k++)
+            as_dealt[found.list[i].partitions[k]] = found.list[i].partitions[k] % n == i;
+    aq_arena_finish(&found.arena);
+    return n;
+}
+
+void kc_play_description_of_a_group(void *arg)
+{
+    struct scene *scene = arg;
+    static const char *const names[] = {"gamma", "alpha", "beta"};
+    bool as_dealt[PARTITIONS] = {0};
+    const char *state = make_topic(scene, "state", PARTITIONS, NULL, 0);
+    const char *group = name_of(scene, "group");
+    struct node nodes[3];
+    fprintf(scene->out, "unknown: %d\n", described(scene, group, state, as_dealt));
+    for (int n = 1; n <= 3; n++) {
+        join_with(scene, &nodes[n - 1], group, state, names[n - 1], true);
+        for (int64_t until = aq_mono_us() + WAIT_US; aq_mono_us() < until; aq_sleep_ms(5)) {
+            for (int i = 0; i < n; i++) turn(scene, &nodes[i]);
+            if (described(scene, group, state, as_dealt) == n) break;
+        }
+    }
+    int dealt = 0;
+    for (int i = 0; i < PARTITIONS; i++) dealt += as_dealt[i];
+    fprintf(scene->out, "dealt in turn: %d of %d\n", dealt, PARTITIONS);
+    for (int i = 0; i < 3; i++) leave(scene, &nodes[i]);
+}
+
 void kc_play_static_members(void *arg)
 {
     struct scene *scene = arg;

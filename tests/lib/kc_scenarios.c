@@ -94,6 +94,9 @@ const struct kc_scenario kc_scenarios[] = {
      "replaced: FENCED, others heard 0\n"
      "commit: FENCED\n"
      "abort: ok\n"},
+    {"description of a group", kc_play_description_of_a_group,
+     "unknown: -1\n"
+     "dealt in turn: 4 of 4\n"},
     {"failed delivery in a transaction", kc_play_failed_delivery_in_a_transaction,
      "failure: TOO_LARGE\n"
      "next: TXN_ABORT\n"

@@ -302,9 +302,8 @@ struct node {
     int error; /* the last one told */
 };
 
-/* instance_id NULL: a dynamic member. */
-static inline void join_as(struct scene *scene, struct node *node, const char *group, const char *topic,
-                           const char *instance_id)
+static inline void join_with(struct scene *scene, struct node *node, const char *group, const char *topic,
+                             const char *instance_id, bool dealt_in_turn)
 {
     struct aq_err err = {0};
     *node = (struct node){0};
@@ -312,9 +311,17 @@ static inline void join_as(struct scene *scene, struct node *node, const char *g
                                         .group_id = group,
                                         .topic = topic,
                                         .instance_id = instance_id,
+                                        .dealt_in_turn = dealt_in_turn,
                                         .session_timeout_ms = 6000,
                                         .max_poll_interval_ms = 60000};
     must(scene->ops->member_open(scene->cluster, &conf, &node->member, &err), &err, "member");
+}
+
+/* instance_id NULL: a dynamic member. */
+static inline void join_as(struct scene *scene, struct node *node, const char *group, const char *topic,
+                           const char *instance_id)
+{
+    join_with(scene, node, group, topic, instance_id, false);
 }
 
 static inline void join(struct scene *scene, struct node *node, const char *group, const char *topic)

@@ -259,6 +259,71 @@ static void more_members_than_partitions(void **state)
     stage_close(&stage);
 }
 
+static void describe(struct stage *stage, const char *topic, struct kc_group *ret)
+{
+    assert_int_equal(ops->admin_describe_group(stage->admin, "g", topic, 0, ret, &stage->err), 0);
+}
+
+static void coordinator_describes_who_has_what(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct kc_group group;
+    stage_open(&stage);
+    add_topic(&stage, "s", 5);
+    describe(&stage, "s", &group);
+    assert_false(group.stable); /* nobody knows it */
+    assert_int_equal(group.count, 0);
+    aq_arena_finish(&group.arena);
+    struct kc_member *a = add_member(&stage, "g", "s", NULL);
+    struct kc_member *b = add_member(&stage, "g", "s", NULL);
+    assert_memory_equal(next_change(&stage, a), "assigned", 8);
+    assert_string_equal(next_change(&stage, b), "");
+    describe(&stage, "s", &group);
+    assert_false(group.stable); /* b waits for a */
+    assert_int_equal(group.count, 2);
+    for (size_t i = 0; i < 2; i++) assert_int_equal(group.list[i].n_partitions, 0);
+    aq_arena_finish(&group.arena);
+    assert_memory_equal(next_change(&stage, a), "revoked", 7);
+    assert_memory_equal(next_change(&stage, a), "assigned", 8);
+    describe(&stage, "s", &group);
+    assert_true(group.stable);
+    assert_true(strcmp(group.list[0].member_id, group.list[1].member_id) < 0);
+    for (size_t i = 0; i < 2; i++) {
+        const struct kc_group_member *member = &group.list[i];
+        assert_string_equal(member->client_id, "test");
+        assert_null(member->instance_id);
+        assert_int_equal(member->n_partitions, 3 - i);
+        for (size_t k = 0; k < member->n_partitions; k++)
+            assert_int_equal(member->partitions[k], 2 * (int)k + (int)i);
+    }
+    aq_arena_finish(&group.arena);
+    describe(&stage, "another topic", &group);
+    assert_int_equal(group.list[0].n_partitions + group.list[1].n_partitions, 0);
+    aq_arena_finish(&group.arena);
+    ops->member_close(a, 0);
+    ops->member_close(b, 0);
+    stage_close(&stage);
+}
+
+static void names_of_static_members_are_described(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct kc_group group;
+    stage_open(&stage);
+    add_topic(&stage, "s", 2);
+    struct kc_member *a = add_member(&stage, "g", "s", "alpha");
+    assert_string_equal(next_change(&stage, a), "assigned 0 1");
+    ops->member_close(a, 0); /* without a word: the seat is kept */
+    describe(&stage, "s", &group);
+    assert_true(group.stable);
+    assert_string_equal(group.list[0].instance_id, "alpha");
+    assert_int_equal(group.list[0].n_partitions, 2);
+    aq_arena_finish(&group.arena);
+    stage_close(&stage);
+}
+
 static int commit_plain(struct stage *stage, struct kc_member *member, int64_t offset)
 {
     const struct kc_task_offset pointer = {.partition = 0, .offset = offset, .metadata = "plain"};
@@ -318,6 +383,8 @@ int main(void)
         cmocka_unit_test(second_holder_of_an_instance_id_fences_the_first),
         cmocka_unit_test(topic_is_waited_for_and_may_grow),
         cmocka_unit_test(more_members_than_partitions),
+        cmocka_unit_test(coordinator_describes_who_has_what),
+        cmocka_unit_test(names_of_static_members_are_described),
         cmocka_unit_test(plain_commits_are_fenced_too),
         cmocka_unit_test(offsets_go_with_their_topic),
     };

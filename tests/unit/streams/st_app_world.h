@@ -6,6 +6,7 @@
 #define AQ_TESTS_ST_APP_WORLD_H
 
 #include "streams/app_run.h"
+#include "streams/ops/op_table.h"
 #include "tests/unit/streams/st_engine.h"
 
 #include "tests/lib/check.h"
@@ -52,6 +53,28 @@ __attribute__((unused)) static void open_world(struct world *w, int guarantee)
     good(w, kc_sim_create_topic(&w->cluster, "output", 2, NULL, 0, &w->err));
 }
 
+/* The topic `places` (2 partitions) with a row for k0 and k1 is the global table `where`. */
+__attribute__((unused)) static void add_global_table(struct world *w)
+{
+    good(w, kc_sim_create_topic(&w->cluster, "places", 2, NULL, 0, &w->err));
+    for (int i = 0; i < 2; i++) {
+        struct kc_sim_record rec = {
+            .partition = i, .key = i ? AQ_LIT("k1") : AQ_LIT("k0"), .value = AQ_LIT("here"), .timestamp = 1};
+        good(w, kc_sim_append(&w->cluster, "places", &rec, &w->err));
+    }
+    good(w, st_add_global_table(w->e.topology, "where", "places", &w->err));
+}
+
+/* What is read is joined with it, to the output. */
+__attribute__((unused)) static void join_global_table(struct world *w)
+{
+    static struct st_stream_global_join join = {.joiner = {.kind = &st_joiner_pair}};
+    good(w, st_add_processor(w->e.topology, "look", &st_stream_global_join_kind, &join, engine_parent("in"),
+                             &w->err));
+    good(w, st_connect_global_table(w->e.topology, "look", "where", &w->err));
+    engine_sink(&w->e, "found", "output", "look");
+}
+
 __attribute__((unused)) static void close_world(struct world *w)
 {
     aq_clock_use(w->outside);
@@ -61,8 +84,10 @@ __attribute__((unused)) static void close_world(struct world *w)
 
 __attribute__((unused)) static void turn(struct world *w, int times)
 {
-    for (int i = 0; i < times && st_worker_turn(w->worker, aq_mono_us(), 0); i++)
+    for (int i = 0; i < times && st_worker_turn(w->worker, aq_mono_us(), 0); i++) {
         kc_sim_advance(w->sim, 5 * AQ_MS);
+        if (w->app->globals) st_globals_turn(w->app->globals, 0);
+    }
     st_app_wait(w->app, 0, &w->err);
 }
 
@@ -72,11 +97,14 @@ __attribute__((unused)) static void start_app(struct world *w)
     w->app = st_app_create(&kc_sim_ops, &w->e.settings, w->e.topology, &w->err);
     T_CHECK(w->app != NULL, "%s", w->err.text);
     good(w, st_catalog_connect(w->app->catalog, &never, &w->err));
+    if (w->app->globals)
+        good(w, st_globals_connect(w->app->globals, st_catalog_admin(w->app->catalog), &never, &w->err));
     const struct st_worker_setup setup = {.ops = &kc_sim_ops,
                                           .settings = &w->e.settings,
                                           .plan = w->app->plan,
                                           .serdes = w->app->serdes,
                                           .catalog = w->app->catalog,
+                                          .globals = w->app->globals,
                                           .inline_lookup = true};
     w->worker = w->app->workers[0] = st_worker_create(&setup);
     good(w, st_worker_open(w->worker, &w->err));

@@ -30,7 +30,8 @@ struct herd_instance {
     enum herd_state state;
     struct st_catalog *catalog;
     struct st_worker *worker;
-    struct st_dbs *disk; /* one of the herd's */
+    struct st_standby *standby; /* NULL: nobody keeps copies */
+    struct st_dbs *disk;        /* one of the herd's */
     int64_t thaw_us;
     int64_t revoked_ms; /* of service while a revocation waits */
 };
@@ -211,15 +212,26 @@ static inline int herd_start(struct herd *h)
     if (h->e.topology->n_stores > 0) one->disk = herd_disk(h);
     one->catalog = st_catalog_create(&h->ops, &h->e.settings, h->plan);
     engine_good(&h->e, st_catalog_connect(one->catalog, &never, &h->e.err));
+    const struct st_standby_conf keeper = {.ops = &h->ops,
+                                           .settings = &h->e.settings,
+                                           .plan = h->plan,
+                                           .catalog = one->catalog,
+                                           .dbs = one->disk};
+    if (one->disk && h->e.settings.state_cleanup_delay_ms > 0) one->standby = st_standby_create(&keeper);
     const struct st_worker_setup setup = {.ops = &h->ops,
                                           .settings = &h->e.settings,
                                           .plan = h->plan,
                                           .serdes = h->serdes,
                                           .catalog = one->catalog,
                                           .dbs = one->disk,
+                                          .standby = one->standby,
                                           .index = i,
                                           .inline_lookup = true};
     one->worker = st_worker_create(&setup);
+    /* Each is a process of its own. */
+    char *name = one->worker->own.instance;
+    snprintf(name, sizeof(one->worker->own.instance), "aqueduct-machine-%d-0", i);
+    if (one->standby) st_standby_name(one->standby, name);
     engine_good(&h->e, st_worker_open(one->worker, &h->e.err));
     one->state = HERD_UP;
     return i;
@@ -230,6 +242,7 @@ static inline void herd_bury(struct herd *h, struct herd_instance *one)
     if (one->state == HERD_FREE) return;
     st_worker_close(one->worker);
     st_worker_destroy(one->worker);
+    st_standby_destroy(one->standby);
     st_catalog_destroy(one->catalog);
     herd_leave_disk(h, one);
     *one = (struct herd_instance){.state = HERD_FREE};
@@ -251,6 +264,8 @@ static inline void herd_kill(struct herd *h, int i)
             st_stores_close(slot->stores);
         }
     }
+    st_standby_destroy(h->list[i].standby);
+    h->list[i].standby = h->list[i].worker->standby = NULL;
     herd_leave_disk(h, &h->list[i]);
     h->list[i].state = HERD_DEAD;
 }
@@ -267,6 +282,8 @@ static inline void herd_turn_one(struct herd *h, int i)
     if (one->state == HERD_FROZEN && aq_mono_us() >= one->thaw_us) one->state = HERD_UP;
     if (one->state != HERD_UP && one->state != HERD_ENDING) return;
     bool alive = st_worker_turn(one->worker, aq_mono_us(), 0);
+    if (one->standby) st_standby_settled(one->standby, one->worker->shown_assigned);
+    if (one->standby && alive) st_standby_turn(one->standby, aq_mono_us(), 0);
     one->revoked_ms = one->worker->own.revoking ? one->revoked_ms + 1 : 0;
     if (one->revoked_ms > h->longest_revocation_ms) h->longest_revocation_ms = one->revoked_ms;
     if (alive) return;

@@ -112,6 +112,18 @@ __attribute__((unused)) static void store(struct st_topology *topology, const ch
         T_CHECK(st_connect_store(topology, words.list[i], name, &err) == 0, "%s", err.text);
 }
 
+/* A global table, and the processors that look into it. */
+__attribute__((unused)) static void global_table(struct st_topology *topology, const char *name,
+                                                 const char *topic, const char *users)
+{
+    struct aq_err err = {0};
+    struct words words;
+    T_CHECK(st_add_global_table(topology, name, topic, &err) == 0, "%s", err.text);
+    split(&words, users);
+    for (size_t i = 0; i < words.count; i++)
+        T_CHECK(st_connect_global_table(topology, words.list[i], name, &err) == 0, "%s", err.text);
+}
+
 /* orders -> by-customer (map) -> rekeyed (repartition) -> totals (count, store totals) -> out */
 __attribute__((unused)) static struct st_topology *orders_topology(void)
 {

@@ -118,6 +118,7 @@ static void metrics_have_every_row(void **state)
     struct world w;
     struct aq_metric_writer writer;
     open_world(&w, ST_EXACTLY_ONCE);
+    add_global_table(&w);
     append(&w, 0, 6);
     start_app(&w);
     turn(&w, 400);
@@ -134,6 +135,7 @@ static void metrics_have_every_row(void **state)
     expect_line(&writer,
                 "aqueduct_streams_skipped_records_total{application=\"app\",stage=\"deserialization\"} 0");
     expect_line(&writer, "aqueduct_streams_dropped_records_total{application=\"app\",reason=\"late\"} 0");
+    expect_line(&writer, "aqueduct_streams_global_table_rows{application=\"app\",table=\"where\"} 2");
     expect_line(&writer,
                 "aqueduct_streams_lag_records{application=\"app\",topic=\"input\",partition=\"2\"} 0");
     expect_line(&writer,
@@ -360,6 +362,60 @@ static void a_running_application_is_not_reset(void **state)
     close_world(&w);
 }
 
+static void expect_status(struct world *w, bool ready, const char *reason)
+{
+    struct st_app_status status;
+    st_app_status(w->app, &status);
+    T_CHECK(status.ready == ready && strncmp(status.reason, reason, strlen(reason)) == 0, "%d '%s'",
+            status.ready, status.reason);
+}
+
+/* Rows are there before the first record, changes are followed, and a process that starts again reads the topic again. */
+static void workers_look_into_global_tables(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w, ST_EXACTLY_ONCE);
+    add_global_table(&w);
+    join_global_table(&w);
+    append(&w, 0, 3); /* k2 has no row */
+    start_app(&w);
+    turn(&w, 400);
+    struct kc_sim_record list[20];
+    int n = kc_sim_read(&w.cluster, "output", 0, list, 20, &w.err), joined = 0;
+    for (int i = 0; i < n; i++) joined += aq_slice_equal(list[i].value, AQ_LIT("v-here"));
+    assert_int_equal(n, 5); /* all three come from the repartition, too */
+    assert_int_equal(joined, 2);
+    expect_status(&w, true, "");
+    good(&w, kc_sim_ops.admin_delete_topic(st_catalog_admin(w.app->catalog), "places", 1000, &w.err));
+    turn(&w, 100);
+    expect_status(&w, false, "global table 'where': places[");
+    stop_app(&w);
+    st_app_destroy(w.app);
+    close_world(&w);
+}
+
+static void it_is_told_how_far_global_tables_are(void **state)
+{
+    (void)state;
+    struct world w;
+    static const atomic_bool never = false, stop = true;
+    open_world(&w, ST_EXACTLY_ONCE);
+    add_global_table(&w);
+    join_global_table(&w);
+    w.app = st_app_create(&kc_sim_ops, &w.e.settings, w.e.topology, &w.err);
+    T_CHECK(w.app != NULL, "%s", w.err.text);
+    expect_status(&w, false, "");
+    good(&w, st_catalog_connect(w.app->catalog, &never, &w.err));
+    struct kc_admin *admin = st_catalog_admin(w.app->catalog);
+    assert_int_equal(st_globals_connect(w.app->globals, admin, &stop, &w.err), AQ_E_STOPPED);
+    expect_status(&w, false, "reading global tables: 0 of 2 records");
+    good(&w, st_globals_connect(w.app->globals, admin, &never, &w.err));
+    expect_status(&w, false, "");
+    st_app_destroy(w.app);
+    close_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +424,8 @@ int main(void)
         cmocka_unit_test(counts_of_a_replaced_thread_are_kept),
         cmocka_unit_test(metrics_have_every_row),
         cmocka_unit_test(every_partition_has_its_metrics),
+        cmocka_unit_test(workers_look_into_global_tables),
+        cmocka_unit_test(it_is_told_how_far_global_tables_are),
         cmocka_unit_test(everything_comes_again_after_a_reset),
         cmocka_unit_test(a_second_reset_is_as_good_as_one),
         cmocka_unit_test(a_reset_may_go_elsewhere),

@@ -72,11 +72,37 @@ static void topics_that_are_missing_or_do_not_fit_are_errors(void **state)
     close_world(&w);
 }
 
+static void global_tables_are_looked_at(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w, ST_EXACTLY_ONCE);
+    struct kc_config_entry compact = {.name = "cleanup.policy", .value = "compact"};
+    good(&w, kc_sim_create_topic(&w.cluster, "people", 4, &compact, 1, &w.err));
+    good(&w, kc_sim_create_topic(&w.cluster, "places", 1, NULL, 0, &w.err));
+    good(&w, st_add_global_table(w.e.topology, "customers", "people", &w.err));
+    good(&w, st_add_global_table(w.e.topology, "where", "places", &w.err));
+    good(&w, st_add_global_table(w.e.topology, "gone", "nowhere", &w.err));
+    expect(&w, 1,
+           (const char *const[]){
+               "ok     2 sub-topologies, 5 tasks",
+               "ok     global table 'customers': topic people has 4 partitions",
+               "ok     global table 'where': topic places has 1 partition",
+               "warn   global table 'where': topic places has cleanup.policy = delete: rows",
+               "error  global table 'gone': topic nowhere does not exist: create it first", NULL});
+    size_t errors;
+    char *text = check(&w, &errors);
+    T_CHECK(strstr(text, "topic people has cleanup") == NULL, "%s", text);
+    free(text);
+    close_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(before_the_first_start_it_says_what_will_be_made),
         cmocka_unit_test(topics_that_are_missing_or_do_not_fit_are_errors),
+        cmocka_unit_test(global_tables_are_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,6 +31,40 @@ static void a_topology_with_a_repartition_and_a_store(void **state)
                 "\n");
 }
 
+static void global_tables_come_behind_the_sub_topologies(void **state)
+{
+    (void)state;
+    struct st_topology *t = new_topology();
+    global_table(t, "customers", "people", "");
+    source(t, "orders", "orders");
+    processor(t, "named", &filter_kind, "orders");
+    sink(t, "out", "named-orders", "named");
+    global_table(t, "places", "places", "named");
+    expect_text(t, st_describe,
+                "Topologies:\n"
+                "   Sub-topology: 0\n"
+                "    Source: orders (topics: [orders])\n"
+                "      --> named\n"
+                "    Processor: named (stores: [])\n"
+                "      --> out\n"
+                "      <-- orders\n"
+                "    Sink: out (topic: named-orders)\n"
+                "      <-- named\n"
+                "\n"
+                "  Sub-topology: 1 for global store (will not generate tasks)\n"
+                "    Source: customers-source (topics: [people])\n"
+                "      --> customers\n"
+                "    Processor: customers (stores: [customers])\n"
+                "      --> none\n"
+                "      <-- customers-source\n"
+                "  Sub-topology: 2 for global store (will not generate tasks)\n"
+                "    Source: places-source (topics: [places])\n"
+                "      --> places\n"
+                "    Processor: places (stores: [places])\n"
+                "      --> none\n"
+                "      <-- places-source\n");
+}
+
 static void several_topics_patterns_and_sinks_by_value(void **state)
 {
     (void)state;
@@ -126,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_topology_with_a_repartition_and_a_store),
+        cmocka_unit_test(global_tables_come_behind_the_sub_topologies),
         cmocka_unit_test(several_topics_patterns_and_sinks_by_value),
         cmocka_unit_test(nodes_come_by_the_ways_that_lead_down_from_them),
         cmocka_unit_test(more_ways_than_a_number_holds),

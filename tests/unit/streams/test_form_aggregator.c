@@ -10,7 +10,8 @@ static void mistakes_in_the_configuration_are_said(void **state)
     static const struct {
         const char *options, *words;
     } cases[] = {
-        {"of = \"value.n\";", "function or add is needed: function = \"sum\" names what there is"},
+        {"of = \"value.n\";",
+         "function, add or aggregator is needed: function = \"sum\" names what there is"},
         {"function = \"sun\";", "did you mean 'sum'?"},
         {"function = \"sum\"; add = \"1\";", "add is for a node without function: leave one of them out"},
         {"function = \"sum\"; merge = \"1\";", "merge is for a node without function"},
@@ -30,6 +31,13 @@ static void mistakes_in_the_configuration_are_said(void **state)
         {"add = \"1\"; of = \"value\";", "add has no of: it takes whole records"},
         {"add = \"agg +\";", "add:1: unexpected symbol"},
         {"add = \"1\"; merge = \"a +\";", "merge:1: unexpected symbol"},
+        {"library = \"./x.so\";", "aggregator is needed: the name of one of the plugin's aggregators"},
+        {"aggregator = \"x\";", "library is needed: the plugin that has the aggregator"},
+        {"options = { n = 3; };", "library is needed"},
+        {"function = \"sum\"; aggregator = \"x\";", "aggregator is for a node without function"},
+        {"library = \"./x.so\"; aggregator = \"x\"; merge = \"a\";",
+         "merge is for a node without aggregator"},
+        {"library = \"./none.so\"; aggregator = \"x\";", "plugin "},
         {"reduce = \"agg +\";", "reduce:1: unexpected symbol"},
         {"reduce = \"agg\"; subtract = \"-\";", "subtract:1: unexpected symbol"},
     };

@@ -9,12 +9,12 @@ static void aggregations(void **state)
     (void)state;
     expect(
         IN "x = { type = \"aggregate\"; from = \"in\"; };\n" OUT,
-        "t.conf:5:1: error: streams.topology.x: function or add is needed: function = \"sum\" names what there is, add "
-        "= \"...\" is a Lua expression\n");
+        "t.conf:5:1: error: streams.topology.x: function, add or aggregator is needed: function = \"sum\" names what "
+        "there is, add = \"...\" is a Lua expression, aggregator one of a plugin\n");
     expect(IN "x = { type = \"count\"; from = \"in\"; window = { type = \"tumbling\"; }; };\n" OUT,
-           "t.conf:5:36: error: streams.topology.x: window: tumbling windows need size_ms\n");
+           "t.conf:5:36: error: streams.topology.x: window: tumbling windows need size\n");
     expect(
-        IN "x = { type = \"aggregate\"; from = \"in\"; add = \"1\"; window = { type = \"session\"; gap_ms = "
+        IN "x = { type = \"aggregate\"; from = \"in\"; add = \"1\"; window = { type = \"session\"; gap = "
            "\"1m\"; }; };\n" OUT,
         "t.conf:5:1: error: streams.topology.x: merge is needed: a record between two sessions makes them one, and "
         "merge = \"...\" says what becomes of their rows a and b\n");
@@ -132,8 +132,8 @@ static void suppress(void **state)
     (void)state;
     expect(
         IN "x = { type = \"suppress\"; from = \"in\"; until = \"window_closes\"; };\n" OUT,
-        "t.conf:5:34: error: streams.topology.x: from: 'in' has no windows that could close: name a count, reduce "
-        "or aggregate with window, or set until = \"time_limit\"\n");
+        "t.conf:5:34: error: streams.topology.x: from: 'in' has no windows that could close: name a count, reduce, "
+        "aggregate or cogroup with window, or set until = \"time_limit\"\n");
     expect(
         IN "x = { type = \"suppress\"; from = \"in\"; until = \"time_limit\"; limit = \"1s\"; };\n" OUT,
         "t.conf:5:34: error: streams.topology.x: from: 'in' is no table: what is held back are changes of rows; "
@@ -141,7 +141,7 @@ static void suppress(void **state)
     expect(TABLE "x = { type = \"suppress\"; from = \"t\"; until = \"time_limit\"; };\n" OUT,
            "t.conf:5:1: error: streams.topology.x: limit is needed: how long a change is held back\n");
     expect(
-        IN "w = { type = \"count\"; from = \"in\"; emit = \"close\"; window = { type = \"tumbling\"; size_ms "
+        IN "w = { type = \"count\"; from = \"in\"; emit = \"close\"; window = { type = \"tumbling\"; size "
            "= \"1m\"; }; };\n"
            "x = { type = \"suppress\"; from = \"w\"; until = \"window_closes\"; };\n" OUT,
         "t.conf:6:34: error: streams.topology.x: from: 'w' has emit = \"close\", so its results are final already: "

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The `window` group, emit and close_idle_ms of an aggregation in a configuration file.
+ * The `window` group, emit and close_idle of an aggregation in a configuration file.
  */
 #include "streams/forms/form_windows.h"
 
@@ -69,29 +69,28 @@ static void expect_complaint(const char *options, int line, const char *reason)
 static void windows_of_all_kinds_are_read(void **state)
 {
     (void)state;
-    struct st_aggregate op = read_well("window = { type = \"tumbling\"; size_ms = \"1m\"; };", false);
+    struct st_aggregate op = read_well("window = { type = \"tumbling\"; size = \"1m\"; };", false);
     assert_int_equal(op.windows.kind, ST_TUMBLING);
     assert_int_equal(op.windows.size_ms, 60000);
     assert_int_equal(op.windows.advance_ms, 60000);
     assert_int_equal(op.windows.grace_ms, 0);
     assert_int_equal(op.windows.retention_ms, 60000);
     assert_int_equal(op.emit, ST_EMIT_UPDATES);
-    op = read_well(
-        "window = { type = \"hopping\"; size_ms = 600000; advance_ms = \"1m\"; grace_ms = \"30s\";\n"
-        "retention_ms = \"1h\"; }; emit = \"close\"; close_idle_ms = \"2m\";",
-        false);
+    op = read_well("window = { type = \"hopping\"; size = 600000; advance = \"1m\"; grace = \"30s\";\n"
+                   "retention = \"1h\"; }; emit = \"close\"; close_idle = \"2m\";",
+                   false);
     assert_int_equal(op.windows.kind, ST_HOPPING);
     assert_int_equal(op.windows.advance_ms, 60000);
     assert_int_equal(op.windows.grace_ms, 30000);
     assert_int_equal(op.windows.retention_ms, 3600000);
     assert_int_equal(op.emit, ST_EMIT_CLOSE);
     assert_int_equal(op.close_idle_ms, 120000);
-    op = read_well("window = { type = \"sliding\"; difference_ms = \"10s\"; };", false);
+    op = read_well("window = { type = \"sliding\"; difference = \"10s\"; };", false);
     assert_int_equal(op.windows.size_ms, 10000);
     assert_int_equal(op.windows.retention_ms, 30001);
-    op = read_well("window = { type = \"sliding\"; difference_ms = \"10s\"; };", true);
+    op = read_well("window = { type = \"sliding\"; difference = \"10s\"; };", true);
     assert_int_equal(op.windows.retention_ms, 20000);
-    op = read_well("window = { type = \"session\"; gap_ms = \"5m\"; };", false);
+    op = read_well("window = { type = \"session\"; gap = \"5m\"; };", false);
     assert_int_equal(op.windows.kind, ST_SESSION);
     assert_int_equal(op.windows.size_ms, 300000);
 }
@@ -110,26 +109,26 @@ static void mistakes_are_told_at_their_places(void **state)
 {
     (void)state;
     expect_complaint("\nwindow = \"1m\";", 3, "window is a group");
-    expect_complaint("window = {\nsize_ms = 5; };", 2, "required option 'type' is missing");
+    expect_complaint("window = {\nsize = 5; };", 2, "required option 'type' is missing");
     expect_complaint("window = { type = \"tumblin\"; };", 2, "did you mean 'tumbling'?");
-    expect_complaint("window = { type = \"tumbling\"; };", 2, "tumbling windows need size_ms");
-    expect_complaint("window = { type = \"sliding\"; };", 2, "sliding windows need difference_ms");
-    expect_complaint("window = { type = \"session\"; gap_ms = 5;\nsize_ms = 5; };", 3,
-                     "window.size_ms: session windows have none; their length is gap_ms");
-    expect_complaint("window = { type = \"hopping\"; size_ms = 5; };", 2, "hopping windows need advance_ms");
-    expect_complaint("window = { type = \"tumbling\"; size_ms = 5;\nadvance_ms = 5; };", 3,
+    expect_complaint("window = { type = \"tumbling\"; };", 2, "tumbling windows need size");
+    expect_complaint("window = { type = \"sliding\"; };", 2, "sliding windows need difference");
+    expect_complaint("window = { type = \"session\"; gap = 5;\nsize = 5; };", 3,
+                     "window.size: session windows have none; their length is gap");
+    expect_complaint("window = { type = \"hopping\"; size = 5; };", 2, "hopping windows need advance");
+    expect_complaint("window = { type = \"tumbling\"; size = 5;\nadvance = 5; };", 3,
                      "only hopping windows have it");
-    expect_complaint("window = { type = \"hopping\"; size_ms = 5;\nadvance_ms = 6; };", 3,
-                     "at most the size");
-    expect_complaint("window = { type = \"session\";\ngap_ms = 0; };", 3,
-                     "window.gap_ms: the gap of session windows is 0");
-    expect_complaint("window = { type = \"tumbling\";\nsize_ms = \"5 parsecs\"; };", 3, "is not a duration");
-    expect_complaint("window = { type = \"tumbling\"; size_ms = 5; grace_ms = 3;\nretention_ms = 7; };", 3,
+    expect_complaint("window = { type = \"hopping\"; size = 5;\nadvance = 6; };", 3, "at most the size");
+    expect_complaint("window = { type = \"session\";\ngap = 0; };", 3,
+                     "window.gap: the gap of session windows is 0");
+    expect_complaint("window = { type = \"tumbling\";\nsize = \"5 parsecs\"; };", 3, "is not a duration");
+    expect_complaint("window = { type = \"tumbling\"; size = 5; grace = 3;\nretention = 7; };", 3,
                      "need 8 ms");
-    expect_complaint("window = { type = \"tumbling\"; size_ms = 5;\nsice_ms = 5; };", 3,
-                     "did you mean 'size_ms'?");
+    expect_complaint("window = { type = \"tumbling\"; size = 5;\nsice = 5; };", 3, "did you mean 'size'?");
+    expect_complaint("window = { type = \"tumbling\"; size = 5;\ngrace_ms = 5; };", 3,
+                     "option 'grace_ms' is not supported: Write grace = \"1m\".");
     expect_complaint("\nemit = \"close\";", 3, "nothing is ever final without windows");
-    expect_complaint("window = { type = \"tumbling\"; size_ms = 5; };\nclose_idle_ms = \"1m\";", 3,
+    expect_complaint("window = { type = \"tumbling\"; size = 5; };\nclose_idle = \"1m\";", 3,
                      "only emit = \"close\" looks at");
 }
 

@@ -69,11 +69,7 @@ static void append(struct world *w, const char *topic, const char *key, const ch
 
 static int connect_globals(struct world *w, const atomic_bool *stop)
 {
-    struct kc_topics topics = {0};
-    good(w, kc_sim_ops.admin_topics(w->admin, 1000, &topics, &w->err));
-    int rc = st_globals_connect(w->globals, w->admin, &topics, stop, &w->err);
-    aq_arena_finish(&topics.arena);
-    return rc;
+    return st_globals_connect(w->globals, w->admin, stop, &w->err);
 }
 
 static void expect(struct st_global *global, const char *key, const char *value)
@@ -112,8 +108,11 @@ static void tables_are_whole_when_connect_returns(void **state)
     expect(w.places, "p", "");
     expect(w.places, "u1", NULL);
     T_CHECK(w.users->table.rows == 1999 && w.users->dropped == 1, "%d rows", (int)w.users->table.rows);
-    st_globals_progress(w.globals, &read, &all);
+    T_CHECK(st_globals_progress(w.globals, &read, &all), "it is not whole");
     T_CHECK(read == 5003 && all == 5003, "%d of %d", (int)read, (int)all);
+    T_CHECK(st_globals_next(w.globals, NULL) == w.users, "the first");
+    T_CHECK(st_globals_next(w.globals, w.users) == w.places, "the second");
+    T_CHECK(st_globals_next(w.globals, w.places) == NULL, "the last");
     T_CHECK(st_globals_find(w.globals, "where") == w.places && !st_globals_find(w.globals, "x"), "names");
     end(&w);
 }
@@ -204,6 +203,56 @@ static void a_topic_that_goes_away_is_trouble(void **state)
     kc_sim_advance(w.sim, 3000000);
     turn_until_quiet(&w);
     expect(w.places, "q", "2");
+    st_globals_trouble(w.globals, trouble, sizeof(trouble));
+    T_CHECK(trouble[0] == '\0', "%s", trouble);
+    end(&w);
+}
+
+static bool cluster_gone;
+
+static bool event_of_a_cluster(struct kc_consumer *consumer, struct kc_event *ret)
+{
+    if (!cluster_gone) return kc_sim_ops.consumer_event(consumer, ret);
+    cluster_gone = false;
+    *ret = (struct kc_event){
+        .kind = KC_EVENT_CLUSTER, .code = AQ_E_UNREACHABLE, .offset = -1, .text = "all brokers are down"};
+    return true;
+}
+
+/* The client does not say that a cluster is back, and the topics of a table may be quiet for days. */
+static void trouble_ends_without_a_new_record(void **state)
+{
+    (void)state;
+    struct world w;
+    char trouble[256];
+    static struct kc_ops ops;
+    begin(&w, true);
+    ops = kc_sim_ops;
+    ops.consumer_event = event_of_a_cluster;
+    const struct st_globals_conf conf = {.ops = &ops,
+                                         .cluster = &w.cluster,
+                                         .application_id = "app",
+                                         .queue_bytes = 1 << 20,
+                                         .batch_bytes = 1 << 16,
+                                         .patience_ms = 5000};
+    st_globals_destroy(w.globals);
+    w.globals = st_globals_create(&conf);
+    w.users = st_globals_add(w.globals, "users", "users");
+    append(&w, "users", "a", "1");
+    good(&w, connect_globals(&w, NULL));
+    turn_until_quiet(&w);
+    cluster_gone = true;
+    st_globals_turn(w.globals, 1);
+    st_globals_trouble(w.globals, trouble, sizeof(trouble));
+    T_CHECK(strcmp(trouble, "global tables: all brokers are down") == 0, "'%s'", trouble);
+    turn_until_quiet(&w);
+    st_globals_trouble(w.globals, trouble, sizeof(trouble));
+    T_CHECK(trouble[0] != '\0', "nobody has looked");
+    kc_sim_advance(w.sim, 1000 * 1000);
+    turn_until_quiet(&w);
+    st_globals_trouble(w.globals, trouble, sizeof(trouble));
+    T_CHECK(trouble[0] == '\0', "%s", trouble);
+    T_CHECK(w.users->records == 1, "%d records were read", (int)w.users->records);
     end(&w);
 }
 
@@ -216,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_topic_that_is_missing_is_told),
         cmocka_unit_test(connecting_can_be_stopped),
         cmocka_unit_test(a_topic_that_goes_away_is_trouble),
+        cmocka_unit_test(trouble_ends_without_a_new_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,6 +73,59 @@ static void mermaid_shows_clusters_topics_and_stores(void **state)
                 "    classDef pattern stroke-dasharray:4\n");
 }
 
+static struct st_topology *with_a_global_table(void)
+{
+    struct st_topology *t = new_topology();
+    source(t, "orders", "orders");
+    processor(t, "named", &filter_kind, "orders");
+    global_table(t, "people", "customers", "named");
+    sink(t, "out", "customers", "named");
+    return t;
+}
+
+static void global_tables_stand_outside(void **state)
+{
+    (void)state;
+    expect_text(with_a_global_table(), st_graph_dot,
+                "digraph \"app\" {\n"
+                "    rankdir=LR;\n"
+                "    node [shape=box];\n"
+                "    t0 [label=\"orders\", shape=cds];\n"
+                "    t1 [label=\"customers\", shape=cds];\n"
+                "    subgraph cluster_0 {\n"
+                "        label=\"Sub-topology 0: orders\";\n"
+                "        n0 [label=\"orders\", style=rounded];\n"
+                "        n1 [label=\"named\\nfilter\"];\n"
+                "        n2 [label=\"out\", style=rounded];\n"
+                "        n0 -> n1;\n"
+                "        n1 -> n2;\n"
+                "    }\n"
+                "    t0 -> n0;\n"
+                "    n2 -> t1;\n"
+                "    g0 [label=\"people\\nglobal table\", shape=cylinder];\n"
+                "    t1 -> g0;\n"
+                "    n1 -> g0 [dir=none, style=dashed];\n"
+                "}\n");
+    expect_text(with_a_global_table(), st_graph_mermaid,
+                "flowchart LR\n"
+                "    t0>\"orders\"]\n"
+                "    t1>\"customers\"]\n"
+                "    subgraph c0[\"Sub-topology 0: orders\"]\n"
+                "        n0([\"orders\"])\n"
+                "        n1[\"named<br/>filter\"]\n"
+                "        n2([\"out\"])\n"
+                "        n0 --> n1\n"
+                "        n1 --> n2\n"
+                "    end\n"
+                "    t0 --> n0\n"
+                "    n2 --> t1\n"
+                "    g0[(\"people<br/>global table\")]\n"
+                "    t1 --> g0\n"
+                "    n1 -.- g0\n"
+                "    classDef internal fill:#ddd\n"
+                "    classDef pattern stroke-dasharray:4\n");
+}
+
 /* A topic that is written here and read there is one shape; a sink by value has none. */
 static struct st_topology *shared_topic(void)
 {
@@ -154,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(graphviz_shows_clusters_topics_and_stores),
         cmocka_unit_test(mermaid_shows_clusters_topics_and_stores),
+        cmocka_unit_test(global_tables_stand_outside),
         cmocka_unit_test(a_topic_is_drawn_once),
         cmocka_unit_test(texts_cannot_break_out_of_their_labels),
     };

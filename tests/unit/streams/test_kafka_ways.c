@@ -22,7 +22,8 @@ static struct st_driver *start(struct cli_config *config, const char *topology)
     if (!good) conf_diags_print(&config->diags, stderr);
     assert_true(good);
     free(text);
-    const struct st_driver_setup setup = {.settings = &config->settings, .topology = config->streams.topology};
+    const struct st_driver_setup setup = {.settings = &config->settings,
+                                          .topology = config->streams.topology};
     struct st_driver *driver = st_driver_create(&setup, &err);
     T_CHECK(driver != NULL, "%s", err.text);
     return driver;
@@ -36,7 +37,8 @@ static void pipe_line(struct st_driver *driver, const char *line)
     struct aq_err err = {0};
     aq_arena_init(&arena, 1024);
     int rc = st_json_record_read(aq_slice_str(line), &arena, &json, &err);
-    if (rc == 0) rc = st_json_record_encode(&json, st_driver_reads(driver, json.topic), 0, &arena, &rec, &err);
+    if (rc == 0)
+        rc = st_json_record_encode(&json, st_driver_reads(driver, json.topic), 0, &arena, &rec, &err);
     if (rc == 0) rc = st_driver_pipe(driver, json.topic, &rec, &err);
     T_CHECK(rc == 0, "%s: %s", line, err.text);
     aq_arena_finish(&arena);
@@ -88,13 +90,14 @@ static void expect_out(const char *topology, const char *const *lines, const cha
 static void a_node_comes_before_a_join_below_it_in_the_file(void **state)
 {
     (void)state;
-    expect_out("in = { type = \"source\"; topics = [\"in\"]; };"
-               "more = { type = \"map_values\"; from = \"in\"; value = \"value .. '!'\"; };"
-               "pairs = { type = \"join_streams\"; from = [\"more\", \"in\"]; within = 5; join = \"left .. right\"; };"
-               "out = { type = \"sink\"; from = \"pairs\"; topic = \"out\"; };",
-               LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":10}",
-                     "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"b\",\"timestamp\":11}"),
-               "k=a!a@10 k=b!a@11 k=a!b@11 k=b!b@11 ");
+    expect_out(
+        "in = { type = \"source\"; topics = [\"in\"]; };"
+        "more = { type = \"map_values\"; from = \"in\"; value = \"value .. '!'\"; };"
+        "pairs = { type = \"join_streams\"; from = [\"more\", \"in\"]; within = 5; join = \"left .. right\"; };"
+        "out = { type = \"sink\"; from = \"pairs\"; topic = \"out\"; };",
+        LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":10}",
+              "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"b\",\"timestamp\":11}"),
+        "k=a!a@10 k=b!a@11 k=a!b@11 k=b!b@11 ");
 }
 
 static void a_cached_row_that_never_was_leaves_no_tombstone(void **state)
@@ -112,12 +115,12 @@ static void a_cached_row_that_never_was_leaves_no_tombstone(void **state)
 static void final_results_are_lost_a_retention_behind(void **state)
 {
     (void)state;
-#define FINAL(cached)                                                                                        \
-    "in = { type = \"source\"; topics = [\"in\"]; };"                                                        \
-    "n = { type = \"count\"; from = \"in\"; cached = " cached "; emit = \"close\";"                          \
-    " window = { type = \"tumbling\"; size_ms = 10; }; };"                                                   \
-    "text = { type = \"map\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\";"         \
-    " value = \"'' .. value\"; value_serde = \"string\"; };"                                                 \
+#define FINAL(cached)                                                                                \
+    "in = { type = \"source\"; topics = [\"in\"]; };"                                                \
+    "n = { type = \"count\"; from = \"in\"; cached = " cached "; emit = \"close\";"                  \
+    " window = { type = \"tumbling\"; size = 10; }; };"                                              \
+    "text = { type = \"map\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\";" \
+    " value = \"'' .. value\"; value_serde = \"string\"; };"                                         \
     "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };"
     const char *const *lines = LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5}",
                                      "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":15}",
@@ -129,28 +132,30 @@ static void final_results_are_lost_a_retention_behind(void **state)
 static void final_results_of_sessions_are_lost_with_their_segment(void **state)
 {
     (void)state;
-    expect_out("in = { type = \"source\"; topics = [\"in\"]; };"
-               "n = { type = \"count\"; from = \"in\"; cached = false; emit = \"close\";"
-               " window = { type = \"session\"; gap_ms = 10; }; };"
-               "text = { type = \"map\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\";"
-               " value = \"'' .. value\"; value_serde = \"string\"; };"
-               "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
-               LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5}",
-                     "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":50000}",
-                     "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":150000}"),
-               "k5=1@5 ");
+    expect_out(
+        "in = { type = \"source\"; topics = [\"in\"]; };"
+        "n = { type = \"count\"; from = \"in\"; cached = false; emit = \"close\";"
+        " window = { type = \"session\"; gap = 10; }; };"
+        "text = { type = \"map\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\";"
+        " value = \"'' .. value\"; value_serde = \"string\"; };"
+        "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
+        LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5}",
+              "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":50000}",
+              "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":150000}"),
+        "k5=1@5 ");
 }
 
 static void updates_of_sessions_have_no_headers(void **state)
 {
     (void)state;
-    expect_out("in = { type = \"source\"; topics = [\"in\"]; };"
-               "last = { type = \"reduce\"; from = \"in\"; reduce = \"value\"; cached = false;"
-               " window = { type = \"session\"; gap_ms = 10; }; };"
-               "text = { type = \"select_key\"; from = \"last\"; key = \"key.key .. key.start\"; key_serde = \"string\"; };"
-               "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
-               LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5,\"headers\":[[\"h\",\"1\"]]}"),
-               "k5=a@5 ");
+    expect_out(
+        "in = { type = \"source\"; topics = [\"in\"]; };"
+        "last = { type = \"reduce\"; from = \"in\"; reduce = \"value\"; cached = false;"
+        " window = { type = \"session\"; gap = 10; }; };"
+        "text = { type = \"select_key\"; from = \"last\"; key = \"key.key .. key.start\"; key_serde = \"string\"; };"
+        "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
+        LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5,\"headers\":[[\"h\",\"1\"]]}"),
+        "k5=a@5 ");
 }
 
 static void both_sides_of_a_cached_table_are_its_newest_rows(void **state)
@@ -166,9 +171,9 @@ static void both_sides_of_a_cached_table_are_its_newest_rows(void **state)
 static void a_filter_of_a_kept_table_is_silent_about_rows_that_never_passed(void **state)
 {
     (void)state;
-#define FILTERED(more)                                                                     \
-    "in = { type = \"table\"; topic = \"in\"; cached = false; " more "};"                  \
-    "some = { type = \"filter\"; from = \"in\"; where = \"value == 'a'\"; };"              \
+#define FILTERED(more)                                                        \
+    "in = { type = \"table\"; topic = \"in\"; cached = false; " more "};"     \
+    "some = { type = \"filter\"; from = \"in\"; where = \"value == 'a'\"; };" \
     "out = { type = \"sink\"; from = \"some\"; topic = \"out\"; };"
     const char *const *lines = LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"b\",\"timestamp\":5}",
                                      "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":6}",
@@ -180,12 +185,13 @@ static void a_filter_of_a_kept_table_is_silent_about_rows_that_never_passed(void
 static void a_row_of_a_grouped_table_that_stays_goes_on(void **state)
 {
     (void)state;
-    expect_out("in = { type = \"table\"; topic = \"in\"; cached = false; };"
-               "same = { type = \"reduce\"; from = \"in\"; by = \"'g'\"; reduce = \"agg\"; subtract = \"agg\"; cached = false; };"
-               "out = { type = \"sink\"; from = \"same\"; topic = \"out\"; };",
-               LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5}",
-                     "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"b\",\"timestamp\":6}"),
-               "g=a@5 g=a@6 ");
+    expect_out(
+        "in = { type = \"table\"; topic = \"in\"; cached = false; };"
+        "same = { type = \"reduce\"; from = \"in\"; by = \"'g'\"; reduce = \"agg\"; subtract = \"agg\"; cached = false; };"
+        "out = { type = \"sink\"; from = \"same\"; topic = \"out\"; };",
+        LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5}",
+              "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"b\",\"timestamp\":6}"),
+        "g=a@5 g=a@6 ");
 }
 
 static void an_old_record_meets_a_row_that_has_not_changed_since(void **state)

@@ -312,49 +312,72 @@ static int initial(struct st_context *context, void *user, const struct aq_recor
     return 0;
 }
 
-static int find_x(struct st_context *context, void *user, struct aq_slice key, struct aq_slice *ret,
-                  struct aq_err *err)
-{
-    (void)context;
-    (void)err;
-    *ret = aq_slice_equal(key, AQ_LIT("x")) ? aq_slice_str(user) : AQ_NULL_SLICE;
-    return 0;
-}
-
 static void a_global_table_is_joined_by_any_key(void **state)
 {
     (void)state;
-    static const struct step steps[2][5] = {
-        {{"R", "x", "r", 1, ""},
+    static const struct step steps[2][9] = {
+        {{"L", "k", "x0", 1, ""},
+         {"R", "x", "r", 9, ""},
          {"L", "k", "x1", 2, "k=x1-r@2"},
          {"L", NULL, "x2", 3, "null=x2-r@3"},
          {"L", "k", "y1", 4, ""},
-         {"L", "k", "-", 5, ""}},
-        {{"R", "x", "r", 1, ""},
+         {"L", "k", "-", 5, ""},
+         {"L", "k", NULL, 6, ""},
+         {"R", "x", NULL, 7, ""},
+         {"L", "k", "x4", 8, ""}},
+        {{"L", "k", "x0", 1, "k=x0-null@1"},
+         {"R", "x", "r", 9, ""},
          {"L", "k", "x1", 2, "k=x1-r@2"},
          {"L", NULL, "x2", 3, "null=x2-r@3"},
          {"L", "k", "y1", 4, "k=y1-null@4"},
-         {"L", "k", "-", 5, "k=--null@5"}},
+         {"L", "k", "-", 5, "k=--null@5"},
+         {"L", "k", NULL, 6, ""},
+         {"R", "x", NULL, 7, ""},
+         {"L", "k", "x4", 8, "k=x4-null@8"}},
     };
-    for (int mode = 0; mode < 4; mode++) {
+    for (int left = 0; left < 2; left++) {
         struct engine e;
-        int left = mode / 2;
-        bool elsewhere = mode % 2;
         struct st_stream_global_join join = {
             .joiner = {.kind = &st_joiner_pair}, .left = left, .key = {.call = initial}};
-        if (elsewhere) join.find = find_x;
-        join.find_user = "r";
         table_init(&e);
-        table(&e, "R", UNCACHED);
+        engine_good(&e, st_add_global_table(e.topology, "rows", "R", &e.err));
         engine_source(&e, "stream", "L");
         engine_good(&e, st_add_processor(e.topology, "joined", &st_stream_global_join_kind, &join,
                                          engine_parent("stream"), &e.err));
-        if (!elsewhere) engine_good(&e, st_connect_store(e.topology, "joined", "R", &e.err));
+        engine_good(&e, st_connect_global_table(e.topology, "joined", "rows", &e.err));
         engine_sink(&e, "sink", "out", "joined");
         engine_start(&e);
-        take_steps(&e, steps[left], 5);
+        take_steps(&e, steps[left], 9);
         engine_stop(&e);
     }
+}
+
+/* The engine has the partitions of the table's topic in any number, and the stream's in another. */
+static void a_global_table_has_all_partitions_and_what_is_written_to_them(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        {"R", "a", "1", 1, ""},          {"R", "b", "2", 2, ""},        {"R", "c", "3", 3, ""},
+        {"L", "a", "x", 4, "a=x-1@4"},   {"L", "b", "x", 5, "b=x-2@5"}, {"L", "c", "x", 6, "c=x-3@6"},
+        {"R", "a", "4", 7, ""},          {"L", "a", "y", 8, "a=y-4@8"}, {"back", "d", "5", 9, ""},
+        {"L", "d", "z", 10, "d=z-5@10"}, {"back", "d", NULL, 11, ""},   {"L", "d", "z", 12, ""},
+        {"L", NULL, "no key", 13, ""},
+    };
+    struct engine e;
+    struct st_stream_global_join join = {.joiner = {.kind = &st_joiner_pair}};
+    table_init(&e);
+    e.partitions = 3;
+    engine_good(&e, st_add_global_table(e.topology, "rows", "R", &e.err));
+    engine_source(&e, "stream", "L");
+    engine_good(&e, st_add_processor(e.topology, "joined", &st_stream_global_join_kind, &join,
+                                     engine_parent("stream"), &e.err));
+    engine_good(&e, st_connect_global_table(e.topology, "joined", "rows", &e.err));
+    engine_sink(&e, "sink", "out", "joined");
+    engine_source(&e, "other", "back");
+    engine_sink(&e, "to-rows", "R", "other");
+    engine_start(&e);
+    TAKE(&e, steps);
+    engine_stop(&e);
 }
 
 static void what_waited_comes_in_the_order_of_time_then_key(void **state)
@@ -406,6 +429,7 @@ int main(void)
         cmocka_unit_test(a_table_is_joined_with_itself),
         cmocka_unit_test(records_without_a_key_have_no_row),
         cmocka_unit_test(a_global_table_is_joined_by_any_key),
+        cmocka_unit_test(a_global_table_has_all_partitions_and_what_is_written_to_them),
         cmocka_unit_test(what_waited_comes_in_the_order_of_time_then_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,8 +141,7 @@ static void in_compat_a_filter_says_that_rows_are_gone_that_never_were(void **st
 {
     (void)state;
     static const struct st_table_filter even = {.where = {.lua = EVEN}, .compat = true};
-    static const struct st_table_filter tracked = {
-        .where = {.lua = EVEN}, .compat = true, .tracked = true};
+    static const struct st_table_filter tracked = {.where = {.lua = EVEN}, .compat = true, .tracked = true};
     static const struct step evens[] = {{"T", "a", "1", 10, "a=null@10"},  {"T", "b", "2", 5, "b=2@5"},
                                         {"T", "c", "3", 8, "c=null@8"},    {"T", "d", "4", 14, "d=4@14"},
                                         {"T", "a", NULL, 18, "a=null@18"}, {"T", "b", NULL, 15, "b=null@15"}};

@@ -208,9 +208,32 @@ static void sets_are_known_by_their_smallest_number(void **state)
     st_disjoint_finish(&sets);
 }
 
+static void global_tables_belong_to_no_sub_topology(void **state)
+{
+    (void)state;
+    struct st_topology *t = new_topology();
+    global_table(t, "first", "a", "");
+    source(t, "in", "in");
+    processor(t, "p", &filter_kind, "in");
+    global_table(t, "second", "b", "p");
+    source(t, "other", "other");
+    processor(t, "q", &join_kind, "other");
+    assert_int_equal(st_connect_global_table(t, "q", "second", NULL), 0);
+    struct st_plan *plan = plan_of(t);
+    assert_int_equal(plan->n_nodes, 4);
+    for (size_t i = 0; i < plan->n_nodes; i++) assert_int_equal(plan->nodes[i].index, i);
+    assert_int_equal(plan->n_globals, 2);
+    assert_string_equal(plan->globals[0]->name, "first");
+    assert_string_equal(plan->globals[1]->name, "second");
+    st_plan_destroy(plan);
+    /* Two that look into the same one are not united by it. */
+    expect(t, "0 in: in p | in | |\n1 other: other q | other | |\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(global_tables_belong_to_no_sub_topology),
         cmocka_unit_test(a_repartition_cuts),
         cmocka_unit_test(what_is_not_connected_stays_apart),
         cmocka_unit_test(a_shared_store_joins),

@@ -39,10 +39,10 @@ static void a_good_plugin_is_loaded_once(void **state)
     T_CHECK(plugin != NULL, "%s", err.text);
     assert_ptr_equal(st_plugin_load(plugin_path("sample.so"), &err), plugin);
     assert_string_equal(st_plugin_path(plugin), plugin_path("sample.so"));
-    const struct st_plugin_processor *scale = st_plugin_find(plugin, "scale", &err);
+    const struct st_plugin_part *scale = st_plugin_find(plugin, ST_PLUGIN_PROCESSOR, "scale", &err);
     assert_non_null(scale);
-    assert_int_equal(scale->made->n_options, 5);
-    assert_null(st_plugin_find(plugin, "scaled", &err));
+    assert_int_equal(scale->n_options, 5);
+    assert_null(st_plugin_find(plugin, ST_PLUGIN_PROCESSOR, "scaled", &err));
     T_CHECK(strstr(err.text, "has no processor 'scaled'; it has 'scale', 'drop'"), "%s", err.text);
     st_plugins_finish();
 }
@@ -52,11 +52,25 @@ static void what_is_no_plugin_is_refused_with_the_reason(void **state)
     (void)state;
     expect_refusal("/nonexistent/x.so", "cannot be loaded as a shared object");
     expect_refusal(plugin_path("no_descriptor.so"), "has no symbol aq_plugin");
-    expect_refusal(plugin_path("other_abi.so"), "has the abi 4711, and this program knows 1");
+    expect_refusal(plugin_path("other_abi.so"), "has the abi 4711, and this program knows 1 to 2");
+    expect_refusal(plugin_path("bad_aggregator.so"), "aggregator 'sum': it has no add()");
     expect_refusal(plugin_path("unresolved.so"), "aq_processor_from_a_later_version");
     expect_refusal(plugin_path("bad_option.so"),
                    "processor 'p': its option list is faulty: p.count: default 'many'");
     expect_refusal(plugin_path("bad_processor.so"), "processor 'idle': it has no process()");
+}
+
+/* It was compiled when there were no aggregators: what is behind its last field is not looked at. */
+static void a_plugin_of_an_older_version_is_loaded(void **state)
+{
+    (void)state;
+    struct aq_err err = {0};
+    const struct st_plugin *plugin = st_plugin_load(plugin_path("older_abi.so"), &err);
+    T_CHECK(plugin != NULL, "%s", err.text);
+    assert_non_null(st_plugin_find(plugin, ST_PLUGIN_PROCESSOR, "p", &err));
+    assert_null(st_plugin_find(plugin, ST_PLUGIN_AGGREGATOR, "p", &err));
+    T_CHECK(strstr(err.text, "has no aggregator 'p'; it has none"), "%s", err.text);
+    st_plugins_finish();
 }
 
 /* ---- the form native ---------------------------------------------------------------------------------------------- */
@@ -196,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_plugin_is_loaded_once),
         cmocka_unit_test(what_is_no_plugin_is_refused_with_the_reason),
+        cmocka_unit_test(a_plugin_of_an_older_version_is_loaded),
         cmocka_unit_test(a_processor_of_a_plugin_runs_with_its_options),
         cmocka_unit_test(a_processor_without_options_needs_no_group),
         cmocka_unit_test(complaints_have_the_place_of_the_option),

@@ -192,9 +192,39 @@ static void a_repartition_that_is_to_write_bytes_says_so_to_who_reads_it(void **
     finish(&w);
 }
 
+static void global_tables_have_serdes_of_their_own_or_the_defaults(void **state)
+{
+    (void)state;
+    struct world w;
+    struct st_topology *t = orders_topology();
+    global_table(t, "plain", "a", "by-customer");
+    global_table(t, "own", "b", "by-customer");
+    set(t, "own", "int64", "json");
+    follow(&w, t, "string", "string");
+    struct st_serdes plain = st_serde_flow_of_global(w.flow, w.plan, w.plan->globals[0]),
+                     own = st_serde_flow_read_from(w.flow, w.plan, "b");
+    assert_ptr_equal(plain.key, serde("string"));
+    assert_ptr_equal(plain.value, serde("string"));
+    assert_ptr_equal(own.key, serde("int64"));
+    assert_ptr_equal(own.value, serde("json"));
+    finish(&w);
+    t = new_topology();
+    source(t, "in", "in");
+    set(t, "in", "string", "string");
+    processor(t, "p", &filter_kind, "in");
+    global_table(t, "none", "a", "p");
+    follow(&w, t, "string", NULL);
+    expect_findings(
+        &w,
+        "error: global table 'none': nothing says how its values are to be read: set value_serde here, or "
+        "default_value_serde for all sources\n");
+    finish(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(global_tables_have_serdes_of_their_own_or_the_defaults),
         cmocka_unit_test(defaults_are_for_sources_that_say_nothing),
         cmocka_unit_test(what_a_node_makes_flows_on_over_a_repartition),
         cmocka_unit_test(sub_topologies_may_be_numbered_against_the_flow),

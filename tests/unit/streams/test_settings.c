@@ -201,9 +201,11 @@ static void mistakes_in_properties_stand_at_their_item(void **state)
         {"properties = [\"poll.ms=5\", \"poll.ms=6\"];", "streams: properties: 'poll.ms' is set twice"},
         {"properties = [\"linger.ms=5\", \"producer.linger.ms=6\"];",
          "streams: properties: 'producer.linger.ms' is set twice"},
-        {"properties = [\"num.standby.replicas=1\"];",
-         "streams: properties: 'num.standby.replicas' is not supported: Every task has its stores on one instance; another "
-         "one that takes it over reads the changelog first."},
+        {"properties = [\"max.warmup.replicas=1\"];",
+         "streams: properties: 'max.warmup.replicas' is not supported: An instance that joins restores what it is given; "
+         "write num_standby_replicas for the loss of one."},
+        {"properties = [\"num.standby.replicas=4\"];",
+         "streams: properties: num.standby.replicas: 4 is out of range; allowed: 0 to 3"},
         {"properties = [\"restore.consumer.fetch.min.bytes=1\"];",
          "streams: properties: 'restore.consumer.fetch.min.bytes' is not supported: changelogs are read with the settings "
          "of the main consumer"},

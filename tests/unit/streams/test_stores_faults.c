@@ -22,11 +22,14 @@ static uint64_t seeds(void)
 }
 
 static int64_t cache_bytes; /* of the next world */
+static int64_t copies;
 
 static void build(struct herd *h)
 {
     struct engine *e = &h->e;
     e->settings.cache_bytes = cache_bytes;
+    e->settings.standby_replicas = copies;
+    e->settings.state_cleanup_delay_ms = copies > 0 ? 1000 : 0;
     engine_source(e, "in", "input");
     engine_processor(e, "rekey", &herd_rekeying, "in");
     engine_good(e, st_add_repartition(e->topology, "again", HERD_MIDDLE, engine_parent("rekey"), &e->err));
@@ -137,9 +140,8 @@ static struct counts play(struct herd *h, int guarantee, uint64_t seed)
     return read_counts(h, "output");
 }
 
-static void counts_are_exact_while_instances_come_and_go(void **state)
+static void expect_exact_counts(void)
 {
-    (void)state;
     for (uint64_t seed = 1; seed <= seeds(); seed++) {
         struct counts found = play(&herd, ST_EXACTLY_ONCE, seed), kept = read_counts(&herd, CHANGELOG);
         for (int k = 0; k < HERD_KEYS; k++)
@@ -151,9 +153,21 @@ static void counts_are_exact_while_instances_come_and_go(void **state)
     }
 }
 
-static void at_least_once_counts_nothing_too_little(void **state)
+static void counts_are_exact_while_instances_come_and_go(void **state)
 {
     (void)state;
+    expect_exact_counts();
+}
+
+static void counts_are_exact_with_standby_copies(void **state)
+{
+    (void)state;
+    for (copies = 1; copies <= 2; copies++) expect_exact_counts();
+    copies = 0;
+}
+
+static void expect_no_count_too_little(void)
+{
     for (uint64_t seed = 1; seed <= seeds(); seed++) {
         struct counts found = play(&herd, ST_AT_LEAST_ONCE, seed);
         for (int k = 0; k < HERD_KEYS; k++)
@@ -164,11 +178,19 @@ static void at_least_once_counts_nothing_too_little(void **state)
     }
 }
 
+static void at_least_once_counts_nothing_too_little(void **state)
+{
+    (void)state;
+    for (copies = 0; copies <= 1; copies++) expect_no_count_too_little();
+    copies = 0;
+}
+
 int main(void)
 {
     aq_log_setup(getenv("AQUEDUCT_TEST_VERBOSE") ? AQ_DEBUG : AQ_ERROR, AQ_LOG_LOGFMT);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_are_exact_while_instances_come_and_go),
+        cmocka_unit_test(counts_are_exact_with_standby_copies),
         cmocka_unit_test(at_least_once_counts_nothing_too_little),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

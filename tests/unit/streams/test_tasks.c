@@ -2,6 +2,7 @@
  *
  * Partition counts on a given cluster: of repartition topics, of tasks, of what is joined; and the slots of tasks.
  */
+#include "streams/ops/op_stream_join.h"
 #include "streams/tasks.h"
 
 #include "tests/unit/streams/st_test.h"
@@ -277,6 +278,25 @@ static void unequal_topics_are_refused_with_counts_and_remedy(void **state)
     finish(&w);
 }
 
+/* Its sides are NAME-left and NAME-right, which no user has written. */
+static void a_join_of_several_nodes_goes_by_its_own_name(void **state)
+{
+    (void)state;
+    static struct st_stream_join join = {.joiner = {.kind = &st_joiner_pair}};
+    struct st_topology *t = new_topology();
+    struct aq_err err = {0};
+    struct world w;
+    source(t, "left", "a");
+    source(t, "right", "b");
+    assert_int_equal(st_add_stream_join(t, "both", &join, "left", "right", NULL, &err), 0);
+    begin(&w, t, "a:4 b:6");
+    expect_findings(
+        &w, "error: processor 'both': its topics are not co-partitioned: a has 4, b has 6 partitions; give "
+            "the topics equal counts, or put a repartition behind the source of one: without partitions of "
+            "its own it takes the count of the others\n");
+    finish(&w);
+}
+
 static void a_joined_repartition_takes_the_count_of_the_other_topic(void **state)
 {
     (void)state;
@@ -453,6 +473,7 @@ int main(void)
         cmocka_unit_test(patterns_must_not_overlap_on_the_cluster),
         cmocka_unit_test(equal_counts_make_a_group),
         cmocka_unit_test(unequal_topics_are_refused_with_counts_and_remedy),
+        cmocka_unit_test(a_join_of_several_nodes_goes_by_its_own_name),
         cmocka_unit_test(a_joined_repartition_takes_the_count_of_the_other_topic),
         cmocka_unit_test(a_joined_repartition_with_another_count_is_refused),
         cmocka_unit_test(joined_repartitions_agree),

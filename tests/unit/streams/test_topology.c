@@ -263,6 +263,58 @@ static void stores_are_checked(void **state)
     st_topology_destroy(t);
 }
 
+static void global_tables_stand_alone(void **state)
+{
+    (void)state;
+    struct st_topology *t = new_topology();
+    struct aq_err err = {0};
+    source(t, "in", "in");
+    processor(t, "p", &filter_kind, "in");
+    global_table(t, "g", "places", "p");
+    const struct st_node *g = st_find_node(t, "g"), *p = st_find_node(t, "p");
+    assert_string_equal(g->topics[0], "places");
+    assert_int_equal(g->n_topics, 1);
+    assert_int_equal(g->n_users, 1);
+    assert_int_equal(p->n_globals, 1);
+    assert_ptr_equal(p->globals[0], g);
+    assert_int_equal(g->n_children + p->n_parents, 1);
+
+    assert_int_equal(st_add_global_table(t, "g", "x", &err), AQ_E_CONFIG);
+    assert_string_equal(err.text, "global table 'g': there is a global table of this name already");
+    assert_int_equal(st_add_global_table(t, "h", "x y", &err), AQ_E_CONFIG);
+    assert_string_equal(
+        err.text, "global table 'h': the topic name 'x y' holds a character other than a-z A-Z 0-9 . _ -");
+    assert_int_equal(st_add_source(t, "g-source", &(struct st_source_conf){.pattern = "x"}, &err),
+                     AQ_E_CONFIG);
+    assert_string_equal(err.text,
+                        "source 'g-source': one side of the global table 'g' is shown under this name");
+    source(t, "h-source", "h");
+    assert_int_equal(st_add_global_table(t, "h", "x", &err), AQ_E_CONFIG);
+    assert_string_equal(
+        err.text, "global table 'h': one side of it would be shown as 'h-source', which is a source already");
+    sink(t, "g-sink", "out", "p");
+
+    assert_int_equal(st_add_sink(t, "s", "out", (struct st_parents){(const char *[]){"g"}, 1, false}, &err),
+                     AQ_E_CONFIG);
+    assert_string_equal(err.text,
+                        "sink 's': the global table 'g' cannot be a parent: its changes give no records, "
+                        "they are looked up by joins");
+    assert_int_equal(st_add_edge(t, "g", "p", &err), AQ_E_CONFIG);
+    assert_int_equal(st_add_edge(t, "p", "g", &err), AQ_E_CONFIG);
+    assert_string_equal(
+        err.text, "global table 'g': a global table has no parents, it reads a topic; 'p' cannot lead to it");
+
+    assert_int_equal(st_connect_global_table(t, "p", "g", &err), AQ_E_CONFIG);
+    assert_string_equal(err.text, "processor 'p': it is connected to the global table 'g' already");
+    assert_int_equal(st_connect_global_table(t, "p", "gg", &err), AQ_E_CONFIG);
+    assert_string_equal(err.text, "processor 'p': unknown global table 'gg'");
+    assert_int_equal(st_connect_global_table(t, "p", "in", &err), AQ_E_CONFIG);
+    assert_string_equal(err.text, "processor 'p': 'in' is a source and no global table");
+    assert_int_equal(st_connect_global_table(t, "in", "g", &err), AQ_E_CONFIG);
+    assert_string_equal(err.text, "source 'in': only processors look into global tables");
+    st_topology_destroy(t);
+}
+
 static void a_pattern_takes_whole_names_and_nothing_internal(void **state)
 {
     (void)state;
@@ -377,6 +429,7 @@ int main(void)
         cmocka_unit_test(edges_are_checked),
         cmocka_unit_test(topics_are_checked),
         cmocka_unit_test(stores_are_checked),
+        cmocka_unit_test(global_tables_stand_alone),
         cmocka_unit_test(a_pattern_takes_whole_names_and_nothing_internal),
         cmocka_unit_test(positions_of_applications_and_routes_are_left_out_of_patterns),
         cmocka_unit_test(a_chooser_belongs_to_a_sink_without_a_topic),

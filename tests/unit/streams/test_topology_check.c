@@ -151,6 +151,52 @@ static void a_store_has_a_processor(void **state)
     expect(t, "error: store 'idle': no processor is connected to it; connect one or take it away\n");
 }
 
+static void a_global_table_has_its_topic_for_itself(void **state)
+{
+    (void)state;
+    struct st_topology *t = new_topology();
+    source(t, "in", "in");
+    source(t, "eu", "^eu[.].*");
+    processor(t, "p", &map_kind, "in eu");
+    global_table(t, "a", "places", "p");
+    global_table(t, "b", "places", "p");
+    global_table(t, "c", "in", "p");
+    global_table(t, "d", "eu.places", "p");
+    source(t, "late", "places");
+    expect(
+        t,
+        "error: global table 'b': the topic 'places' is read by the global table 'a' already; a global table has its "
+        "topic for itself\n"
+        "error: global table 'c': the topic 'in' is read by the source 'in' already; a global table has its topic for "
+        "itself\n"
+        "error: global table 'd': the topic 'eu.places' is named by the global table 'd' and matched by the pattern "
+        "'eu[.].*' of 'eu'; a topic has one source\n"
+        "error: source 'late': the topic 'places' is read by the global table 'a' already; a global table has its "
+        "topic for itself\n"
+        "error: source 'late': the topic 'places' is read by the global table 'b' already; a global table has its "
+        "topic for itself\n");
+}
+
+/* It needs no source in front of it, and a changed key does no harm. */
+static void a_global_table_nothing_looks_into_is_a_warning(void **state)
+{
+    (void)state;
+    struct st_topology *t = orders_topology();
+    global_table(t, "used", "places", "by-customer");
+    expect(t, "");
+    t = orders_topology();
+    global_table(t, "idle", "places", "");
+    expect(
+        t,
+        "warning: global table 'idle': nothing looks into it, and its topic is held in memory all the same\n");
+    t = new_topology();
+    global_table(t, "alone", "places", "");
+    expect(
+        t,
+        "error: the topology has no source, so there is nothing to read\n"
+        "warning: global table 'alone': nothing looks into it, and its topic is held in memory all the same\n");
+}
+
 static void a_changed_key_needs_a_repartition(void **state)
 {
     (void)state;
@@ -254,6 +300,8 @@ int main(void)
         cmocka_unit_test(a_topic_is_named_or_matched),
         cmocka_unit_test(a_wide_pattern_does_not_match_internal_topics),
         cmocka_unit_test(a_store_has_a_processor),
+        cmocka_unit_test(a_global_table_has_its_topic_for_itself),
+        cmocka_unit_test(a_global_table_nothing_looks_into_is_a_warning),
         cmocka_unit_test(a_changed_key_needs_a_repartition),
         cmocka_unit_test(every_way_to_the_processor_counts),
         cmocka_unit_test(a_second_repartition_in_a_row_is_a_warning),
