@@ -9,14 +9,17 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 
 #define EXIT_USAGE 64
+#define SOON_NS    100000
 
 const char *const aq_crash_names[AQ_CRASH_COUNT] = {
 #define X(id, name) [AQ_CRASH_##id] = name,
@@ -57,10 +60,27 @@ void aq_crash_setup(void)
     atomic_store(&left, count);
 }
 
-void aq_crash_hit(enum aq_crash_id id)
+static bool is_due(enum aq_crash_id id)
 {
     AQ_ASSERT(id < AQ_CRASH_COUNT);
-    if ((int)id != armed || atomic_fetch_sub(&left, 1) != 1) return;
+    return (int)id == armed && atomic_fetch_sub(&left, 1) == 1;
+}
+
+void aq_crash_soon(enum aq_crash_id id)
+{
+    if (!is_due(id)) return;
+    timer_t timer;
+    struct timespec now;
+    struct sigevent how = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    struct itimerspec when = {.it_value = {.tv_nsec = 1 + now.tv_nsec % SOON_NS}};
+    if (timer_create(CLOCK_MONOTONIC, &how, &timer) != 0 || timer_settime(timer, 0, &when, NULL) != 0)
+        kill(getpid(), SIGKILL);
+}
+
+void aq_crash_hit(enum aq_crash_id id)
+{
+    if (!is_due(id)) return;
     kill(getpid(), SIGKILL);
     /* SIGKILL is delivered before kill() returns to this thread, but the standard does not promise it. */
     for (;;) pause();

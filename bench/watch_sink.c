@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "tests/lib/check.h"
 #include "tests/lib/cluster.h"
@@ -37,24 +36,6 @@ struct watch {
     double cpu_at_last;
     struct t_process *mirror;
 };
-
-static double cpu_seconds_now(pid_t pid)
-{
-    char path[64], line[1024];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(path, "r");
-    if (!file) return -1;
-    size_t size = fread(line, 1, sizeof line - 1, file);
-    fclose(file);
-    line[size] = '\0';
-    unsigned long user = 0, system = 0;
-    const char *after = strrchr(line, ')');
-    /* Fields 3 to 13 are passed over; 14 and 15 are utime and stime. */
-    if (!after ||
-        sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
-        return -1;
-    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
-}
 
 /* Sum of the last stable offsets as far as they are known. */
 static int64_t visible(struct watch *w)
@@ -79,7 +60,7 @@ static void look(struct watch *w)
     }
     w->last_us = now;
     w->seen = sum;
-    double cpu = cpu_seconds_now(t_pid(w->mirror));
+    double cpu = t_cpu_so_far(w->mirror);
     if (cpu >= 0) w->cpu_at_last = cpu;
 }
 

@@ -145,10 +145,24 @@ static void lint_plaintext_streams(struct cli_config *config)
               "streams: traffic is not encrypted; say \"security.protocol=SSL\" or SASL_SSL in properties");
 }
 
+/* Other instances are told an address where nothing answers. */
+static void lint_queries(struct cli_config *config)
+{
+    const struct st_settings *settings = &config->settings;
+    if (!config->has_streams || !settings->application_server || http_shows_queries(&config->http)) return;
+    const struct conf_node *node = config->doc->root->first;
+    while (node && strcmp(node->name, "streams") != 0) node = node->next;
+    AQ_ASSERT(node);
+    conf_diag(&config->diags, CONF_WARNING, node->pos,
+              "streams: application_server: nobody answers queries there: %s",
+              config->http.enabled ? "say http.queries = \"on\"" : "there is no section http");
+}
+
 void cli_lint(struct cli_config *config)
 {
     AQ_ASSERT(config->doc && config->doc->root);
     lint_sink_topics(config);
     lint_plaintext(config);
     lint_plaintext_streams(config);
+    lint_queries(config);
 }

@@ -16,7 +16,8 @@
  *
  * Invariants: the watcher is joined and the HTTP server stopped before cli_run() returns, so the job may be
  * destroyed then.
- * Threads: main (everything), watcher (job->stop only), the HTTP library's (job->shown only).
+ * Threads: main (everything), watcher (job->stop only), the HTTP library's (job->shown
+ * only).
  */
 #include "cli/run.h"
 

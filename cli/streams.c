@@ -57,6 +57,17 @@ static void summarise(void *self, enum aq_log_format format, FILE *out)
     cli_summary_print_app(self, format, out);
 }
 
+/* Where others reach the queries of this instance, if nobody has said so: where it listens, if that is one address of this machine. */
+static void derive_address(struct cli_config *config)
+{
+    const struct http_conf *http = &config->http;
+    const char **address = &config->settings.flow.address;
+    bool one = strcmp(http->host, "0.0.0.0") != 0 && strcmp(http->host, "::") != 0;
+    if (*address || !http_shows_queries(http) || http->loopback || !one || http->port == 0) return;
+    *address = aq_arena_printf(&config->arena, strchr(http->host, ':') ? "[%s]:%u" : "%s:%u", http->host,
+                               http->port);
+}
+
 static int run_app(const struct cli_call *call, const struct cli_config *config, struct aq_err *err)
 {
     const struct cli_run run = {.http = &config->http, .log_format = call->log_format, .quiet = call->quiet};
@@ -113,6 +124,7 @@ static int with_config(struct cli_call *call, const struct st_reset_request *req
     struct aq_err err = {0};
     int rc = cli_config_open_streams(&config, call);
     if (rc == CLI_USAGE) return rc;
+    if (rc == CLI_OK) derive_address(&config);
     if (rc == CLI_OK) rc = request ? reset_app(&config, request, &err) : run_app(call, &config, &err);
     if (rc < 0) {
         conf_mask(err.text);

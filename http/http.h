@@ -12,12 +12,16 @@
 #include "conf/opt.h"
 #include "http/shown.h"
 
+/* Whether rows of stores are shown. AUTO: where nobody from outside can ask. */
+enum http_queries { HTTP_QUERIES_AUTO, HTTP_QUERIES_ON, HTTP_QUERIES_OFF };
+
 struct http_conf {
     /* as the option rows fill it */
     const char *listen;
     int64_t connections;
     int64_t timeout_ms;
     int64_t stall_ms;
+    int queries; /* enum http_queries */
     /* made by http_read */
     bool enabled;
     bool loopback;
@@ -30,6 +34,9 @@ extern const struct opt_table http_table;
 /* Reads the `http` group. A listen address outside loopback is a warning: the pages carry topic names. */
 void http_read(struct conf_node *group, struct aq_arena *arena, struct conf_diags *diags,
                struct http_conf *ret);
+
+/* Rows of stores are shown there. */
+bool http_shows_queries(const struct http_conf *conf);
 
 struct http_server;
 

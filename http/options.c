@@ -13,6 +13,9 @@
 #include "base/assert.h"
 #include "http/http.h"
 
+static const struct opt_enum queries[] = {
+    {"auto", HTTP_QUERIES_AUTO}, {"on", HTTP_QUERIES_ON}, {"off", HTTP_QUERIES_OFF}, {NULL, 0}};
+
 static const struct opt_row http_rows[] = {
     {.name = "listen",
      .kind = OPT_STRING,
@@ -47,6 +50,14 @@ static const struct opt_row http_rows[] = {
      .max = 3600000,
      .reload = OPT_RELOAD_PROCESS,
      .help = "/livez answers 503 when the main loop has not turned for this long."},
+    {.name = "queries",
+     .kind = OPT_ENUM,
+     .offset = offsetof(struct http_conf, queries),
+     .def = "auto",
+     .values = queries,
+     .reload = OPT_RELOAD_PROCESS,
+     .help =
+         "Whether /streams shows the rows of stores to everybody who can connect. auto: on a loopback address only."},
     {.name = "port", .kind = OPT_REFUSED, .help = "The port is part of listen: listen = \"127.0.0.1:9464\"."},
     {.name = NULL},
 };
@@ -58,6 +69,12 @@ const struct opt_table http_table = {
     .rows = http_rows,
     .example = "http = { listen = \"127.0.0.1:9464\"; };\n",
 };
+
+bool http_shows_queries(const struct http_conf *conf)
+{
+    return conf->enabled &&
+           (conf->queries == HTTP_QUERIES_ON || (conf->queries == HTTP_QUERIES_AUTO && conf->loopback));
+}
 
 /* Splits "host:port" or "[v6]:port"; the parts go into host and *ret_port. */
 static bool split_listen(const char *text, char *host, size_t size, uint16_t *ret_port)
@@ -123,7 +140,7 @@ void http_read(struct conf_node *group, struct aq_arena *arena, struct conf_diag
     if (!ret->loopback)
         conf_diag(
             diags, CONF_WARNING, pos,
-            "http.listen: %s can be reached from other machines; the pages show topic names and are neither "
+            "http.listen: %s can be reached from other machines; the pages show topic names%s, and are neither "
             "encrypted nor authenticated",
-            ret->listen);
+            ret->listen, ret->queries == HTTP_QUERIES_ON ? " and rows of stores" : "");
 }

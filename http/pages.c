@@ -30,7 +30,8 @@ void http_page_index(struct http_page *ret)
              "/metrics         Prometheus text format\n"
              "/livez           200 while the process works; never depends on brokers\n"
              "/readyz          200 when every route, or the application, is ready; else 503 and why\n"
-             "/readyz?verbose  the same, one by one\n");
+             "/readyz?verbose  the same, one by one\n"
+             "/streams         of a streams application: its stores, and their rows\n");
 }
 
 void http_page_not_found(struct http_page *ret)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The HTTP server: libmicrohttpd with one thread of its own, serving the pages of http/pages.c.
+ * The HTTP server: libmicrohttpd with one thread of its own, serving the pages of http/pages.c. Where stores can be asked (http/stores.h)
+ * every connection has a thread: an answer may have to wait for a worker, or for another instance, which may wait for one of ours.
  *
  * An ordinary request: the library accepts, parses and calls answer() on its thread; answer() picks a page by
  * path, the page is rendered into memory from the status calls of what runs (which any thread may make), queued
@@ -15,7 +16,7 @@
  *
  * Invariants: the socket is bound by us before the library starts, so that a taken or forbidden address is
  * told apart; the server is stopped before what it shows is destroyed, because pages read it.
- * Threads: start, beat, stop: main thread. answer(): the library's thread. Shared: beat_us only (atomic).
+ * Threads: start, beat, stop: main thread. answer(): the library's threads. Shared: beat_us only (atomic).
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,16 +32,53 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/http.h"
+#include "http/gather.h"
 #include "http/pages.h"
+#include "http/fetch.h"
+#include "http/stores.h"
 
 struct http_server {
     struct MHD_Daemon *daemon;
     const struct http_shown *shown; /* NULL: nothing */
     uint16_t port;
     int64_t stall_ms;
+    bool shows_queries;
     double start_time;
     _Atomic int64_t beat_us;
 };
+
+#define ARGUMENTS_MAX 32
+
+struct arguments {
+    struct http_argument list[ARGUMENTS_MAX];
+    size_t n;
+};
+
+static enum MHD_Result take_argument(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct arguments *arguments = ctx;
+    (void)kind;
+    if (arguments->n == ARGUMENTS_MAX) return MHD_NO;
+    arguments->list[arguments->n++] = (struct http_argument){.name = name, .value = value};
+    return MHD_YES;
+}
+
+static void render_streams(struct http_server *server, struct MHD_Connection *connection, const char *path,
+                           struct http_page *page)
+{
+    struct arguments arguments = {.n = 0};
+    struct st_queries *queries = server->shown ? server->shown->queries : NULL;
+    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_argument, &arguments);
+    const struct http_request request = {
+        .path = path,
+        .arguments = arguments.list,
+        .n_arguments = arguments.n,
+        .forwarded = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, HTTP_FORWARDED) != NULL};
+    if (queries && !server->shows_queries)
+        http_page_no_queries(page);
+    else
+        http_page_streams(queries, &request, page);
+}
 
 static bool has_argument(struct MHD_Connection *connection, const char *name)
 {
@@ -73,6 +111,8 @@ static void render(struct http_server *server, struct MHD_Connection *connection
         http_page_livez(silent > server->stall_ms ? silent : 0, page);
     } else if (strcmp(path, "/readyz") == 0) {
         render_readyz(server, has_argument(connection, "verbose"), page);
+    } else if (http_is_streams_path(path)) {
+        render_streams(server, connection, path, page);
     } else if (strcmp(path, "/") == 0) {
         http_page_index(page);
     } else {
@@ -201,9 +241,12 @@ int http_server_start(const struct http_conf *conf, const struct http_shown *sho
     server->port = port;
     server->stall_ms = conf->stall_ms;
     server->start_time = (double)aq_wall_ms() / 1000;
+    server->shows_queries = http_shows_queries(conf);
+    http_gather_allow((int)conf->connections / 2);
+    unsigned threads = shown && shown->queries ? MHD_USE_THREAD_PER_CONNECTION : 0;
     server->daemon = MHD_start_daemon(
-        MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG | MHD_USE_ITC, 0, NULL, NULL,
-        answer, server, MHD_OPTION_EXTERNAL_LOGGER, library_says, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        threads | MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG | MHD_USE_ITC, 0, NULL,
+        NULL, answer, server, MHD_OPTION_EXTERNAL_LOGGER, library_says, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)conf->connections, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)((conf->timeout_ms + 999) / 1000), MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384,
         MHD_OPTION_END);

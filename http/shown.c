@@ -104,5 +104,6 @@ static void app_metrics(void *ctx, struct aq_metric_writer *writer)
 
 void http_shown_app(struct st_app *app, struct http_shown *ret)
 {
-    *ret = (struct http_shown){.ctx = app, .parts = app_parts, .metrics = app_metrics};
+    *ret = (struct http_shown){
+        .ctx = app, .parts = app_parts, .metrics = app_metrics, .queries = st_app_queries(app)};
 }

@@ -3,14 +3,14 @@
  * What the pages show: the routes of a bridge or a streams application, as a list of parts with their readiness, and
  * metrics. Whoever serves the pages knows no more of what runs than this.
  *
- * Threads: the functions are called on the HTTP library's thread.
+ * Threads: the functions are called on the HTTP library's threads, several at a time where there are queries.
  */
 #ifndef AQ_HTTP_SHOWN_H
 #define AQ_HTTP_SHOWN_H
 
 #include "base/metric.h"
 #include "bridge/bridge.h"
-#include "streams/app.h"
+#include "streams/query/query.h"
 
 /* Something that is ready or not. */
 struct http_part {
@@ -25,6 +25,7 @@ struct http_shown {
     /* Up to max entries; return how many there are. */
     size_t (*parts)(void *ctx, struct http_part *list, size_t max);
     void (*metrics)(void *ctx, struct aq_metric_writer *writer);
+    struct st_queries *queries; /* of an application's stores; NULL: there are none */
 };
 
 /* Bridge and application outlive what is made of them. */

@@ -312,10 +312,14 @@ static enum kc_cycle_result turn_open(struct kc_cycle *cycle, int64_t now)
         return KC_CYCLE_NOTHING;
     }
     /* A full queue: exactly_once writes the rest while it drains, at_least_once leaves the rest to the next cycle. */
-    if (cycle->conf.exactly_once)
+    if (cycle->conf.exactly_once) {
         cycle->state = KC_CYCLE_DRAINING;
-    else if (any_writing(cycle))
+    } else if (any_writing(cycle)) {
         cycle->state = KC_CYCLE_WRITING;
+        /* This commit is what was asked for. While records come the cycle is never idle: a request that outlived its commit would
+         * make every later one begin at once. */
+        cycle->requested = false;
+    }
     return KC_CYCLE_NOTHING;
 }
 

@@ -13,6 +13,9 @@
 #include "base/clock.h"
 #include "kafka/cluster.h"
 
+/* Bytes of an instance's address, with the zero at its end. */
+#define KC_ADDRESS_MAX 262
+
 struct kc_flow {
     const char *noun; /* "route", "application": key in the log, word in messages */
     const char *name;
@@ -36,6 +39,8 @@ struct kc_flow {
     int workers;                /* per process */
     const char
         *instance_id; /* static membership: group.instance.id without the worker's number; NULL: none */
+    /* Where other instances reach this one, "host:port": the group is told it; NULL: nobody is. */
+    const char *address;
     /* for messages: what an operator can do */
     const char *reset_command; /* takes "--topic NAME": "aqueduct positions --reset earliest"; NULL: none */
     const char *at_least_once_hint; /* "delivery = \"at_least_once\"" */

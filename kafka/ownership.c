@@ -148,7 +148,10 @@ static int open_member(struct kc_ownership *own, struct aq_err *err)
     const struct kc_flow *flow = own->flow;
     char id[320] = "";
     if (flow->instance_id) snprintf(id, sizeof(id), "%s-%d", flow->instance_id, own->index);
-    const struct kc_member_conf conf = {.client_id = own->instance,
+    /* Who describes the group finds the address behind the name. */
+    char name[sizeof(own->instance) + 1 + KC_ADDRESS_MAX];
+    snprintf(name, sizeof(name), flow->address ? "%s@%s" : "%s", own->instance, flow->address);
+    const struct kc_member_conf conf = {.client_id = name,
                                         .group_id = flow->group,
                                         .topic = flow->state_topic,
                                         .instance_id = flow->instance_id ? id : NULL,

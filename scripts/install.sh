@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config git ca-certificates
-    librdkafka-dev libconfig-dev libcmocka-dev libjansson-dev libpcre2-dev libmicrohttpd-dev libssl-dev
+    librdkafka-dev libconfig-dev libcmocka-dev libjansson-dev libpcre2-dev libmicrohttpd-dev libcurl4-openssl-dev libssl-dev
     libxxhash-dev liblua5.4-dev librocksdb-dev)
 TEST_PACKAGES=(procps curl)
 

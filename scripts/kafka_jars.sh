@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Prints the directory that holds Apache Kafka's jars, fetching them by Maven coordinates when they are not there:
-#   kafka_jars.sh [--version V] [--with GROUP:ARTIFACT[:VERSION]]...
+#   kafka_jars.sh [--version V] [--with GROUP:ARTIFACT[:[VERSION][:CLASSIFIER]]]...
 # AQUEDUCT_KAFKA_JARS or KAFKA_HOME name jars that exist already: then nothing is fetched.
 # --with adds artifacts (Kafka Streams, for an oracle) in a directory of their own, so that brokers stay as shipped.
 set -euo pipefail
@@ -37,12 +37,12 @@ dependency() {
     for binding in "${OTHER_BINDINGS[@]}"; do
         exclusions+="<exclusion><groupId>${binding%%:*}</groupId><artifactId>${binding##*:}</artifactId></exclusion>"
     done
-    printf '<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version><exclusions>%s</exclusions></dependency>\n' \
-        "$1" "$2" "$3" "$exclusions"
+    printf '<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version>' "$1" "$2" "$3"
+    printf '%s<exclusions>%s</exclusions></dependency>\n' "${4:+<classifier>$4</classifier>}" "$exclusions"
 }
 
 write_pom() {
-    local artifact group name wanted
+    local artifact group name wanted classifier
     cat <<'EOF'
 <project>
 <modelVersion>4.0.0</modelVersion>
@@ -54,8 +54,8 @@ EOF
     done
     dependency org.slf4j slf4j-simple "$SLF4J_VERSION"
     for artifact in ${with[@]+"${with[@]}"}; do
-        IFS=: read -r group name wanted <<<"$artifact"
-        dependency "$group" "$name" "${wanted:-$version}"
+        IFS=: read -r group name wanted classifier <<<"$artifact"
+        dependency "$group" "$name" "${wanted:-$version}" "$classifier"
     done
     echo '</dependencies></project>'
 }
@@ -88,7 +88,7 @@ main() {
         case $1 in
             --version) version=$2 && shift 2 ;;
             --with) with+=("$2") && shift 2 ;;
-            *) usage_error "kafka_jars.sh [--version V] [--with GROUP:ARTIFACT[:VERSION]]..." ;;
+            *) usage_error "kafka_jars.sh [--version V] [--with GROUP:ARTIFACT[:[VERSION][:CLASSIFIER]]]..." ;;
         esac
     done
     local target=$CACHE/kafka-$version

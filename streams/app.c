@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "streams/app_run.h"
+#include "streams/query/query.h"
 
 #define TURN_WAIT_MS   20
 #define FAILURES_MAX   3
@@ -63,6 +64,7 @@ struct st_app *st_app_create(const struct kc_ops *ops, const struct st_settings 
     app->workers = aq_calloc(app->n_workers, sizeof(struct st_worker *));
     pthread_mutex_init(&app->lock, NULL);
     app->catalog = st_catalog_create(ops, settings, plan);
+    app->queries = st_queries_create(app);
     app->globals = st_globals_of(ops, settings, plan);
     return app;
 }
@@ -377,6 +379,7 @@ void st_app_destroy(struct st_app *app)
     st_app_stop(app);
     end_workers(app);
     for (size_t i = 0; i < app->n_workers; i++) st_worker_destroy(app->workers[i]);
+    st_queries_destroy(app->queries);
     st_globals_destroy(app->globals);
     st_standby_destroy(app->standby);
     st_dbs_close(&app->dbs);

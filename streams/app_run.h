@@ -14,6 +14,7 @@ struct st_app {
     struct st_plan *plan;
     struct st_serde_flow *serdes;
     struct st_catalog *catalog;
+    struct st_queries *queries; /* of its stores, from outside */
     struct st_globals *globals; /* NULL: the topology has no global table */
     struct st_dbs dbs;          /* opened once; under lock until then */
     struct st_standby *standby; /* NULL: no stores, or not started; the same */

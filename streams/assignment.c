@@ -396,6 +396,7 @@ static void own(void *ctx, int32_t index, const struct kc_snapshot *snapshot)
     struct st_slot *slot = &worker->slots[index];
     AQ_ASSERT(!slot->owned && slot->n_feeds == 0);
     slot->owned = true;
+    atomic_store(&worker->holds[index], ST_HOLDS);
     for (size_t i = 0; snapshot && i < snapshot->count; i++) {
         const struct kc_position *position = &snapshot->list[i];
         struct st_feed *feed = add_feed(worker, index, position->topic, position->partition);
@@ -425,6 +426,7 @@ static void drop(void *ctx, int32_t index)
     struct st_worker *worker = ctx;
     struct st_slot *slot = &worker->slots[index];
     if (slot->owned) discard_unsent(worker);
+    atomic_store(&worker->holds[index], ST_HOLDS_NOT);
     AQ_ASSERT(slot->owned || !slot->stores);
     for (struct st_task *next, *task = worker->tasks; task; task = next) {
         next = task->next;

@@ -16,8 +16,9 @@
 
 struct aq_slice st_process_of(const char *name)
 {
-    const char *end = strrchr(name, '-');
-    return end && end > name ? aq_slice_of(name, (size_t)(end - name)) : aq_slice_str(name);
+    size_t len = strcspn(name, "@"); /* an address may stand behind it */
+    const char *end = memrchr(name, '-', len);
+    return aq_slice_of(name, end && end > name ? (size_t)(end - name) : len);
 }
 
 static const char *name_of(const struct kc_group_member *member)

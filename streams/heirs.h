@@ -27,7 +27,7 @@ struct st_heirs {
 };
 
 /* The process of a member by its name (instance id or client id): what is in front of the last '-', behind which its number in the
- * process stands (kafka/ownership.c). */
+ * process stands, and an '@' with its address if it told one (kafka/ownership.c). */
 struct aq_slice st_process_of(const char *name);
 
 /* me: the name of any member of this process. What is found lives in the arena. */

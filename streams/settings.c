@@ -177,6 +177,27 @@ static void check_sizes(const struct st_reading *r)
                   "streams: replication_factor: at least 1, or -1 for the brokers' default");
 }
 
+/* "host:port", or "[v6]:port". It goes behind an '@' in a client id, and into URLs. */
+bool st_application_server_is_fine(const char *text)
+{
+    static const char host[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_[]:";
+    const char *colon = strrchr(text, ':');
+    size_t len = strlen(text);
+    if (!colon || colon == text || len >= KC_ADDRESS_MAX || strspn(text, host) != len) return false;
+    long port = strtol(colon + 1, NULL, 10);
+    bool v6 = text[0] == '[' && colon[-1] == ']';
+    return strspn(colon + 1, "0123456789") == strlen(colon + 1) && port > 0 && port < 65536 &&
+           (v6 || memchr(text, ':', (size_t)(colon - text)) == NULL);
+}
+
+static void check_application_server(const struct st_reading *r)
+{
+    const char *text = r->settings->application_server;
+    if (!text || st_application_server_is_fine(text)) return;
+    conf_diag(r->diags, CONF_ERROR, place(r, "application_server"),
+              "streams: application_server: '%s' is not HOST:PORT, such as app-1.example.org:9464", text);
+}
+
 static void check_dead_letter(const struct st_reading *r)
 {
     const struct st_settings *s = r->settings;
@@ -216,6 +237,7 @@ static void fill_flow(const struct st_reading *r)
         .replication_factor = (int32_t)s->replication_factor,
         .workers = (int)s->threads,
         .instance_id = s->group_instance_id,
+        .address = s->application_server,
         .reset_command = RESET_COMMAND,
         .at_least_once_hint = "processing_guarantee = \"at_least_once\"",
     };
@@ -269,6 +291,7 @@ void st_settings_read(struct conf_node *group, const struct kc_cluster *clusters
         check_sizes(&r);
         check_compression(&r);
         check_dead_letter(&r);
+        check_application_server(&r);
     }
     free(r.given);
     if (diags->errors == before) fill_flow(&r);

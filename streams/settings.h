@@ -29,7 +29,9 @@ struct st_settings {
     const char *bootstrap_servers; /* brokers, without a `clusters` section */
     const char *client_id;         /* prefix of client ids; NULL: made from application id and host */
     const char *group_instance_id; /* static membership; NULL: dynamic */
-    int guarantee;                 /* enum st_guarantee */
+    const char *
+        application_server; /* where other instances reach the queries of this one, "host:port"; NULL: nowhere */
+    int guarantee;          /* enum st_guarantee */
     int64_t threads;
     int64_t slots;              /* tasks of the state topic; fixed when the application first runs */
     int64_t commit_interval_ms; /* when it was not given: 100 with exactly_once, 30000 without */
@@ -82,6 +84,9 @@ extern const struct opt_table st_settings_table;
 /* Timestamp extractors by number, and their names in a configuration (Kafka's classes, with and without package). */
 extern const struct st_extractor *const st_extractors[];
 extern const struct opt_enum st_extractor_names[];
+
+/* "host:port" with a port that others can connect to. */
+bool st_application_server_is_fine(const char *text);
 
 /* Reads one group and resolves it. All complaints go to diags; without any the settings are complete. A cluster made for the
  * application (bootstrap_servers, or client properties of its own) lives in the arena. */

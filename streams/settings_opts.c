@@ -95,6 +95,12 @@ static const struct opt_row rows[] = {
      .help =
          "Required. Names the application: its consumer group, its transactional ids, its internal topics and its state topic "
          "APPLICATION_ID" ST_STATE_SUFFIX ". Instances of one application share it."},
+    {.name = "application_server",
+     .kind = OPT_STRING,
+     AT(application_server),
+     .help =
+         "HOST:PORT at which other instances reach the HTTP side of this one, to pass queries of stores on. Default: http.listen where "
+         "that is one address other machines can reach. Without either this instance is not asked by others."},
     {.name = "cluster",
      .kind = OPT_STRING,
      AT(cluster_name),
@@ -396,7 +402,6 @@ static const struct opt_row rows[] = {
     {.name = "acceptable_recovery_lag", REFUSED, .help = NO_WARMUP},
     {.name = "max_warmup_replicas", REFUSED, .help = NO_WARMUP},
     {.name = "probing_rebalance_interval_ms", REFUSED, .help = NO_WARMUP},
-    {.name = "application_server", REFUSED, .help = "Stores cannot be asked from outside in this version."},
     {.name = "default_dsl_store", REFUSED, .help = "A node says in_memory = true."},
     {.name = "dsl_store_format", REFUSED, .help = "There is one format, that of Kafka Streams' DEFAULT."},
     {.name = "dsl_store_suppliers_class", REFUSED, .help = "A node says in_memory = true."},

@@ -149,6 +149,16 @@ static bool is_taking_over(const struct st_worker *worker)
     return false;
 }
 
+/* Slots that are on their way here; those that are here say so themselves (streams/assignment.c). */
+static void show_taking(struct st_worker *worker)
+{
+    for (int32_t t = 0; t < worker->own.n_tasks; t++) {
+        if (worker->slots[t].owned) continue;
+        bool taking = worker->own.tasks[t].state == KC_TASK_TAKING;
+        atomic_store_explicit(&worker->holds[t], taking ? ST_HOLDS_SOON : ST_HOLDS_NOT, memory_order_relaxed);
+    }
+}
+
 /* What keeps the worker from having its share: "" when every slot has been found, and every task of them runs. */
 static const char *what_is_missing(const struct st_worker *worker)
 {
@@ -166,6 +176,7 @@ void st_show_publish(struct st_worker *worker, int64_t now)
     publish_tally(worker);
     bool over = worker->state == ST_WORKER_ENDED || worker->state == ST_WORKER_FAILED;
     if (!over && now - worker->shown_us < SHOW_EVERY) return;
+    show_taking(worker);
     pthread_mutex_lock(&worker->shown_lock);
     worker->shown_us = now;
     worker->n_shown_feeds = 0;

@@ -66,6 +66,8 @@ struct st_worker *st_worker_create(const struct st_worker_setup *setup)
     if (settings->dead_letter_topic)
         worker->shop.dead_letter = aq_names_intern(&worker->names, aq_slice_str(settings->dead_letter_topic));
     worker->slots = aq_calloc((size_t)settings->flow.tasks, sizeof(*worker->slots));
+    worker->holds = aq_calloc((size_t)settings->flow.tasks, sizeof(*worker->holds));
+    st_mailbox_init(&worker->mailbox);
     struct kc_ownership_setup own = {.ops = setup->ops,
                                      .flow = &settings->flow,
                                      .facts = st_catalog_facts(setup->catalog),
@@ -96,6 +98,7 @@ int st_worker_open(struct st_worker *worker, struct aq_err *err)
 void st_worker_close(struct st_worker *worker)
 {
     worker->outbox.closing = true;
+    st_query_close(worker);
     kc_ownership_close(&worker->own);
     st_restore_close(worker);
     st_beginning_close(worker);
@@ -115,6 +118,7 @@ void st_worker_destroy(struct st_worker *worker)
     aq_names_finish(&worker->names);
     pthread_mutex_destroy(&worker->shown_lock);
     free(worker->slots);
+    free(worker->holds);
     free(worker->known);
     free(worker->poison);
     free(worker->samples);
@@ -214,7 +218,7 @@ static int waiting_time(const struct st_worker *worker, int64_t now, int wait_ms
     int64_t wait = wait_ms;
     bool busy = worker->more || !st_outbox_is_empty(&worker->outbox) || !kc_ownership_is_idle(&worker->own) ||
                 kc_lookup_state(worker->own.lookup) != KC_LOOKUP_IDLE;
-    if (busy && wait > 1) wait = 1;
+    if ((busy || st_query_is_lively(worker, now)) && wait > 1) wait = 1;
     if (worker->more) return 0;
     if (worker->idle_until_us != ST_NO_DEADLINE && worker->idle_until_us > 0) {
         int64_t left_ms = (worker->idle_until_us - now) / AQ_MS;
@@ -311,6 +315,7 @@ bool st_worker_turn(struct st_worker *worker, int64_t now, int wait_ms)
     if (worker->own.revoking) st_outbox_close(&worker->outbox, st_task_position);
     st_assignment_follow_view(worker, now);
     st_restore_turn(worker, now);
+    st_query_turn(worker, now);
     st_intake_events(worker, now);
     st_intake_poll(worker, now, waiting_time(worker, now, wait_ms));
 

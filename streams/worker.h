@@ -15,6 +15,7 @@
 #include "base/metric.h"
 #include "kafka/ownership.h"
 #include "streams/catalog.h"
+#include "streams/query/ask.h"
 #include "streams/standby.h"
 #include "streams/state/dbs.h"
 #include "streams/task.h"
@@ -140,6 +141,11 @@ struct st_worker {
     struct st_counters counters;
     struct st_tally published;
 
+    struct st_mailbox mailbox; /* questions to its stores */
+    struct st_ask *asked;      /* taken out of it and not answered yet */
+    int64_t asked_us;          /* when there was one last; 0: never */
+    atomic_uchar *holds;       /* by slot, enum st_holds; what others look at before they ask */
+
     pthread_t thread;
     bool thread_running;
     pthread_mutex_t shown_lock; /* guards what follows */
@@ -151,6 +157,8 @@ struct st_worker {
     char shown_reason[256]; /* why not, or why it failed */
     int64_t shown_us;
 };
+
+enum st_holds { ST_HOLDS_NOT, ST_HOLDS_SOON, ST_HOLDS };
 
 struct st_worker_setup {
     const struct kc_ops *ops;
@@ -228,6 +236,13 @@ void st_outflow_take_back(struct st_worker *worker, struct aq_batch *list);
 /* The feed is committed: what was refused of it need not be remembered. */
 void st_outflow_forget_poison(struct st_worker *worker, const struct st_feed *feed);
 void st_outflow_failure(struct st_worker *worker, const struct kc_failure *failure);
+
+/* streams/query/answer.c: questions to its stores, answered between two records. */
+void st_query_turn(struct st_worker *worker, int64_t now);
+/* The worker ends: nobody is left waiting, and nobody comes any more. */
+void st_query_close(struct st_worker *worker);
+/* Somebody asks, and will do so again at once: the worker should not sleep long. */
+bool st_query_is_lively(const struct st_worker *worker, int64_t now);
 
 /* streams/show.c */
 void st_show_publish(struct st_worker *worker, int64_t now);

@@ -170,7 +170,7 @@ struct st_serde_flow *st_serde_flow_create(const struct st_plan *plan, struct st
     flow->out = aq_calloc(plan->n_nodes, sizeof(*flow->out));
     flow->globals = aq_calloc(plan->n_globals + 1, sizeof(*flow->globals));
     struct flowing f = {.plan = plan, .defaults = defaults, .flow = flow};
-    f.moves = true;
+    f.moves = true; /* a repartition may lead back into the only sub-topology there is */
     for (size_t round = 0; f.moves && round < plan->n_nodes; round++) {
         f.moves = false;
         visit_all(&f);

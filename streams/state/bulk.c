@@ -56,6 +56,18 @@ void st_bulk_add(struct st_bulk *bulk, struct aq_slice key, struct aq_slice valu
     bulk->bytes += key.len + value.len;
 }
 
+uint64_t st_bulk_cost(const struct st_bulk *bulk)
+{
+    return bulk->bytes + bulk->n * sizeof(*bulk->rows);
+}
+
+void st_bulk_clear(struct st_bulk *bulk)
+{
+    bulk->n = 0;
+    bulk->bytes = 0;
+    aq_arena_reset(&bulk->arena);
+}
+
 static int by_key(const void *a, const void *b)
 {
     const struct st_row_in *left = a, *right = b;
@@ -74,7 +86,5 @@ void st_bulk_write(struct st_bulk *bulk, const struct st_db_kind *kind, struct s
         bool last = i + 1 == bulk->n || row[1].head != row->head || !aq_slice_equal(row[1].key, row->key);
         if (last) kind->batch_put(batch, family, row->key, row->value);
     }
-    bulk->n = 0;
-    bulk->bytes = 0;
-    aq_arena_reset(&bulk->arena);
+    st_bulk_clear(bulk);
 }

@@ -25,6 +25,9 @@ void st_bulk_init(struct st_bulk *bulk);
 void st_bulk_finish(struct st_bulk *bulk);
 /* value null: the row goes. */
 void st_bulk_add(struct st_bulk *bulk, struct aq_slice key, struct aq_slice value);
+/* What the rows cost in memory, about. */
+uint64_t st_bulk_cost(const struct st_bulk *bulk);
+void st_bulk_clear(struct st_bulk *bulk);
 /* Adds the rows to the batch; the bulk is empty then. */
 void st_bulk_write(struct st_bulk *bulk, const struct st_db_kind *kind, struct st_family *family,
                    struct st_db_batch *batch);

@@ -12,15 +12,19 @@
  * kernel. After a power failure the log ends somewhere before its end, at a batch's border; the changelog has the rest.
  *
  * A failing pass: a full disk or a failing one refuses the batch; the caller keeps it, says so, and goes no further. What is on
- * disk is as of the last batch that was written.
+ * disk is as of the last batch that was written. RocksDB has a log of its own in the folder, and the builds of Debian end the process
+ * when a line of it cannot be written. So it gets no lines but those of an opening, which are not made without some room.
  *
  * Invariants: `families` has every column family of the database, open or not; only this file includes rocksdb/c.h.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <rocksdb/c.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 
 #include "base/assert.h"
+#include "base/crash.h"
 #include "base/mem.h"
 #include "streams/state/db.h"
 
@@ -29,8 +33,10 @@
 #define BLOCK_BYTES    4096
 #define OPEN_FILES     256
 #define LOG_FILES      2
+#define LOG_HEADERS    5 /* of its levels: what is written at an opening */
 #define BACKGROUND     2
 #define LOG_BYTES_MIN  ((uint64_t)16 << 20)
+#define ROOM_MIN       ((uint64_t)1 << 20)
 
 struct st_family {
     struct st_db *db;
@@ -65,10 +71,32 @@ struct st_db_batch {
 
 /* ---- errors ------------------------------------------------------------------------------------------------------- */
 
+static bool is_full(const char *text)
+{
+    return strstr(text, strerror(ENOSPC)) || strstr(text, strerror(EDQUOT));
+}
+
 static int code_of(const char *text)
 {
     if (strstr(text, "lock ") || strstr(text, "LOCK")) return AQ_E_BUSY;
     return strncmp(text, "Corruption", 10) == 0 ? AQ_E_CORRUPT : AQ_E_IO;
+}
+
+static int fail_full(const char *path, const char *doing, const char *why, struct aq_err *err)
+{
+    return aq_fail(
+        err, AQ_E_IO,
+        "state folder %s: %s, the disk is full: make room there, or set state_dir to a folder that has "
+        "more; nothing is lost, what is missing is read from the changelogs (%s)",
+        path, doing, why);
+}
+
+/* Before anything of RocksDB is opened or made. */
+static int check_room(const char *path, const char *doing, struct aq_err *err)
+{
+    struct statvfs found;
+    if (statvfs(path, &found) != 0 || found.f_bavail * found.f_frsize >= ROOM_MIN) return 0;
+    return fail_full(path, doing, strerror(ENOSPC), err);
 }
 
 /* 0 when RocksDB had nothing to say; frees what it said. */
@@ -81,6 +109,8 @@ static int judge(const char *path, char *text, const char *doing, struct aq_err 
             err, code,
             "state folder %s: another process has it open; give each instance a state_dir of its own (%s)",
             path, text);
+    else if (is_full(text))
+        fail_full(path, doing, text, err);
     else
         aq_fail(err, code, "state folder %s: %s: %s", path, doing, text);
     rocksdb_free(text);
@@ -111,7 +141,7 @@ static void make_options(struct st_db *db, const struct st_db_conf *conf)
     rocksdb_options_set_max_open_files(db->options, OPEN_FILES);
     rocksdb_options_set_max_background_jobs(db->options, BACKGROUND);
     rocksdb_options_set_keep_log_file_num(db->options, LOG_FILES);
-    rocksdb_options_set_info_log_level(db->options, 2); /* warnings */
+    rocksdb_options_set_info_log_level(db->options, LOG_HEADERS);
     rocksdb_options_set_stats_dump_period_sec(db->options, 0);
     rocksdb_options_set_stats_persist_period_sec(db->options, 0);
     rocksdb_options_set_compression(db->options, rocksdb_lz4_compression);
@@ -187,11 +217,13 @@ static int open_all(struct st_db *db, struct aq_err *err)
 static int rocks_open(const struct st_db_conf *conf, struct st_db **ret, struct aq_err *err)
 {
     AQ_ASSERT(conf->path && conf->cache_bytes > 0 && conf->write_bytes > 0);
+    int rc = check_room(conf->path, "cannot be opened", err);
+    if (rc != 0) return rc;
     struct st_db *db = aq_calloc(1, sizeof(*db));
     db->path = aq_strdup(conf->path);
     pthread_mutex_init(&db->lock, NULL);
     make_options(db, conf);
-    int rc = open_all(db, err);
+    rc = open_all(db, err);
     if (rc != 0) {
         free_db(db);
         return rc;
@@ -225,7 +257,8 @@ static int rocks_family_open(struct st_db *db, const char *name, struct st_famil
     int rc = 0;
     pthread_mutex_lock(&db->lock);
     struct st_family *family = *find_family(db, name);
-    if (!family) {
+    if (!family) rc = check_room(db->path, "a store cannot be made", err);
+    if (rc == 0 && !family) {
         char *error = NULL;
         rocksdb_column_family_handle_t *handle =
             rocksdb_create_column_family(db->rocks, db->options, name, &error);
@@ -401,7 +434,10 @@ static int rocks_batch_write(struct st_db_batch *batch, struct aq_err *err)
 {
     char *error = NULL;
     if (rocksdb_writebatch_count(batch->batch) == 0) return 0;
+    AQ_CRASH_POINT(BEFORE_STORE_WRITE);
+    AQ_CRASH_SOON(IN_STORE_WRITE);
     rocksdb_write(batch->db->rocks, batch->db->writing, batch->batch, &error);
+    AQ_CRASH_POINT(AFTER_STORE_WRITE);
     int rc = judge(batch->db->path, error, "cannot be written", err);
     if (rc == 0) rocksdb_writebatch_clear(batch->batch);
     return rc;

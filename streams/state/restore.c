@@ -19,6 +19,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "streams/worker.h"
@@ -109,6 +110,7 @@ static bool is_ready(const struct st_stores *stores)
 static void finish(struct st_worker *worker, struct st_stores *stores)
 {
     uint64_t records = 0;
+    AQ_CRASH_POINT(AFTER_RESTORE);
     for (size_t i = 0; i < stores->n; i++) records += stores->list[i].restored;
     stores->ready = true;
     worker->view_again = true;
@@ -124,7 +126,6 @@ int st_restore_begin(struct st_worker *worker, struct st_stores *stores, struct 
     AQ_ASSERT(!stores->ready);
     int asked = st_restore_ask(worker, err);
     if (asked != 0) return asked;
-    if (stores->since_us == 0) stores->since_us = aq_mono_us();
     for (size_t i = 0; i < stores->n; i++) {
         struct st_kept *kept = &stores->list[i];
         if (!kept->changelog || kept->restoring || kept->next == kept->end) continue;
@@ -173,6 +174,7 @@ static void take(struct st_worker *worker, struct aq_batch *batch)
     struct aq_err err = {0};
     AQ_ASSERT(kept->restoring);
     if (batch->n > 0 && st_kept_take(kept, batch, &err) != 0) fail(worker, kept, &err);
+    AQ_CRASH_POINT(IN_RESTORE);
     aq_counter_add(&worker->counters.records_restored, batch->n);
     aq_batch_release(batch);
     if (err.code == 0) reached(worker, kept, kept->next);

@@ -22,7 +22,6 @@
 #include "base/big_endian.h"
 #include "base/mem.h"
 #include "streams/serde/serde.h"
-#include "streams/state/bulk.h"
 
 #define LEARN_MOST 64    /* entries of a bucket that is learnt as a whole */
 #define BULK_ROWS  32768 /* sorted at once */
@@ -69,9 +68,8 @@ struct aq_slice st_state_key(struct st_state *state, struct aq_slice bucket, str
     return len ? aq_slice_of(state->key, len) : AQ_LIT("");
 }
 
-/* Takes a key of the family apart; false when it is none of ours. */
-static bool split_key(const struct st_state *state, struct aq_slice key, struct aq_slice *ret_bucket,
-                      struct aq_slice *ret_rest)
+bool st_state_split(const struct st_state *state, struct aq_slice key, struct aq_slice *ret_bucket,
+                    struct aq_slice *ret_rest)
 {
     size_t front = front_len(state), bucket_len;
     if (key.len < front) return false;
@@ -208,7 +206,7 @@ static int give_entry(struct scan *scan, const struct st_entry *entry, struct aq
 static int give_stored(struct scan *scan, struct aq_slice key, struct aq_slice value, struct aq_err *err)
 {
     struct aq_slice bucket, rest;
-    return split_key(scan->state, key, &bucket, &rest) ? give(scan, bucket, rest, value, err) : 0;
+    return st_state_split(scan->state, key, &bucket, &rest) ? give(scan, bucket, rest, value, err) : 0;
 }
 
 static void begin_cursor(const struct scan *scan, struct st_cursor *cursor)
@@ -299,7 +297,7 @@ static int learn_bucket(struct st_state *state, struct aq_slice bucket, struct a
         /* Keys of longer buckets lie between; too many of them, and it is not worth it either. */
         whole = ++seen <= LEARN_MOST;
         if (!whole) break;
-        if (!split_key(state, key, &found, &rest) || !aq_slice_equal(found, bucket)) continue;
+        if (!st_state_split(state, key, &found, &rest) || !aq_slice_equal(found, bucket)) continue;
         if (!st_table_get(&state->table, bucket, rest, &known))
             st_table_learn(&state->table, bucket, rest, value);
     }
@@ -405,17 +403,16 @@ void st_state_write(struct st_state *state, struct st_db_batch *batch)
     st_bulk_finish(&bulk);
 }
 
-void st_state_restore(struct st_state *state, struct st_db_batch *batch, struct aq_slice key,
-                      struct aq_slice value)
+void st_state_restore(struct st_state *state, struct st_db_batch *batch, struct st_bulk *rows)
 {
     AQ_ASSERT(state->table.n_buckets == 0);
-    state->conf.kind->batch_put(batch, state->family, key, value);
+    st_bulk_write(rows, state->conf.kind, state->family, batch);
 }
 
 void st_state_expire(struct st_state *state, struct st_db_batch *batch, struct aq_slice key)
 {
     struct aq_slice bucket, rest;
-    if (split_key(state, key, &bucket, &rest) && st_table_forget(&state->table, bucket, rest))
+    if (st_state_split(state, key, &bucket, &rest) && st_table_forget(&state->table, bucket, rest))
         state->conf.kind->batch_put(batch, state->family, key, AQ_NULL_SLICE);
 }
 

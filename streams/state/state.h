@@ -13,7 +13,7 @@
 #ifndef AQ_STREAMS_STATE_STATE_H
 #define AQ_STREAMS_STATE_STATE_H
 
-#include "streams/state/db.h"
+#include "streams/state/bulk.h"
 #include "streams/state/table.h"
 
 #define ST_REST_VARIES (-1)
@@ -72,11 +72,13 @@ int st_state_all(struct st_state *state, const struct st_state_range *keys, st_s
 
 /* The key as it is in the family and in the changelog. */
 struct aq_slice st_state_key(struct st_state *state, struct aq_slice bucket, struct aq_slice rest);
+/* Takes a key of the family apart; false when it is none of ours. */
+bool st_state_split(const struct st_state *state, struct aq_slice key, struct aq_slice *ret_bucket,
+                    struct aq_slice *ret_rest);
 /* Adds what the sealed cycle changed to the batch; st_table_committed() is called when the batch is written. */
 void st_state_write(struct st_state *state, struct st_db_batch *batch);
-/* A key and value of the changelog, while the task is not running yet: straight into the family. */
-void st_state_restore(struct st_state *state, struct st_db_batch *batch, struct aq_slice key,
-                      struct aq_slice value);
+/* Keys and values of the changelog, while the task is not running yet: straight into the family. The bulk is empty then. */
+void st_state_restore(struct st_state *state, struct st_db_batch *batch, struct st_bulk *rows);
 /* Deletes a key of the family that is too old, in the batch, and from the table; not one that a cycle which is not over has changed. */
 void st_state_expire(struct st_state *state, struct st_db_batch *batch, struct aq_slice key);
 /* At the end of a turn: keeps the cache within its bound. */

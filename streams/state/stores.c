@@ -14,7 +14,8 @@
  *
  * The changelog has a place among the marks of the task's slot: in every snapshot stands how far it goes at least, and a random id made when
  * it was begun. A family that was made of another one (the application was reset meanwhile) is wiped; a changelog that ends before what was
- * committed to it is an error, because nobody else has what was in it.
+ * committed to it is an error, because nobody else has what was in it. But a commit is through before its marker is in every log: where
+ * no more than that is missing, the end is asked for again.
  *
  * A failing pass: the cycle is aborted: the tables take back what they changed. The task moves away: what is not committed is dropped, the
  * family stays, and is brought up to date when the task comes back. The changelog begins later than the family ends (its head was
@@ -35,11 +36,16 @@
 
 #include "base/assert.h"
 #include "base/big_endian.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "kafka/lane.h"
 #include "streams/choice.h"
 #include "streams/state/stamped.h"
 
-#define SWEEP_LEAST 64 /* entries looked at with every commit, besides two for each changed one */
+#define GATHER_BYTES (2 << 20)          /* of rows of a changelog that are written at once */
+#define GATHER_UP_TO 20000              /* offsets in front of its end */
+#define MARKERS_US   (30000 * AQ_MS)    /* a coordinator that moves meanwhile sends them when it has moved */
+#define SWEEP_LEAST  64                 /* entries looked at with every commit, besides two for each changed one */
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
@@ -95,6 +101,7 @@ static int open_kept(struct st_stores *stores, struct st_kept *kept, const struc
     name_family(store, conf->partition, family);
     kept->store = store;
     kept->stores = stores;
+    st_bulk_init(&kept->gathered);
     kept->home = home;
     kept->family = aq_strdup(family);
     kept->newest_ms = ST_NO_TIME;
@@ -116,6 +123,7 @@ int st_stores_open(const struct st_stores_conf *conf, struct st_stores **ret, st
     struct st_stores *stores = aq_calloc(1, sizeof(*stores));
     stores->claims = conf->dbs->claims;
     stores->subtopology = sub;
+    stores->since_us = aq_mono_us();
     stores->partition = conf->partition;
     stores->list = aq_calloc(sub->n_stores, sizeof(*stores->list));
     for (size_t i = 0; i < sub->n_stores; i++) {
@@ -140,6 +148,7 @@ void st_stores_close(struct st_stores *stores)
         struct st_kept *kept = &stores->list[i];
         st_state_close(&kept->state);
         free((char *)kept->family);
+        st_bulk_finish(&kept->gathered);
         free(kept->swept);
     }
     for (size_t i = 0; i < 2; i++) {
@@ -264,11 +273,13 @@ static void note_time(struct st_kept *kept, int64_t time_ms)
     if (time_ms > kept->newest_ms) kept->newest_ms = time_ms;
 }
 
-static void restore(struct st_kept *kept, const struct aq_record *rec)
+static void gather(struct st_kept *kept, const struct aq_record *rec)
 {
-    struct aq_arena *arena = &rec->batch->arena;
+    struct aq_arena *arena = &kept->gathered.arena;
     if (aq_slice_is_null(rec->key)) return;
-    st_state_restore(&kept->state, kept->home->batch, rec->key, as_kept(kept, rec, arena));
+    struct aq_slice value = as_kept(kept, rec, arena);
+    if (value.ptr == rec->value.ptr) value = aq_arena_copy(arena, value);
+    st_bulk_add(&kept->gathered, aq_arena_copy(arena, rec->key), value);
     kept->restored++;
     note_time(kept, time_of_key(kept, rec->key));
 }
@@ -307,9 +318,21 @@ static void put_next(struct st_kept *kept)
                           aq_slice_of(bytes, 8 + len));
 }
 
+/* A lane of the former owner has one transaction at a time, and so at most one marker that has not come. */
+static bool awaits_markers(const struct st_kept *kept)
+{
+    int64_t missing = kept->log->committed.next - kept->end;
+    return missing > 0 && missing <= KC_LANES && aq_mono_us() - kept->stores->since_us < MARKERS_US;
+}
+
 int st_kept_check(struct st_kept *kept, struct aq_err *err)
 {
     int64_t least = kept->log->committed.next;
+    if (awaits_markers(kept)) {
+        kept->end = -2;
+        return aq_fail(err, AQ_E_AGAIN, "the last transaction in changelog %s[%d] is not over yet",
+                       kept->changelog->text, kept->stores->partition);
+    }
     if (kept->end < least)
         return aq_fail(
             err, AQ_E_STATE,
@@ -321,20 +344,39 @@ int st_kept_check(struct st_kept *kept, struct aq_err *err)
     return kept->next >= 0 && belongs ? 0 : st_kept_wipe(kept, err);
 }
 
+/* What follows comes in small pieces. */
+static void release(struct st_kept *kept)
+{
+    st_bulk_finish(&kept->gathered);
+    st_bulk_init(&kept->gathered);
+}
+
 int st_kept_reach(struct st_kept *kept, int64_t next, struct aq_err *err)
 {
     AQ_ASSERT(kept->restoring && kept->log);
-    kept->next = next;
+    uint64_t rows = kept->gathered.n;
+    st_state_restore(&kept->state, kept->home->batch, &kept->gathered);
+    sweep(kept, SWEEP_LEAST + 2 * rows);
+    kept->next = kept->taken = next;
     put_next(kept);
+    if (next >= kept->end) release(kept);
     return kept->home->kind->batch_write(kept->home->batch, err);
+}
+
+/* Far from the end rows are gathered, so that those of one key are written once and the others in the order of their keys. */
+static bool gathers_more(const struct st_kept *kept)
+{
+    return kept->taken + GATHER_UP_TO < kept->end && st_bulk_cost(&kept->gathered) < GATHER_BYTES;
 }
 
 int st_kept_take(struct st_kept *kept, const struct aq_batch *batch, struct aq_err *err)
 {
     AQ_ASSERT(kept->restoring && batch->n > 0);
-    for (uint32_t i = 0; i < batch->n; i++) restore(kept, &batch->records[i]);
-    sweep(kept, SWEEP_LEAST + 2 * (uint64_t)batch->n);
-    return st_kept_reach(kept, batch->records[batch->n - 1].offset + 1, err);
+    /* The reading began anew where the family ends. */
+    if (batch->records[0].offset < kept->taken) st_bulk_clear(&kept->gathered);
+    for (uint32_t i = 0; i < batch->n; i++) gather(kept, &batch->records[i]);
+    kept->taken = batch->records[batch->n - 1].offset + 1;
+    return gathers_more(kept) ? 0 : st_kept_reach(kept, kept->taken, err);
 }
 
 int st_kept_wipe(struct st_kept *kept, struct aq_err *err)
@@ -347,6 +389,8 @@ int st_kept_wipe(struct st_kept *kept, struct aq_err *err)
         home->kind->batch_put(home->batch, kept->state.family, key, AQ_NULL_SLICE);
     home->kind->cursor_close(cursor);
     kept->next = -1;
+    kept->taken = 0;
+    st_bulk_clear(&kept->gathered);
     home->kind->batch_put(home->batch, home->offsets, aq_slice_str(kept->family), AQ_NULL_SLICE);
     return home->kind->batch_write(home->batch, err);
 }

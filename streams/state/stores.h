@@ -42,10 +42,12 @@ struct st_kept {
     char id[KC_ID_MAX]; /* of the changelog the family was made of; "": none yet */
     int64_t end;        /* where the changelog ended when the task was taken; negative: not known yet */
     bool restoring;
-    uint64_t restored; /* records */
-    uint64_t written;  /* changelog records of the sealed cycle */
-    int64_t newest_ms; /* the newest time of a key, committed; for retention */
-    char *swept;       /* where looking for old entries goes on; NULL: at the beginning */
+    uint64_t restored;       /* records */
+    struct st_bulk gathered; /* rows of the changelog from `next` on, which are not in the family yet */
+    int64_t taken;           /* … up to here */
+    uint64_t written;        /* changelog records of the sealed cycle */
+    int64_t newest_ms;       /* the newest time of a key, committed; for retention */
+    char *swept;             /* where looking for old entries goes on; NULL: at the beginning */
     size_t swept_len;
 };
 
@@ -57,7 +59,7 @@ struct st_stores {
     struct st_kept *list; /* in the order of the sub-topology's stores */
     size_t n;
     bool ready;       /* restored: the task may run */
-    int64_t since_us; /* when restoring began */
+    int64_t since_us; /* when they were opened */
     struct st_stores *next;
 };
 
@@ -84,11 +86,13 @@ void st_kept_follow(struct st_kept *kept, struct st_feed *log);
 
 /* ---- restoring ---------------------------------------------------------------------------------------------------- */
 
-/* Records of the changelog, all from kept->next on or behind it: into the family, with how far it goes then. */
+/* Records of the changelog, all from kept->next on or behind it: into the family, with how far it goes then. Far from the changelog's
+ * end they are gathered first, and kept->next stays where it is until they are written. */
 int st_kept_take(struct st_kept *kept, const struct aq_batch *batch, struct aq_err *err);
 /* The changelog was read up to `next`: what is in front of it is in the family, or never was a record. */
 int st_kept_reach(struct st_kept *kept, int64_t next, struct aq_err *err);
-/* The family belongs to the changelog there is, and that has all that was committed to it. STATE when it has lost some. */
+/* The family belongs to the changelog there is, and that has all that was committed to it. STATE when it has lost some;
+ * AGAIN, with kept->end taken back, when that may be a commit whose marker is still to come. */
 int st_kept_check(struct st_kept *kept, struct aq_err *err);
 /* The changelog does not go on where the family ends: everything anew. */
 int st_kept_wipe(struct st_kept *kept, struct aq_err *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Standby copies on a real cluster: of two processes one is killed, and the other goes on with its tasks without reading their
- * changelogs again; without copies it reads them from the beginning.
+ * changelogs again; without copies it reads them from the beginning. Counts stay exact whoever dies.
  */
 #include <stdlib.h>
 
@@ -16,6 +16,7 @@
 #define KEYS       12000
 #define EACH       3
 #define PARTITIONS 4
+#define ROUNDS     5
 
 struct scene {
     struct t_name app, in, out;
@@ -163,10 +164,39 @@ static void a_survivor_restores_little_with_copies_and_all_without(void **state)
     T_CHECK(with < KEYS / 100, "%lld records with copies", (long long)with);
 }
 
+/* Stores go to and fro between workers and keepers while records come. */
+static void counts_are_exact_while_processes_die_in_turn(void **state)
+{
+    (void)state;
+    struct scene s = make_scene(1);
+    struct t_process *process[2];
+    for (int i = 0; i < 2; i++) process[i] = start_app(&s, i);
+    for (int round = 0; round < ROUNDS; round++) {
+        int victim = round % 2;
+        T_CHECK(T_WAIT(END_MS, strstr(t_stderr(process[victim]), "to=RUNNING") != NULL), "round %d:\n%s",
+                round, t_stderr(process[victim]));
+        produce(&s);
+        aq_sleep_ms(700);
+        t_signal(process[victim], SIGKILL);
+        t_wait_exit(process[victim], END_MS);
+        t_process_free(process[victim]);
+        process[victim] = start_app(&s, victim);
+    }
+    wait_outputs(&s, (int64_t)ROUNDS * KEYS);
+    expect_counts(&s, ROUNDS);
+    for (int i = 0; i < 2; i++) t_signal(process[i], SIGTERM);
+    for (int i = 0; i < 2; i++) {
+        T_CHECK(t_wait_exit(process[i], END_MS) == 0, "%s", t_stderr(process[i]));
+        t_process_free(process[i]);
+    }
+    t_remove_folder(s.folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_survivor_restores_little_with_copies_and_all_without),
+        cmocka_unit_test(counts_are_exact_while_processes_die_in_turn),
     };
     return cmocka_run_group_tests(tests, t_pair_setup, t_pair_teardown);
 }

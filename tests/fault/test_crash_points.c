@@ -75,9 +75,9 @@ static void test_crash_point(void **state)
 
 int main(void)
 {
-    static int points[AQ_CRASH_COUNT];
-    static struct CMUnitTest tests[AQ_CRASH_COUNT];
-    for (int i = 0; i < AQ_CRASH_COUNT; i++) {
+    static int points[AQ_CRASH_STORES];
+    static struct CMUnitTest tests[AQ_CRASH_STORES];
+    for (int i = 0; i < AQ_CRASH_STORES; i++) {
         points[i] = i;
         tests[i] = (struct CMUnitTest){
             .name = aq_crash_names[i], .test_func = test_crash_point, .initial_state = &points[i]};

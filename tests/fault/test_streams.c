@@ -72,6 +72,7 @@ static void start_round(struct round *r, int rounds)
     for (int i = 0; i < INSTANCES; i++) t_herd_start(&r->herd, i, -1, 0);
     r->ordeal.session_ms = SESSION_MS;
     r->ordeal.exactly_once = r->exactly_once;
+    r->ordeal.stores = r->stateful;
     t_ordeal_open(&r->ordeal, &t_pair, &r->herd, r->seed, blows,
                   t_ordeal_crashes(r->exactly_once, rounds > USUAL_ROUNDS ? rounds : USUAL_ROUNDS),
                   records * 1000 / rate);

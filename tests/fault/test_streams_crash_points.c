@@ -77,12 +77,12 @@ static void test_crash_point(void **state)
 
 int main(void)
 {
-    static int points[AQ_CRASH_COUNT];
-    static struct CMUnitTest tests[AQ_CRASH_COUNT];
+    static int points[AQ_CRASH_STORES];
+    static struct CMUnitTest tests[AQ_CRASH_STORES];
     /* The bridge's test passes all of them in the code both share; every second one is enough for ./dev test. */
     bool all = t_setting("AQUEDUCT_FAULT_ROUNDS", USUAL_ROUNDS) > USUAL_ROUNDS;
     int n = 0;
-    for (int i = 0; i < AQ_CRASH_COUNT; i += all ? 1 : 2) {
+    for (int i = 0; i < AQ_CRASH_STORES; i += all ? 1 : 2) {
         points[i] = i;
         tests[n++] = (struct CMUnitTest){
             .name = aq_crash_names[i], .test_func = test_crash_point, .initial_state = &points[i]};

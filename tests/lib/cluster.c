@@ -313,6 +313,18 @@ void t_topic_delete(struct t_cluster *cluster, const char *topic)
     if (!T_WAIT(ADMIN_MS, t_partitions(cluster, topic) == 0)) T_FAIL("%s is still there", topic);
 }
 
+void t_topics_delete(struct t_cluster *cluster, const char *prefix)
+{
+    const struct rd_kafka_metadata *all;
+    T_CHECK(
+        T_WAIT(ADMIN_MS, rd_kafka_metadata(cluster->rk, 1, NULL, &all, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR),
+        "no list of topics");
+    for (int t = 0; t < all->topic_cnt; t++)
+        if (strncmp(all->topics[t].topic, prefix, strlen(prefix)) == 0)
+            t_topic_delete(cluster, all->topics[t].topic);
+    rd_kafka_metadata_destroy(all);
+}
+
 static void send_grow(struct t_cluster *cluster, const void *arg)
 {
     const struct creation *c = arg;

@@ -33,6 +33,8 @@ void t_topic_create_with(struct t_cluster *cluster, const char *topic, int parti
                          const char *const *configs);
 /* Returns when the brokers' metadata no longer name it. A topic that is not there is fine. */
 void t_topic_delete(struct t_cluster *cluster, const char *topic);
+/* All whose names begin so: the internal topics of an application. */
+void t_topics_delete(struct t_cluster *cluster, const char *prefix);
 void t_topic_grow(struct t_cluster *cluster, const char *topic, int partitions);
 /* Replaces ALL overrides of the topic (the incremental call needs librdkafka 2.2). */
 void t_topic_config(struct t_cluster *cluster, const char *topic, ...) __attribute__((sentinel));

@@ -66,7 +66,7 @@ static void make_plan(struct t_ordeal *o, const int counts[T_BLOW_KINDS], int cr
 
 int t_ordeal_crashes(bool exactly_once, int rounds)
 {
-    int crashes = exactly_once ? (AQ_CRASH_COUNT + rounds - 1) / rounds : 3;
+    int crashes = exactly_once ? (AQ_CRASH_STORES + rounds - 1) / rounds : 3;
     return crashes < 3 ? 3 : crashes;
 }
 
@@ -87,6 +87,7 @@ void t_ordeal_open(struct t_ordeal *o, const struct t_pair *pair, struct t_herd 
 /* Points that lie in a transaction cannot be reached without one. */
 static bool reachable(const struct t_ordeal *o, int crash)
 {
+    if (crash >= AQ_CRASH_STORES) return o->stores;
     switch (crash) {
     case AQ_CRASH_AFTER_ASSIGN:
     case AQ_CRASH_AFTER_RESUME:
@@ -199,7 +200,9 @@ static int passes(struct t_ordeal *o, int crash)
     case AQ_CRASH_AFTER_ABORT: return 2;
     case AQ_CRASH_AFTER_ASSIGN:
     case AQ_CRASH_AFTER_RESUME:
-    case AQ_CRASH_BEFORE_REVOKE: return 1;
+    case AQ_CRASH_BEFORE_REVOKE:
+    case AQ_CRASH_IN_RESTORE:
+    case AQ_CRASH_AFTER_RESTORE: return 1;
     default: return 1 + (int)below(o, 5);
     }
 }

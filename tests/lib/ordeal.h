@@ -33,7 +33,7 @@ enum t_blow {
 struct t_ordeal {
     const struct t_pair *pair;
     struct t_herd *herd;
-    bool exactly_once;
+    bool exactly_once, stores; /* the caller's, before it is opened */
     int64_t session_ms;
     int64_t pause_ms; /* between two blows, on average */
     uint64_t random;

@@ -172,6 +172,24 @@ double t_cpu_seconds(const struct t_process *process)
     return seconds(process->usage.ru_utime) + seconds(process->usage.ru_stime);
 }
 
+double t_cpu_so_far(const struct t_process *process)
+{
+    char path[64], line[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)process->pid);
+    FILE *file = fopen(path, "r");
+    if (!file) return -1;
+    size_t size = fread(line, 1, sizeof line - 1, file);
+    fclose(file);
+    line[size] = '\0';
+    unsigned long user = 0, system = 0;
+    const char *after = strrchr(line, ')');
+    /* Fields 3 to 13 are passed over; 14 and 15 are utime and stime. */
+    if (!after ||
+        sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+        return -1;
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
 long t_peak_kb(const struct t_process *process)
 {
     return process->usage.ru_maxrss;

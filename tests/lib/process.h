@@ -35,6 +35,8 @@ bool t_stderr_has(struct t_process *process, const char *text);
 
 /* CPU time of an ended process, its waited-for children included; peak memory in kB. */
 double t_cpu_seconds(const struct t_process *process);
+/* CPU time of a process that runs, so far; -1 when it does not. */
+double t_cpu_so_far(const struct t_process *process);
 long t_peak_kb(const struct t_process *process);
 
 /* Kills it with SIGKILL if it is still running. NULL is fine. */

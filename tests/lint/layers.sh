@@ -20,6 +20,8 @@ function foreign(header) {
         complain("<" header "> belongs to conf/load.c only")
     if (header ~ /^microhttpd\.h$/ && folder != "http" && !free)
         complain("<" header "> belongs to http/ only")
+    if (header ~ /^curl\/curl\.h$/ && FILENAME != "http/fetch.c" && !free)
+        complain("<" header "> belongs to http/fetch.c only")
     if (header ~ /^(lua|lauxlib|lualib|luaconf)\.h$/ && FILENAME !~ /^transforms\/lua_[a-z_]*\.[ch]$/ && !free)
         complain("<" header "> belongs to transforms/lua_* only")
     if (header ~ /^rocksdb\/c\.h$/ && !free) {

@@ -60,6 +60,27 @@ static void an_ordinary_pass_at_least_once(void **state)
     stop(&w);
 }
 
+static void a_request_is_for_one_commit(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, false);
+    send_data(&w, 1);
+    acknowledge(&w, 1, 1);
+    kc_cycle_request(&w.cycle);
+    check_turn(&w, KC_CYCLE_NOTHING);
+    deliver(&w);
+    send_data(&w, 1);
+    check_turn(&w, KC_CYCLE_NOTHING);
+    end_pointers(&w, 0);
+    check_turn(&w, KC_CYCLE_COMMITTED);
+    assert_false(kc_cycle_is_idle(&w.cycle)); /* a record is on its way */
+    acknowledge(&w, 1, 1);
+    assert_false(kc_cycle_is_due(&w.cycle, w.now));
+    assert_true(kc_cycle_is_due(&w.cycle, w.now + INTERVAL));
+    stop(&w);
+}
+
 static void source_offsets_go_with_the_pointers(void **state)
 {
     (void)state;
@@ -237,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_ordinary_pass_at_least_once),
+        cmocka_unit_test(a_request_is_for_one_commit),
         cmocka_unit_test(source_offsets_go_with_the_pointers),
         cmocka_unit_test(a_cycle_with_nothing_to_say_ends),
         cmocka_unit_test(a_task_acknowledged_while_its_position_is_written_waits),

@@ -3,13 +3,17 @@
  * Both kinds of databases by the same scenes: what is said in streams/state/db.h holds for each. RocksDB besides keeps what was written over
  * a close, and over a process that is killed.
  */
+#include <dirent.h>
+#include <limits.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "streams/state/db.h"
 #include "tests/lib/check.h"
+#include "tests/lib/process.h"
 
 struct world {
     const struct st_db_kind *kind;
@@ -315,15 +319,11 @@ static uint32_t number_in(struct world *w, const char *name)
     return n;
 }
 
-static void a_killed_process_leaves_whole_batches_and_all_of_them(void **state)
+/* The world's database is closed; the number that was told last. */
+static uint32_t kill_a_writer(const struct world *w)
 {
-    (void)state;
-    struct world w;
     int ends[2], status;
     uint32_t n = 0;
-    begin(&w, &st_db_rocks);
-    w.kind->close(w.db);
-    w.db = NULL;
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     assert_true(child >= 0);
@@ -331,7 +331,7 @@ static void a_killed_process_leaves_whole_batches_and_all_of_them(void **state)
         dup2(ends[1], STDOUT_FILENO);
         close(ends[0]);
         close(ends[1]);
-        execl("/proc/self/exe", "test_db", w.path, (char *)NULL);
+        execl("/proc/self/exe", "test_db", w->path, (char *)NULL);
         _exit(127);
     }
     close(ends[1]);
@@ -340,10 +340,76 @@ static void a_killed_process_leaves_whole_batches_and_all_of_them(void **state)
     while (read(ends[0], &n, sizeof(n)) == sizeof(n)) continue;
     close(ends[0]);
     waitpid(child, &status, 0);
+    return n;
+}
+
+static void begin_closed(struct world *w)
+{
+    begin(w, &st_db_rocks);
+    w->kind->close(w->db);
+    w->db = NULL;
+}
+
+static void a_killed_process_leaves_whole_batches_and_all_of_them(void **state)
+{
+    (void)state;
+    struct world w;
+    begin_closed(&w);
+    uint32_t n = kill_a_writer(&w);
     open_db(&w);
     uint32_t found = number_in(&w, "f");
     assert_int_equal(number_in(&w, "g"), found);
     assert_true(found == n || found == n + 1); /* told after it was written */
+    finish(&w);
+}
+
+/* The write-ahead log that is written to. */
+static off_t newest_log(const char *folder, char path[PATH_MAX])
+{
+    struct stat found;
+    int newest = -1, number;
+    DIR *dir = opendir(folder);
+    assert_non_null(dir);
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        int end = 0;
+        if (sscanf(entry->d_name, "%d.log%n", &number, &end) == 1 && end > 0 && number > newest)
+            newest = number;
+    }
+    closedir(dir);
+    snprintf(path, PATH_MAX, "%s/%06d.log", folder, newest);
+    assert_int_equal(stat(path, &found), 0);
+    return found.st_size;
+}
+
+static uint32_t number_when_cut(const struct world *w, off_t cut)
+{
+    struct world copy = {.kind = w->kind};
+    char log[PATH_MAX];
+    snprintf(copy.path, sizeof(copy.path), "%.40s-cut", w->path);
+    const char *const argv[] = {"cp", "-r", w->path, copy.path, NULL};
+    assert_int_equal(t_run(argv, 10000, NULL), 0);
+    off_t size = newest_log(copy.path, log);
+    assert_int_equal(truncate(log, size - cut), 0);
+    open_db(&copy);
+    uint32_t found = number_in(&copy, "f");
+    assert_int_equal(number_in(&copy, "g"), found);
+    finish(&copy);
+    return found;
+}
+
+/* As a process that dies while it writes, or a disk that fills up, leaves it. */
+static void a_batch_that_was_written_in_part_never_was(void **state)
+{
+    (void)state;
+    struct world w;
+    char log[PATH_MAX];
+    begin_closed(&w);
+    do kill_a_writer(&w);
+    while (newest_log(w.path, log) < 4096);
+    uint32_t last = number_when_cut(&w, 0);
+    static const off_t cuts[] = {1, 2, 9, 17, 30};
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++)
+        assert_int_equal(number_when_cut(&w, cuts[i]), last - 1);
     finish(&w);
 }
 
@@ -356,6 +422,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_folder_that_cannot_be_made_is_named),
         cmocka_unit_test(what_was_written_is_there_after_a_close),
         cmocka_unit_test(a_killed_process_leaves_whole_batches_and_all_of_them),
+        cmocka_unit_test(a_batch_that_was_written_in_part_never_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,10 @@ static const char config[] = HEAD
     "av = { type = \"join_table\"; from = [\"a\", \"v\"]; grace = \"10ms\"; join = \"left\"; };\n"
     "ag = { type = \"join_global\"; from = [\"a\", \"g\"]; kind = \"left\"; join = \"left\"; };\n"
     "tl = { type = \"join_tables\"; from = [\"some\", \"last\"]; kind = \"outer\"; store = \"pairs\"; join = \"left\"; };\n"
+    "fk = { type = \"join_tables\"; from = [\"t\", \"last\"]; kind = \"left\"; foreign_key = \"value\"; store = \"fks\";\n"
+    "       join = \"left\"; };\n"
+    "both = { type = \"cogroup\"; initial = \"1\"; as = \"string\"; window = { type = \"tumbling\"; size = \"10ms\"; };\n"
+    "         inputs = ( { from = \"a\"; add = \"agg\"; }, { from = \"b\"; add = \"agg\"; } ); };\n"
     "changes = { type = \"to_stream\"; from = \"tl\"; };\n"
     "out = { type = \"sink\"; from = \"changes\"; topic = \"out\"; };\n" TAIL;
 
@@ -109,12 +113,12 @@ static struct aq_streams_builder *in_c(void)
     aq_table_map_values(last, "made", dsl_head, NULL, &int64);
     aggregate(a, b);
     cogroup(a, b);
-    aq_table_foreign_key_left_join(t, "fk", last, dsl_head, dsl_pair, NULL, &fks);
     aq_table_suppress(last, "calm", &second);
     aq_stream_left_join(a, "ab", b, &near, dsl_pair, NULL, NULL);
     aq_stream_join_table(a, "av", v, dsl_pair, NULL, &waiting);
     aq_stream_left_join_global(a, "ag", g, NULL, dsl_pair, NULL, NULL);
     struct aq_table *tl = aq_table_outer_join(some, "tl", last, dsl_pair, NULL, &kept);
+    aq_table_foreign_key_left_join(t, "fk", last, dsl_head, dsl_pair, NULL, &fks);
     aq_stream_to(aq_table_to_stream(tl, "changes"), "out", "out");
     T_CHECK(!aq_streams_error(builder), "%s", aq_streams_error(builder));
     return builder;
@@ -134,6 +138,13 @@ static void print_stores(const struct st_topology *topology, FILE *out)
     }
 }
 
+/* Of every node it has to be known. */
+static const char *serde_name(const struct st_serde *serde)
+{
+    assert_non_null(serde);
+    return st_serde_name(serde);
+}
+
 static void print_serdes(const struct st_plan *plan, FILE *out)
 {
     const struct st_serdes defaults = {.key = st_serde_find("string", NULL),
@@ -143,8 +154,8 @@ static void print_serdes(const struct st_plan *plan, FILE *out)
     struct st_serde_flow *flow = st_serde_flow_create(plan, defaults, &findings);
     T_CHECK(flow != NULL, "%s", findings.list[0].text);
     for (size_t i = 0; i < plan->n_nodes; i++)
-        fprintf(out, "%s: %s=%s\n", plan->nodes[i].name, st_serde_name(flow->out[i].key),
-                st_serde_name(flow->out[i].value));
+        fprintf(out, "%s: %s=%s\n", plan->nodes[i].name, serde_name(flow->out[i].key),
+                serde_name(flow->out[i].value));
     st_serde_flow_destroy(flow);
     st_findings_finish(&findings);
 }

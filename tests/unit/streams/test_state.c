@@ -329,9 +329,13 @@ static void what_is_restored_is_found(void **state)
     struct aq_err err;
     struct aq_slice value;
     begin(&m, &st_db_memory, 2, 1);
-    st_state_restore(&m.state, m.batch, AQ_LIT("keyaa"), AQ_LIT("1"));
-    st_state_restore(&m.state, m.batch, AQ_LIT("keyab"), AQ_LIT("2"));
-    st_state_restore(&m.state, m.batch, AQ_LIT("keyaa"), AQ_NULL_SLICE);
+    struct st_bulk rows;
+    st_bulk_init(&rows);
+    st_bulk_add(&rows, AQ_LIT("keyaa"), AQ_LIT("1"));
+    st_bulk_add(&rows, AQ_LIT("keyab"), AQ_LIT("2"));
+    st_bulk_add(&rows, AQ_LIT("keyaa"), AQ_NULL_SLICE);
+    st_state_restore(&m.state, m.batch, &rows);
+    st_bulk_finish(&rows);
     assert_int_equal(m.kind->batch_write(m.batch, &err), 0);
     assert_int_equal(st_state_get(&m.state, AQ_LIT("key"), AQ_LIT("aa"), &value, &err), 0);
     assert_true(aq_slice_is_null(value));

@@ -75,6 +75,18 @@ static int64_t follow(struct st_stores *stores, struct st_feed *log, const char 
     return kept->next;
 }
 
+/* A record of the changelog at this offset. */
+static void take(struct st_stores *stores, const char *key, const char *value, int64_t offset)
+{
+    struct aq_err err;
+    struct aq_record rec = {.key = aq_slice_str(key),
+                            .value = value ? aq_slice_str(value) : AQ_NULL_SLICE,
+                            .timestamp = 1,
+                            .offset = offset};
+    struct aq_batch batch = {.records = &rec, .n = 1};
+    assert_int_equal(st_kept_take(&stores->list[0], &batch, &err), 0);
+}
+
 static void stores_are_open_once_at_a_time(void **state)
 {
     (void)state;
@@ -158,6 +170,79 @@ static void deleted_stores_are_gone(void **state)
     world_close(&w);
 }
 
+#define FAR 1000000
+
+/* How far a family goes never says more than what is in it. */
+static void far_from_the_end_rows_are_gathered(void **state)
+{
+    (void)state;
+    struct world w;
+    struct st_feed log;
+    world_open(&w);
+    struct st_stores *stores = open_stores(&w);
+    follow(stores, &log, "one", FAR);
+    take(stores, "a", "1", 0);
+    take(stores, "b", "1", 1);
+    assert_int_equal(stores->list[0].next, -1);
+    assert_false(has_row(stores, "a"));
+    take(stores, "b", NULL, 2);
+    take(stores, "c", "1", FAR - 1);
+    assert_int_equal(stores->list[0].next, FAR);
+    assert_true(has_row(stores, "a"));
+    assert_false(has_row(stores, "b"));
+    assert_true(has_row(stores, "c"));
+    take(stores, "d", "1", FAR); /* a standby copy goes on and writes at once */
+    assert_true(has_row(stores, "d"));
+    st_stores_close(stores);
+    world_close(&w);
+}
+
+static void what_is_gathered_is_bounded(void **state)
+{
+    (void)state;
+    struct world w;
+    struct st_feed log;
+    char value[1024];
+    world_open(&w);
+    memset(value, 'v', sizeof(value) - 1);
+    value[sizeof(value) - 1] = 0;
+    struct st_stores *stores = open_stores(&w);
+    follow(stores, &log, "one", 100 * FAR);
+    int64_t offset = 0;
+    for (; stores->list[0].next < 0 && offset < 10000; offset++) take(stores, "a", value, offset);
+    assert_int_equal(stores->list[0].next, offset);
+    assert_in_range(offset, 1000, 2100);
+    assert_int_equal(stores->list[0].gathered.n, 0);
+    assert_true(has_row(stores, "a"));
+    st_stores_close(stores);
+    world_close(&w);
+}
+
+/* As when a partition moved: it goes on where the family ends, and what was gathered comes again. */
+static void a_reading_that_begins_anew_gathers_anew(void **state)
+{
+    (void)state;
+    struct world w;
+    struct st_feed log;
+    struct aq_err err;
+    world_open(&w);
+    struct st_stores *stores = open_stores(&w);
+    follow(stores, &log, "one", FAR);
+    take(stores, "a", "1", 0);
+    take(stores, "a", NULL, 1);
+    take(stores, "a", "1", 0);
+    assert_int_equal(st_kept_reach(&stores->list[0], 1, &err), 0);
+    assert_true(has_row(stores, "a"));
+    assert_int_equal(stores->list[0].next, 1);
+    take(stores, "b", "1", 1);
+    assert_int_equal(st_kept_wipe(&stores->list[0], &err), 0);
+    assert_int_equal(st_kept_reach(&stores->list[0], FAR, &err), 0);
+    assert_false(has_row(stores, "a"));
+    assert_false(has_row(stores, "b"));
+    st_stores_close(stores);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +250,9 @@ int main(void)
         cmocka_unit_test(rows_stay_with_their_changelog),
         cmocka_unit_test(rows_that_nothing_is_known_of_are_wiped),
         cmocka_unit_test(deleted_stores_are_gone),
+        cmocka_unit_test(far_from_the_end_rows_are_gathered),
+        cmocka_unit_test(what_is_gathered_is_bounded),
+        cmocka_unit_test(a_reading_that_begins_anew_gathers_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,101 @@
+# Both engines, set up for the same work with state: their configurations, bounds and commands. Sourced by streams_state.sh,
+# whose options (threads, commit_ms, cache_mb, …) it reads.
+# shellcheck shell=bash
+
+# interval DELIVERY: milliseconds between two commits, the same for both.
+interval() { if [[ $1 == exactly_once ]]; then echo 100; else echo "$commit_ms"; fi; }
+
+guarantee_of() { if [[ $1 == exactly_once ]]; then echo exactly_once_v2; else echo at_least_once; fi; }
+
+# nodes CASE EVENTS ROWS: the topology in front of the sink.
+nodes() {
+    local events="events = { type = \"source\"; topics = [\"$2\"]; };" window
+    case $1 in
+        count) printf '%s rows = { type = "count"; from = "events"; };' "$events" ;;
+        windows | sessions)
+            window='type = "tumbling"; size_ms = "1m";'
+            [[ $1 == windows ]] || window='type = "session"; gap_ms = "10s";'
+            printf '%s rows = { type = "count"; from = "events"; window = { %s grace_ms = "10s"; }; };' "$events" "$window"
+            ;;
+        join)
+            printf '%s rows = { type = "table"; topic = "%s"; };' "$events" "$3"
+            # shellcheck disable=SC2016  # Lua, not the shell
+            printf 'both = { type = "join_table"; from = ["events", "rows"]; join = "left .. %s .. right"; };' "'|'"
+            ;;
+    esac
+}
+
+# Counts never look at values; a join puts two texts together.
+value_serde() { if [[ $1 == join ]]; then echo string; else echo bytes; fi; }
+
+aqueduct_config() { # CASE DELIVERY EVENTS ROWS OUTPUT
+    local last=rows
+    [[ $1 != join ]] || last=both
+    cat >"$work/aqueduct.conf" <<CONF
+streams = {
+  application_id = "$application-$run_number";
+  bootstrap_servers = "$AQUEDUCT_SOURCE";
+  processing_guarantee = "$(guarantee_of "$2")";
+  num_stream_threads = $threads;
+  commit_interval_ms = $(interval "$2");
+  statestore_cache_max_bytes = "${cache_mb}MiB";
+  rocksdb_block_cache = "${block_cache_mb}MiB";
+  rocksdb_write_buffer = "${write_buffer_mb}MiB";
+  state_dir = "$work/state";
+  default_key_serde = "string";
+  default_value_serde = "$(value_serde "$1")";
+  properties = ["auto.offset.reset=earliest", "producer.compression.type=lz4"];
+  topology = {
+    $(nodes "$1" "$3" "$4")
+    out = { type = "sink"; from = "$last"; topic = "$5"; };
+  };
+};
+CONF
+}
+
+# Tuned for throughput as in the benchmark without state (streams.sh); restoring gets the same.
+peer_config() { # DELIVERY
+    cat >"$work/peer.properties" <<CONF
+application.id = $application-$run_number
+bootstrap.servers = $AQUEDUCT_SOURCE
+processing.guarantee = $(guarantee_of "$1")
+num.stream.threads = $threads
+commit.interval.ms = $(interval "$1")
+statestore.cache.max.bytes = $((cache_mb << 20))
+state.dir = $work/state
+auto.offset.reset = earliest
+consumer.max.poll.records = 5000
+buffered.records.per.partition = 5000
+consumer.fetch.max.bytes = 52428800
+consumer.max.partition.fetch.bytes = 8388608
+consumer.fetch.min.bytes = 1
+producer.compression.type = lz4
+producer.batch.size = 131072
+producer.linger.ms = 20
+CONF
+}
+
+# The peer is compiled before the first run: the measured process is the program alone.
+prepare_peer() {
+    [[ $only != aqueduct ]] || return 0
+    "$AQUEDUCT_SRC/scripts/install.sh" javac
+    streams_jars=$AQUEDUCT_JARS
+    compgen -G "$streams_jars/kafka-streams-[0-9]*.jar" >/dev/null \
+        || streams_jars=$("$AQUEDUCT_SRC/scripts/kafka_jars.sh" --with org.apache.kafka:kafka-streams)
+    javac -cp "$streams_jars/*" -d "$work/classes" "$AQUEDUCT_SRC/bench/streams/KafkaStreamsState.java"
+}
+
+# command_of PROGRAM CASE DELIVERY EVENTS ROWS OUTPUT: writes the configuration and sets `command`.
+command_of() {
+    rm -rf "$work/state"
+    if [[ $1 == aqueduct ]]; then
+        aqueduct_config "${@:2}"
+        command=("$AQUEDUCT_BIN" streams -c "$work/aqueduct.conf")
+        return
+    fi
+    peer_config "$3"
+    command=(java -server -Xms256m "-Xmx$peer_heap" "$peer_gc" -Djava.awt.headless=true
+        -Dorg.slf4j.simpleLogger.defaultLogLevel=warn "-Dbench.block.cache=$((block_cache_mb << 20))"
+        "-Dbench.write.buffer=$((write_buffer_mb << 20))" -cp "$work/classes:$streams_jars/*"
+        KafkaStreamsState "$work/peer.properties" "$2" "$4" "$5" "$6")
+}
