@@ -42,10 +42,10 @@
 #include "streams/choice.h"
 #include "streams/state/stamped.h"
 
-#define GATHER_BYTES (2 << 20)          /* of rows of a changelog that are written at once */
-#define GATHER_UP_TO 20000              /* offsets in front of its end */
-#define MARKERS_US   (30000 * AQ_MS)    /* a coordinator that moves meanwhile sends them when it has moved */
-#define SWEEP_LEAST  64                 /* entries looked at with every commit, besides two for each changed one */
+#define GATHER_BYTES (2 << 20)       /* of rows of a changelog that are written at once */
+#define GATHER_UP_TO 20000           /* offsets in front of its end */
+#define MARKERS_US   (30000 * AQ_MS) /* a coordinator that moves meanwhile sends them when it has moved */
+#define SWEEP_LEAST  64 /* entries looked at with every commit, besides two for each changed one */
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
