@@ -106,11 +106,12 @@ static struct aq_table *filter(struct aq_table *table, const char *name, aq_pred
     if (!st_dsl_has(builder, what, name, test != NULL) || !st_dsl_how(builder, what, name, how, 0, &options))
         return NULL;
     struct st_table_filter *op = st_builder_alloc(builder, sizeof(*op));
-    *op =
-        (struct st_table_filter){.where = st_dsl_row_test(builder, test, user),
-                                 .negate = negate,
-                                 .compat = builder->compat,
-                                 .tracked = !st_sends_history(st_find_node(builder->topology, table->name))};
+    *op = (struct st_table_filter){
+        .where = st_dsl_row_test(builder, test, user),
+        .negate = negate,
+        .compat = builder->compat,
+        .tracked = !st_table_has_history(st_find_node(builder->topology, table->name)),
+    };
     if (!st_dsl_add(builder, name, &st_table_filter_kind, op, table->name)) return NULL;
     return derive(table, name, &options);
 }

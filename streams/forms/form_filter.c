@@ -4,6 +4,8 @@
  */
 #include "streams/forms/form_view.h"
 
+#include "base/assert.h"
+
 struct filter_conf {
     const char *where;
     const char *store;
@@ -41,7 +43,9 @@ static void check(const struct st_forming *forming, void *conf, struct st_serdes
 {
     struct filter_conf *c = conf;
     (void)in;
-    if (forming->of_table) c->table_op.tracked = !st_form_is_versioned(forming);
+    const struct st_node *node = st_find_node(forming->topology, forming->name);
+    AQ_ASSERT(node && node->n_parents > 0);
+    if (forming->of_table) c->table_op.tracked = !st_table_has_history(node->parents[0]);
 }
 
 static void add_filter(const struct st_forming *forming, void *conf)

@@ -5,7 +5,6 @@
 #include "streams/forms/form_view.h"
 
 #include "base/assert.h"
-#include "streams/ops/table_build.h"
 
 bool st_form_view_store(const struct st_forming *forming, const char *store)
 {
@@ -28,11 +27,4 @@ bool st_form_view_makes_table(const void *conf, bool of_table)
 {
     (void)conf;
     return of_table;
-}
-
-bool st_form_is_versioned(const struct st_forming *forming)
-{
-    const struct st_node *node = st_find_node(forming->topology, forming->name);
-    AQ_ASSERT(node && node->n_parents > 0);
-    return node->n_parents == 1 && st_sends_history(node->parents[0]);
 }

@@ -25,7 +25,4 @@ bool st_form_view_store(const struct st_forming *forming, const char *store);
 /* A table when it is of one; for st_form.makes_table. */
 bool st_form_view_makes_table(const void *conf, bool of_table);
 
-/* In check(): what reaches the node are changes of a table with a history. */
-bool st_form_is_versioned(const struct st_forming *forming);
-
 #endif

@@ -37,6 +37,8 @@ struct st_table_filter {
     bool tracked;
 };
 extern const struct st_processor_kind st_table_filter_kind;
+/* What leaves the node are changes of a table with a history: it keeps the rows, or is worked out of such a table and keeps none. */
+bool st_table_has_history(const struct st_node *table);
 
 /* map_values: an expression makes the new row, or statements edit it. Store: optional. */
 struct st_table_map {

@@ -21,6 +21,14 @@ struct filtering {
     bool old_wanted; /* by those below */
 };
 
+bool st_table_has_history(const struct st_node *table)
+{
+    const struct st_table_source *source = table->user;
+    if (table->kind == &st_table_source_kind) return source && source->history_ms > 0;
+    bool view = table->kind == &st_table_filter_kind || table->kind == &st_table_map_values_kind;
+    return view && table->n_stores == 0 && table->n_parents == 1 && st_table_has_history(table->parents[0]);
+}
+
 static int start(struct st_context *context, void *user, void **ret_state, struct aq_err *err)
 {
     (void)err;

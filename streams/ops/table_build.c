@@ -74,14 +74,6 @@ static const struct st_serde *bytes_serde(struct adding *a)
 
 /* ---- group_by ----------------------------------------------------------------------------------------------------- */
 
-bool st_sends_history(const struct st_node *node)
-{
-    const struct st_table_source *table = node->user;
-    if (node->kind == &st_table_source_kind) return table && table->history_ms > 0;
-    bool view = node->kind == &st_table_filter_kind || node->kind == &st_table_map_values_kind;
-    return view && node->n_stores == 0 && node->n_parents == 1 && st_sends_history(node->parents[0]);
-}
-
 int st_add_table_group(struct st_topology *topology, const char *name, const char *table,
                        const struct st_table_group *user, const struct st_serde *key_serde,
                        int32_t partitions, struct aq_err *err)

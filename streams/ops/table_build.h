@@ -25,9 +25,6 @@ struct st_table_ref {
     const char *store;
 };
 
-/* What the node sends are changes of a table with a history: looking up through the views that are kept nowhere. */
-bool st_sends_history(const struct st_node *node);
-
 /* The aggregation goes behind `name`. key_serde: of the groups' keys; NULL: that of the table's. partitions 0: as many as the topics in
  * front have. */
 int st_add_table_group(struct st_topology *topology, const char *name, const char *table,

@@ -2,7 +2,7 @@
  *
  * Following serdes through a plan (streams/serde/serde_flow.h).
  *
- * The two sides of a repartition lie in different sub-topologies, so the nodes are visited sub-topology by sub-topology until nothing
+ * The source side of a repartition may be visited before its sink side, also in one sub-topology, so all nodes are visited until nothing
  * changes any more: a source side takes what its sink side passed. What a node sends follows from nodes in front of it, and the check
  * has refused cycles, so as many rounds as there are nodes are enough; a foreign key join leads into a sub-topology and back again, and
  * as many as there are sub-topologies are not.
@@ -170,7 +170,7 @@ struct st_serde_flow *st_serde_flow_create(const struct st_plan *plan, struct st
     flow->out = aq_calloc(plan->n_nodes, sizeof(*flow->out));
     flow->globals = aq_calloc(plan->n_globals + 1, sizeof(*flow->globals));
     struct flowing f = {.plan = plan, .defaults = defaults, .flow = flow};
-    f.moves = true; /* a foreign key join may lead back into the only sub-topology there is */
+    f.moves = true; /* a repartition may lead back into the only sub-topology there is */
     for (size_t round = 0; f.moves && round < plan->n_nodes; round++) {
         f.moves = false;
         visit_all(&f);

@@ -453,6 +453,12 @@ final class Rows {
         return Math.floorMod(((Number) value).longValue(), of);
     }
 
+    /** Small and whole, so that sums are exact in any order. */
+    private static Double realRest(Object value) {
+        double rest = Math.floor((Double) value) % 1000;
+        return rest < 0 ? rest + 1000 : rest;
+    }
+
     private static Object sum(Object a, Object v) {
         return (a == null ? 0L : (Long) a) + (Long) v;
     }
@@ -470,8 +476,8 @@ final class Rows {
         addBuiltIn("a_sum_j", v -> rest(v, 100), p -> Rows::sum, Rows::difference, merge, String::valueOf);
         addBuiltIn("a_sum_of", v -> Oracle.wholeField(v, "n") == null ? null : rest(Oracle.wholeField(v, "n"), 1000),
             p -> Rows::sum, Rows::difference, merge, null);
-        addBuiltIn("a_sum_d", v -> v, p -> (a, v) -> plus(a, v, 1), (a, v) -> plus(a, v, -1), Rows::both, a -> of(a, 1));
-        addBuiltIn("a_avg_d", v -> v, p -> (a, v) -> plus(a, v, 1), Rows::less, Rows::both, Rows::average);
+        addBuiltIn("a_sum_d", Rows::realRest, p -> (a, v) -> plus(a, v, 1), (a, v) -> plus(a, v, -1), Rows::both, a -> of(a, 1));
+        addBuiltIn("a_avg_d", Rows::realRest, p -> (a, v) -> plus(a, v, 1), Rows::less, Rows::both, Rows::average);
         addBuiltIn("a_avg_l", v -> rest(v, 1000).doubleValue(), p -> (a, v) -> plus(a, v, 1), Rows::less,
             Rows::both, Rows::average);
     }

@@ -142,12 +142,12 @@ static void put_table_conf(const struct sketch *s, const struct node *node, FILE
 
 static void put_windows_conf(const struct keeping *k, FILE *out)
 {
-    static const char *const lengths[] = {"", "size_ms", "size_ms", "difference_ms", "gap_ms"};
+    static const char *const lengths[] = {"", "size", "size", "difference", "gap"};
     fprintf(out, " window = { type = \"%s\"; %s = %d;", windows_names[k->windows], lengths[k->windows],
             k->size);
-    if (k->windows == HOPPING) fprintf(out, " advance_ms = %d;", k->advance);
-    if (k->grace) fprintf(out, " grace_ms = %d;", k->grace);
-    if (k->retention) fprintf(out, " retention_ms = %d;", k->retention);
+    if (k->windows == HOPPING) fprintf(out, " advance = %d;", k->advance);
+    if (k->grace) fprintf(out, " grace = %d;", k->grace);
+    if (k->retention) fprintf(out, " retention = %d;", k->retention);
     fprintf(out, " }; emit = \"%s\";", k->close ? "close" : "updates");
 }
 

@@ -118,7 +118,7 @@ static void final_results_are_lost_a_retention_behind(void **state)
 #define FINAL(cached)                                                                                \
     "in = { type = \"source\"; topics = [\"in\"]; };"                                                \
     "n = { type = \"count\"; from = \"in\"; cached = " cached "; emit = \"close\";"                  \
-    " window = { type = \"tumbling\"; size_ms = 10; }; };"                                           \
+    " window = { type = \"tumbling\"; size = 10; }; };"                                              \
     "text = { type = \"map\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\";" \
     " value = \"'' .. value\"; value_serde = \"string\"; };"                                         \
     "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };"
@@ -135,7 +135,7 @@ static void final_results_of_sessions_are_lost_with_their_segment(void **state)
     expect_out(
         "in = { type = \"source\"; topics = [\"in\"]; };"
         "n = { type = \"count\"; from = \"in\"; cached = false; emit = \"close\";"
-        " window = { type = \"session\"; gap_ms = 10; }; };"
+        " window = { type = \"session\"; gap = 10; }; };"
         "text = { type = \"map\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\";"
         " value = \"'' .. value\"; value_serde = \"string\"; };"
         "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
@@ -151,7 +151,7 @@ static void updates_of_sessions_have_no_headers(void **state)
     expect_out(
         "in = { type = \"source\"; topics = [\"in\"]; };"
         "last = { type = \"reduce\"; from = \"in\"; reduce = \"value\"; cached = false;"
-        " window = { type = \"session\"; gap_ms = 10; }; };"
+        " window = { type = \"session\"; gap = 10; }; };"
         "text = { type = \"select_key\"; from = \"last\"; key = \"key.key .. key.start\"; key_serde = \"string\"; };"
         "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
         LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5,\"headers\":[[\"h\",\"1\"]]}"),

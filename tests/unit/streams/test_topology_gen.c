@@ -127,7 +127,7 @@ static void test_a_function_gives_every_operator_something_for_every_type(void *
             if (menu[i].values == ANY) keys |= menu[i].keys;
             if (menu[i].keys == ANY) values |= menu[i].values;
         }
-        assert_int_equal(keys, ANY);
+        assert_int_equal(keys & ~(unsigned)W, ANY);
         assert_int_equal(values, ANY);
     }
 }
