@@ -52,7 +52,7 @@ static const char *config_of(const struct scene *s, int i)
         "    in    = { type = \"source\"; topics = [\"%s\"]; };\n"
         "    rows  = { type = \"aggregate\"; from = \"in\";\n"
         "              add = \"{ key = key, n = (agg and agg.n or 0) + 1, mark = key .. '=' .. (agg and agg.n or 0) + 1 }\"; };\n"
-        "    hours = { type = \"count\"; from = \"in\"; window = { type = \"tumbling\"; size_ms = \"1h\"; retention_ms = \"1d\"; }; };\n"
+        "    hours = { type = \"count\"; from = \"in\"; window = { type = \"tumbling\"; size = \"1h\"; retention = \"1d\"; }; };\n"
         "    mean  = { type = \"aggregate\"; from = \"in\"; function = \"avg\"; of = \"#value\"; as = \"double\"; };\n"
         "  };\n"
         "};\n",
