@@ -145,6 +145,44 @@ static void final_results_of_sessions_are_lost_with_their_segment(void **state)
         "k5=1@5 ");
 }
 
+/* A gap of 10 ms: at 15 the store of Kafka Streams hides what ended at 5, also from a record that it is not late for. A cache
+ * still has it, and when that is flushed the store no longer knows that there was something to delete. */
+static void a_session_is_not_found_a_retention_behind(void **state)
+{
+    (void)state;
+#define SESSIONS(more)                                                                               \
+    "in = { type = \"source\"; topics = [\"in\"]; };"                                                \
+    "n = { type = \"count\"; from = \"in\"; " more " window = { type = \"session\"; gap = 10; }; };" \
+    "text = { type = \"map\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\";" \
+    " value = \"value and '' .. value\"; value_serde = \"string\"; };"                               \
+    "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };"
+    const char *const *lines = LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5}",
+                                     "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"a\",\"timestamp\":15}",
+                                     "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":15}",
+                                     "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"a\",\"timestamp\":40}");
+    expect_out(SESSIONS("cached = false;"), lines, "k5=1@5 l15=1@15 k15=1@15 l40=1@40 ");
+    expect_out(SESSIONS("cached = true;"), lines, "k5=1@5 l15=1@15 k5=2@15 l40=1@40 ");
+    expect_out(SESSIONS("cached = false; emit = \"close\";"), lines, "k5=1@5 k15=1@15 l15=1@15 ");
+}
+
+/* 10 ms and a grace of 5: when 115 was put, the store of Kafka Streams hides the window of 90 from a record at 110. */
+static void a_sliding_window_does_not_grow_from_one_a_retention_behind(void **state)
+{
+    (void)state;
+    expect_out(
+        "in = { type = \"source\"; topics = [\"in\"]; };"
+        "n = { type = \"count\"; from = \"in\"; cached = false;"
+        " window = { type = \"sliding\"; difference = 10; grace = 5; }; };"
+        "text = { type = \"map\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\";"
+        " value = \"'' .. value\"; value_serde = \"string\"; };"
+        "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
+        LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":100}",
+              "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"a\",\"timestamp\":114}",
+              "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"a\",\"timestamp\":115}",
+              "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":110}"),
+        "k90=1@100 l104=1@114 l115=1@115 l105=2@115 k100=1@110 ");
+}
+
 static void updates_of_sessions_have_no_headers(void **state)
 {
     (void)state;
@@ -232,6 +270,8 @@ int main(void)
         cmocka_unit_test(a_cached_row_that_never_was_leaves_no_tombstone),
         cmocka_unit_test(final_results_are_lost_a_retention_behind),
         cmocka_unit_test(final_results_of_sessions_are_lost_with_their_segment),
+        cmocka_unit_test(a_session_is_not_found_a_retention_behind),
+        cmocka_unit_test(a_sliding_window_does_not_grow_from_one_a_retention_behind),
         cmocka_unit_test(updates_of_sessions_have_no_headers),
         cmocka_unit_test(both_sides_of_a_cached_table_are_its_newest_rows),
         cmocka_unit_test(a_filter_of_a_kept_table_is_silent_about_rows_that_never_passed),
