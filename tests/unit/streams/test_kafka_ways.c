@@ -232,6 +232,27 @@ static void a_row_of_a_grouped_table_that_stays_goes_on(void **state)
         "g=a@5 g=a@6 ");
 }
 
+static void a_new_row_was_what_rows_begin_with(void **state)
+{
+    (void)state;
+#define BEGINS(how)                                                            \
+    "in = { type = \"source\"; topics = [\"in\"]; };"                          \
+    "rows = { from = \"in\"; cached = false; " how " };"                       \
+    "some = { type = \"filter\"; from = \"rows\"; where = \"#value ~= 3\"; };" \
+    "out = { type = \"sink\"; from = \"some\"; topic = \"out\"; };"
+    const char *const *lines = LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5}",
+                                     "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"b\",\"timestamp\":6}");
+    expect_out(BEGINS("type = \"aggregate\"; initial = \"'xy'\"; add = \"agg .. value\"; as = \"string\";"),
+               lines, "k=null@5 k=xyab@6 ");
+    expect_out(BEGINS("type = \"aggregate\"; add = \"(agg or 'xy') .. value\"; as = \"string\";"), lines,
+               "k=xyab@6 ");
+    expect_out("in = { type = \"source\"; topics = [\"in\"]; };"
+               "rows = { type = \"count\"; from = \"in\"; cached = false; };"
+               "some = { type = \"filter\"; from = \"rows\"; where = \"value ~= 1\"; };"
+               "out = { type = \"sink\"; from = \"some\"; topic = \"out\"; };",
+               lines, "k=null@5 k=\\0\\0\\0\\0\\0\\0\\0\\2@6 ");
+}
+
 static void an_old_record_meets_a_row_that_has_not_changed_since(void **state)
 {
     (void)state;
@@ -276,6 +297,7 @@ int main(void)
         cmocka_unit_test(both_sides_of_a_cached_table_are_its_newest_rows),
         cmocka_unit_test(a_filter_of_a_kept_table_is_silent_about_rows_that_never_passed),
         cmocka_unit_test(a_row_of_a_grouped_table_that_stays_goes_on),
+        cmocka_unit_test(a_new_row_was_what_rows_begin_with),
         cmocka_unit_test(an_old_record_meets_a_row_that_has_not_changed_since),
         cmocka_unit_test(serdes_come_through_a_repartition_into_the_same_sub_topology),
     };
