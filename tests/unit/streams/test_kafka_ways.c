@@ -129,6 +129,24 @@ static void final_results_are_lost_a_retention_behind(void **state)
     expect_out(FINAL("true"), lines, "k0=1@5 k10=1@15 ");
 }
 
+/* [5, 15] is over at 16, and then 35 was put, more than a retention of 20 behind it. A cache does not help. */
+static void final_results_of_sliding_windows_are_lost_cached_or_not(void **state)
+{
+    (void)state;
+#define SLIDING(cached)                                                                              \
+    "in = { type = \"source\"; topics = [\"in\"]; };"                                                \
+    "n = { type = \"count\"; from = \"in\"; cached = " cached "; emit = \"close\";"                  \
+    " window = { type = \"sliding\"; difference = 10; }; };"                                         \
+    "text = { type = \"map\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\";" \
+    " value = \"'' .. value\"; value_serde = \"string\"; };"                                         \
+    "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };"
+    const char *const *lines = LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":15}",
+                                     "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":45}",
+                                     "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":60}");
+    expect_out(SLIDING("false"), lines, "k35=1@45 ");
+    expect_out(SLIDING("true"), lines, "k35=1@45 ");
+}
+
 static void final_results_of_sessions_are_lost_with_their_segment(void **state)
 {
     (void)state;
@@ -230,6 +248,15 @@ static void a_row_of_a_grouped_table_that_stays_goes_on(void **state)
         LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5}",
               "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"b\",\"timestamp\":6}"),
         "g=a@5 g=a@6 ");
+    expect_out(
+        "in = { type = \"table\"; topic = \"in\"; cached = false; };"
+        "n = { type = \"aggregate\"; from = \"in\"; by = \"'g'\"; function = \"sum\"; of = \"tonumber(value)\";"
+        " as = \"int64\"; cached = false; };"
+        "text = { type = \"map_values\"; from = \"n\"; value = \"'' .. value\"; value_serde = \"string\"; };"
+        "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
+        LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"7\",\"timestamp\":5}",
+              "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"b\",\"timestamp\":6}"),
+        "g=7@5 g=7@6 ");
 }
 
 static void a_new_row_was_what_rows_begin_with(void **state)
@@ -290,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_node_comes_before_a_join_below_it_in_the_file),
         cmocka_unit_test(a_cached_row_that_never_was_leaves_no_tombstone),
         cmocka_unit_test(final_results_are_lost_a_retention_behind),
+        cmocka_unit_test(final_results_of_sliding_windows_are_lost_cached_or_not),
         cmocka_unit_test(final_results_of_sessions_are_lost_with_their_segment),
         cmocka_unit_test(a_session_is_not_found_a_retention_behind),
         cmocka_unit_test(a_sliding_window_does_not_grow_from_one_a_retention_behind),
