@@ -301,9 +301,9 @@ static void serdes_come_through_a_repartition_into_the_same_sub_topology(void **
 {
     (void)state;
     expect_out("in = { type = \"source\"; topics = [\"in\"]; };"
-               "more = { type = \"select_key\"; from = \"in\"; key = \"value\"; };"
-               "again = { type = \"repartition\"; from = \"more\"; };"
                "rows = { type = \"to_table\"; from = \"again\"; cached = false; };"
+               "again = { type = \"repartition\"; from = \"more\"; };"
+               "more = { type = \"select_key\"; from = \"in\"; key = \"value\"; };"
                "both = { type = \"join_table\"; from = [\"in\", \"rows\"]; join = \"left .. right\"; };"
                "out = { type = \"sink\"; from = \"both\"; topic = \"out\"; };",
                LINES("{\"topic\":\"in\",\"key\":\"a\",\"value\":\"a\",\"timestamp\":5}",
