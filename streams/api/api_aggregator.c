@@ -58,9 +58,11 @@ static int call(struct st_context *context, struct aq_processor_context *ctx, re
     return st_api_leave(ctx, callback(ctx, user_of(ctx), &view, acc, ret));
 }
 
-static int begin_row(struct aq_processor_context *ctx, struct aq_record *rec, struct aq_slice *ret,
-                     struct aq_err *err)
+static int begin(struct st_context *context, void *running, struct aq_record *rec, struct aq_slice *ret,
+                 struct aq_err *err)
 {
+    struct aq_processor_context *ctx = running;
+    (void)context;
     *ret = AQ_NULL_SLICE;
     if (!callbacks_of(ctx)->init) return 0;
     st_api_enter(ctx, ST_API_LOOKING, rec, err);
@@ -71,7 +73,7 @@ static int add(struct st_context *context, void *running, struct aq_record *rec,
                struct aq_slice *ret, struct aq_err *err)
 {
     struct aq_processor_context *ctx = running;
-    int rc = aq_slice_is_null(acc) ? begin_row(ctx, rec, &acc, err) : 0;
+    int rc = aq_slice_is_null(acc) ? begin(context, ctx, rec, &acc, err) : 0;
     return rc < 0 ? rc : call(context, ctx, callbacks_of(ctx)->add, rec, acc, ret, err);
 }
 
@@ -103,12 +105,12 @@ static int result(struct st_context *context, void *running, struct aq_slice acc
     return st_api_leave(ctx, callbacks_of(ctx)->result(ctx, user_of(ctx), acc, ret));
 }
 
-#define KIND(subtracts, merges, results)                                              \
-    {                                                                                 \
-        .name = "aggregate", .start = start, .stop = stop, .add = add,                \
-        .subtract = (subtracts) ? subtract : NULL, .merge = (merges) ? merge : NULL,  \
-        .result = (results) ? result : NULL,                                          \
-        .why_not = (subtracts) ? NULL : "its struct aq_aggregator has no subtract()", \
+#define KIND(subtracts, merges, results)                                               \
+    {                                                                                  \
+        .name = "aggregate", .start = start, .stop = stop, .begin = begin, .add = add, \
+        .subtract = (subtracts) ? subtract : NULL, .merge = (merges) ? merge : NULL,   \
+        .result = (results) ? result : NULL,                                           \
+        .why_not = (subtracts) ? NULL : "its struct aq_aggregator has no subtract()",  \
     }
 
 /* By whether it subtracts, merges, and has results that are not what it keeps. */

@@ -83,6 +83,7 @@ bool st_dsl_built_in(struct aq_streams_builder *builder, const char *what, const
         st_dsl_refuse(builder, what, name, "%s", err.text);
         return false;
     }
-    *ret = (struct st_aggregator){.kind = f->kind, .user = user, .value_serde = user->as};
+    *ret =
+        (struct st_aggregator){.kind = st_function_kind(f, user->as), .user = user, .value_serde = user->as};
     return true;
 }

@@ -157,7 +157,8 @@ static bool form_named(const struct st_forming *forming, struct st_aggregate_con
     if (a->takes & ST_TAKES_OF && !compile_operand(forming, "of", c->of, limits, &c->user.of)) good = false;
     if (a->takes & ST_TAKES_KEEP && !compile_operand(forming, "keep", c->keep, limits, &c->user.keep))
         good = false;
-    *ret = (struct st_aggregator){.kind = a->kind, .user = &c->user, .value_serde = c->user.as};
+    *ret = (struct st_aggregator){
+        .kind = st_function_kind(a, c->user.as), .user = &c->user, .value_serde = c->user.as};
     return good;
 }
 

@@ -25,6 +25,18 @@ static int change(struct st_agg *agg, struct aq_slice acc, int64_t by, struct aq
     return 0;
 }
 
+static int begin(struct st_context *context, void *running, struct aq_record *rec, struct aq_slice *ret,
+                 struct aq_err *err)
+{
+    static const char none[8];
+    (void)context;
+    (void)running;
+    (void)rec;
+    (void)err;
+    *ret = aq_slice_of(none, sizeof(none));
+    return 0;
+}
+
 static int add(struct st_context *context, void *running, struct aq_record *rec, struct aq_slice acc,
                struct aq_slice *ret, struct aq_err *err)
 {
@@ -55,6 +67,7 @@ static int merge(struct st_context *context, void *running, struct aq_slice key,
 static const struct st_aggregator_kind kind = {.name = "count",
                                                .start = st_agg_start,
                                                .stop = st_agg_stop,
+                                               .begin = begin,
                                                .add = add,
                                                .subtract = subtract,
                                                .merge = merge};

@@ -98,8 +98,11 @@ static int change(struct scripted *s, struct st_context *context, struct st_runn
     return evaluate(s, running, rec, variables, ret, err);
 }
 
-static int begin_row(struct scripted *s, struct aq_record *rec, struct aq_slice *ret, struct aq_err *err)
+static int begin(struct st_context *context, void *running, struct aq_record *rec, struct aq_slice *ret,
+                 struct aq_err *err)
 {
+    struct scripted *s = running;
+    (void)context;
     *ret = AQ_NULL_SLICE;
     if (!s->initial.engine) return 0;
     struct aq_slice made;
@@ -119,7 +122,7 @@ static int add(struct st_context *context, void *running, struct aq_record *rec,
             *ret = st_rooms_made(&s->rooms, aq_arena_copy(st_rooms_next(&s->rooms), rec->value));
             return 0;
         }
-        int rc = begin_row(s, rec, &acc, err);
+        int rc = begin(context, s, rec, &acc, err);
         if (rc < 0) return rc;
     }
     return change(s, context, &s->add, rec, acc, ret, err);
@@ -150,7 +153,7 @@ static int merge(struct st_context *context, void *running, struct aq_slice key,
 
 #define KIND(kind_name, subtracts, merges)                                           \
     {                                                                                \
-        .name = kind_name, .start = start, .stop = stop, .add = add,                 \
+        .name = kind_name, .start = start, .stop = stop, .begin = begin, .add = add, \
         .subtract = (subtracts) ? subtract : NULL, .merge = (merges) ? merge : NULL, \
         .why_not = (subtracts) ? NULL : "it has no subtract expression",             \
     }

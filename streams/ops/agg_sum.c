@@ -288,13 +288,12 @@ static int sum_result(struct st_context *context, void *running, struct aq_slice
     struct total total;
     int rc = read_sum(agg, acc, &total, err);
     if (rc < 0) return rc;
-    switch (output_of(agg)) {
-    case ST_VALUE_INT64: *ret = acc; break;
-    case ST_VALUE_DOUBLE: *ret = double_bytes(st_arena(context), real_of(&total)); break;
-    default:
+    AQ_ASSERT(output_of(agg) != ST_VALUE_INT64);
+    if (output_of(agg) == ST_VALUE_DOUBLE)
+        *ret = double_bytes(st_arena(context), real_of(&total));
+    else
         *ret = total.reals ? json_real(st_arena(context), real_of(&total))
                            : json_int(st_arena(context), (int64_t)total.whole);
-    }
     return 0;
 }
 
@@ -359,6 +358,14 @@ static const struct st_aggregator_kind sum_kind = {.name = "sum",
                                                    .merge = merge_sum,
                                                    .result = sum_result};
 
+/* What is kept of integers is the result, as Kafka Streams keeps it for its LongSerde, so rows can be looked up. */
+static const struct st_aggregator_kind sum_int64_kind = {.name = "sum",
+                                                         .start = st_agg_start,
+                                                         .stop = st_agg_stop,
+                                                         .add = add_sum,
+                                                         .subtract = subtract_sum,
+                                                         .merge = merge_sum};
+
 static const struct st_aggregator_kind avg_kind = {.name = "avg",
                                                    .start = st_agg_start,
                                                    .stop = st_agg_stop,
@@ -373,6 +380,7 @@ static const char *const avg_as[] = {"double", "json", NULL};
 const struct st_function st_agg_sum = {.name = "sum",
                                        .summary = "The sum of numbers: of integers exactly.",
                                        .kind = &sum_kind,
+                                       .as_int64 = &sum_int64_kind,
                                        .takes = ST_TAKES_OF,
                                        .as = sum_as};
 

@@ -51,7 +51,8 @@ int st_aggregation_start(struct st_aggregation *a, struct st_context *context, c
                                  .eager = updates && !cached,
                                  .at_flush = updates && cached,
                                  .store = st_store(context, 0),
-                                 .newest_ms = ST_NO_TIME};
+                                 .newest_ms = ST_NO_TIME,
+                                 .newest_flushed_ms = ST_NO_TIME};
     int rc = st_adder_start(&a->own, context, &op->aggregator, err);
     a->adder = &a->own;
     return rc;
@@ -196,6 +197,13 @@ static int64_t time_of_change(const struct st_aggregation *a, const struct st_pl
     return a->newest_ms >= 0 ? a->newest_ms : 0;
 }
 
+/* compat: what a cached session was is read from the store below the cache, which hides it a retention behind the newest one. */
+static bool is_hidden(const struct st_aggregation *a, const struct st_place *place)
+{
+    if (!a->op->compat || a->rows != ST_ROWS_SESSION) return false;
+    return place->end <= a->newest_flushed_ms - a->op->windows.retention_ms;
+}
+
 static int flush_row(struct st_context *context, void *state, struct aq_slice bucket, struct aq_slice rest,
                      struct aq_slice value, struct aq_slice old, bool known, struct aq_err *err)
 {
@@ -204,7 +212,11 @@ static int flush_row(struct st_context *context, void *state, struct aq_slice bu
     struct st_place place;
     if (!st_place_of(a->rows, bucket, rest, &place)) return 0;
     place.key = aq_arena_copy(arena, bucket);
-    struct st_accumulated now = take_apart(a, &place, value), was = take_apart(a, &place, old);
+    bool hidden = is_hidden(a, &place);
+    struct st_accumulated now = take_apart(a, &place, value);
+    struct st_accumulated was = take_apart(a, &place, hidden ? AQ_NULL_SLICE : old);
+    if (hidden && aq_slice_is_null(now.acc)) return 0;
+    if (place.end > a->newest_flushed_ms) a->newest_flushed_ms = place.end;
     struct st_row row = {.old = AQ_NULL_SLICE, .known = known, .is_latest = true};
     struct aq_slice result;
     int rc = make_result(a, now.acc, &result, err);

@@ -44,6 +44,7 @@ struct st_aggregation {
     struct st_adder own;          /* makes the results, and merges */
     const struct st_adder *adder; /* of the record at hand: `own`, or that of the input it came by */
     int64_t newest_ms;            /* largest timestamp of a record so far; ST_NO_TIME */
+    int64_t newest_flushed_ms;    /* largest end of a session that a flush has sent on; ST_NO_TIME */
     char *stamped;                /* a value on its way into the store */
     size_t stamped_cap;
 };

@@ -23,6 +23,10 @@ struct st_aggregator_kind {
     /* For the node of this task; `user` is the aggregator's. NULL: there is nothing to start. */
     int (*start)(struct st_context *context, void *user, void **ret_running, struct aq_err *err);
     void (*stop)(void *running);
+    /* What a row begins with, before its first record is added; *ret null: nothing. NULL: always nothing. add() with this is what add() with
+     * null is. */
+    int (*begin)(struct st_context *context, void *running, struct aq_record *rec, struct aq_slice *ret,
+                 struct aq_err *err);
     /* The accumulator with the record in it. acc null: there is no row yet, the record starts it. *ret null: the row is gone. rec is
      * the record as it came; its views may be used. *ret the very acc, null when there is no row: nothing changes, as by a record of
      * which nothing is aggregated (it is nil or null). */

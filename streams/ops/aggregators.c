@@ -25,3 +25,11 @@ const struct st_function *st_function_find(const char *name)
         if (strcmp(st_functions[i]->name, name) == 0) return st_functions[i];
     return NULL;
 }
+
+const struct st_aggregator_kind *st_function_kind(const struct st_function *function,
+                                                  const struct st_serde *as)
+{
+    AQ_ASSERT(function && function->kind);
+    bool integer = as && st_serde_type(as) == ST_VALUE_INT64;
+    return integer && function->as_int64 ? function->as_int64 : function->kind;
+}

@@ -57,6 +57,7 @@ struct st_function {
     const char *name;
     const char *summary; /* one sentence */
     const struct st_aggregator_kind *kind;
+    const struct st_aggregator_kind *as_int64; /* of results in that serde; NULL: `kind` */
     unsigned takes;
     /* Serdes that `as` may name, ending with NULL; the first is what it is without `as`. */
     const char *const *as;
@@ -67,6 +68,9 @@ extern const struct st_function *const st_functions[];
 extern const size_t st_function_count;
 /* NULL: there is none of this name. */
 const struct st_function *st_function_find(const char *name);
+/* as: of its results; NULL: as the values come in. */
+const struct st_aggregator_kind *st_function_kind(const struct st_function *function,
+                                                  const struct st_serde *as);
 
 /* Expressions: `user` of reduce and aggregate. Programs that are all zero are not there. They have the variables below. */
 struct st_script {

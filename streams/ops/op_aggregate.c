@@ -4,7 +4,8 @@
  *
  * A record without key or value is dropped. The result's time is the later of the row's and the record's. When the aggregator says that the row
  * is gone, it is deleted, a tombstone goes on, and the next record starts it anew with its own time. When it makes nothing of a record, the row stays as it
- * is and nothing goes on; compat: the result goes on again, or a tombstone for a row that never was, as in Kafka Streams.
+ * is and nothing goes on; compat: the result goes on again, or a tombstone for a row that never was, as in Kafka Streams; and those below are told
+ * that a new row was what rows begin with.
  */
 #include <stdlib.h>
 
@@ -26,6 +27,17 @@ static int start(struct st_context *context, void *user, void **ret_state, struc
     return rc;
 }
 
+/* compat: to those below a row that is new was what it begins with, when changes go on at once. */
+static int begin_row(struct st_aggregation *a, struct aq_record *rec, struct st_accumulated *was,
+                     struct aq_err *err)
+{
+    const struct st_adder *adder = a->adder;
+    if (!adder->aggregator->kind->begin) return 0;
+    int rc = adder->aggregator->kind->begin(adder->context, adder->running, rec, &was->acc, err);
+    if (rc == 0) was->acc = aq_arena_copy(st_arena(a->context), was->acc);
+    return rc;
+}
+
 static int process(struct st_context *context, void *state, struct aq_record *rec, struct aq_err *err)
 {
     (void)context;
@@ -34,6 +46,7 @@ static int process(struct st_context *context, void *state, struct aq_record *re
     const struct st_place place = {.key = rec->key};
     struct st_accumulated was, next;
     int rc = st_aggregation_get(a, &place, &was, err);
+    if (rc == 0 && a->op->compat && aq_slice_is_null(was.acc)) rc = begin_row(a, rec, &was, err);
     if (rc == 0) rc = st_aggregation_add(a, rec, &was, &next, err);
     return rc == 0 ? st_aggregation_set(a, rec, &place, &was, &next, err) : rc;
 }

@@ -13,6 +13,9 @@
  * With ST_EMIT_CLOSE a session whose final result has gone on is not joined any more: a record between it and a live one goes to the live
  * one. compat: it is, as in Kafka Streams, and what is in it goes on twice, under two keys.
  *
+ * compat: a session that the store of Kafka Streams no longer shows is not found (st_windowing_shown_from()), and a record in reach of
+ * it begins a new one.
+ *
  * Results carry the headers of the record that caused them. compat: only final ones do, as in Kafka Streams.
  *
  * A failing pass: the aggregator refuses the record, before anything was deleted.
@@ -83,9 +86,9 @@ static int take_session(void *ctx, struct aq_slice bucket, struct aq_slice rest,
 static int find_sessions(struct sessions *s, const struct aq_record *rec, struct aq_err *err)
 {
     struct st_windowing *w = &s->windowing;
-    int64_t gap = w->windows->size_ms, ms = rec->timestamp;
+    int64_t gap = w->windows->size_ms, ms = rec->timestamp, shown = st_windowing_shown_from(w);
     char from[ST_SESSION_REST];
-    const struct st_place first = {.start = 0, .end = ms > gap ? ms - gap : 0};
+    const struct st_place first = {.start = 0, .end = ms - gap > shown ? ms - gap : shown};
     const struct st_state_range range = {.from = st_place_rest(ST_ROWS_SESSION, &first, from),
                                          .to = AQ_NULL_SLICE};
     s->n = 0;

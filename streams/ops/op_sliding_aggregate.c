@@ -78,7 +78,8 @@ static int find_rows(struct sliding *s, const struct aq_record *rec, struct aq_e
     int64_t ms = rec->timestamp,
             twice = st_time_sum(s->windowing.windows->size_ms, s->windowing.windows->size_ms);
     char from[ST_SESSION_REST], to[ST_SESSION_REST];
-    const struct st_place first = {.start = ms > twice ? ms - twice : 0},
+    int64_t shown = st_windowing_shown_from(&s->windowing);
+    const struct st_place first = {.start = ms - twice > shown ? ms - twice : shown},
                           last = {.start = st_time_sum(ms, 1)};
     const struct st_state_range range = {.from = st_place_rest(ST_ROWS_WINDOW, &first, from),
                                          .to = st_place_rest(ST_ROWS_WINDOW, &last, to)};

@@ -21,9 +21,10 @@
  * Invariants: with ST_EMIT_CLOSE `closing` holds exactly the rows of windows that are not over, between two records; stream_ms never
  * falls; ticks are scheduled exactly while windows wait and close_idle_ms is set.
  *
- * compat: Kafka Streams sends final results after the record was put, and its store shows no window that is a retention or more older than
- * the newest start. Such windows never go on, and so they do here; but for cached ones of tumbling and hopping windows, because the cache still shows them. A session is lost with the segment of
- * the store that its end lies in.
+ * compat: Kafka Streams sends final results after the record was put, and its stores hide rows that are a retention or more older than the
+ * newest start (of sessions end) that was put, however late the operator takes records. Those who look for rows do not find them, and final results of such windows never
+ * go on; here neither. Cached rows are found all the same, because the cache still shows them. The final result of a session is lost only with the segment
+ * of the store that its end lies in. Which start was the newest is forgotten when the task ends, as it is there.
  */
 #include "streams/ops/windowing.h"
 
@@ -117,14 +118,28 @@ static bool is_session_lost(const struct st_windowing *w, int64_t end)
     return live >= 0 && end / segment < live / segment;
 }
 
+/* Where final results go on sliding windows are not cached, and neither are sessions. */
+static bool cache_shows_all(const struct st_windowing *w)
+{
+    bool timed = w->windows->kind == ST_TUMBLING || w->windows->kind == ST_HOPPING;
+    return st_store_is_cached(w->rows.context, 0) && (timed || !w->closes);
+}
+
+int64_t st_windowing_shown_from(const struct st_windowing *w)
+{
+    if (!w->rows.op->compat || cache_shows_all(w)) return 0;
+    /* The stores that Kafka Streams takes for final results of windows show 1 ms more than the others. */
+    bool longer = w->closes && w->windows->kind != ST_SESSION;
+    int64_t from = w->newest_put_ms - w->windows->retention_ms + (longer ? 0 : 1);
+    return from > 0 ? from : 0;
+}
+
 /* Kafka Streams no longer finds it. */
 static bool is_lost(const struct st_windowing *w, const struct st_place *place)
 {
     if (!w->rows.op->compat) return false;
     if (w->rows.rows == ST_ROWS_SESSION) return is_session_lost(w, place->end);
-    /* Where final results go on sliding windows are not cached, and neither are sessions. */
-    if (st_store_is_cached(w->rows.context, 0) && w->windows->kind != ST_SLIDING) return false;
-    return w->newest_put_ms > st_windows_forgotten(w->windows, place->start);
+    return place->start < st_windowing_shown_from(w);
 }
 
 static int close_one(struct st_windowing *w, const struct aq_record *rec, const struct st_open_window *open,
@@ -248,12 +263,12 @@ int st_windowing_process(struct st_windowing *w, struct aq_record *rec, bool nul
 int st_windowing_set(struct st_windowing *w, const struct aq_record *rec, const struct st_place *place,
                      const struct st_accumulated *was, const struct st_accumulated *next, struct aq_err *err)
 {
+    int64_t put_ms = w->rows.rows == ST_ROWS_SESSION ? place->end : place->start;
+    if (put_ms > w->newest_put_ms) w->newest_put_ms = put_ms;
     if (w->closes) {
         bool is = !aq_slice_is_null(next->acc), had = !aq_slice_is_null(was->acc);
         if (is && !had) wait_for(w, place);
         if (had && !is) forget(w, place);
-        int64_t put_ms = w->rows.rows == ST_ROWS_SESSION ? place->end : place->start;
-        if (put_ms > w->newest_put_ms) w->newest_put_ms = put_ms;
     }
     return st_aggregation_set(&w->rows, rec, place, was, next, err);
 }

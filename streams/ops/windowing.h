@@ -14,11 +14,11 @@
 struct st_windowing {
     struct st_aggregation rows; /* first: streams/ops/op_aggregate.c */
     const struct st_windows *windows;
-    bool closes;                 /* ST_EMIT_CLOSE */
-    struct st_closing closing;   /* windows whose final result has not gone on */
-    int64_t next_over_ms;        /* nothing in it is over before this stream time */
-    int64_t newest_put_ms;       /* largest start, of sessions end, that was put; compat only */
-    int64_t stream_ms;           /* the operator's own; ST_NO_TIME */
+    bool closes;               /* ST_EMIT_CLOSE */
+    struct st_closing closing; /* windows whose final result has not gone on */
+    int64_t next_over_ms;      /* nothing in it is over before this stream time */
+    int64_t newest_put_ms; /* largest start, of sessions end, that was put since the task began; ST_NO_TIME */
+    int64_t stream_ms;     /* the operator's own; ST_NO_TIME */
     struct st_state *time_store; /* where it is kept; NULL: nowhere */
     int64_t kept_ms;             /* as it is there */
     int64_t still_ms;            /* when it was that time by the wall clock */
@@ -38,6 +38,9 @@ int st_windowing_process(struct st_windowing *w, struct aq_record *rec, bool nul
 
 /* A window with this end takes no more records. */
 bool st_windowing_is_over(const struct st_windowing *w, int64_t end);
+/* The first start, of sessions end, of rows that those who look for some are shown. compat: Kafka Streams hides rows that are a retention or
+ * more older than the newest; where they are cached it finds them all the same. Otherwise 0: what is there is found. */
+int64_t st_windowing_shown_from(const struct st_windowing *w);
 /* Counts one record, or one window of it, that came too late. */
 void st_windowing_late(struct st_windowing *w);
 

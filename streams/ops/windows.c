@@ -146,9 +146,3 @@ bool st_windows_is_over(const struct st_windows *windows, int64_t end, int64_t s
     int64_t over = st_windows_over(windows, end);
     return stream_ms >= over && over != INT64_MAX;
 }
-
-int64_t st_windows_forgotten(const struct st_windows *windows, int64_t start)
-{
-    AQ_ASSERT(windows->retention_ms > 0);
-    return st_time_sum(start, windows->retention_ms);
-}

@@ -64,9 +64,6 @@ int64_t st_windows_over(const struct st_windows *windows, int64_t end);
 /* Over at this stream time; never before the first record (a negative stream time). */
 bool st_windows_is_over(const struct st_windows *windows, int64_t end, int64_t stream_ms);
 
-/* The first newest start (session: end) in a store at which a row with this start (session: end) is forgotten. */
-int64_t st_windows_forgotten(const struct st_windows *windows, int64_t start);
-
 /* a + b, at most INT64_MAX; neither is negative. */
 int64_t st_time_sum(int64_t a, int64_t b);
 

@@ -470,7 +470,7 @@ final class Rows {
     private static void addSums() {
         BinaryOperator<Object> merge = (a, b) -> a == null ? b : b == null ? a : (Long) a + (Long) b;
         add("count", p -> new Row(0L, null, null, null, null));
-        add("a_count", p -> new Row(null, (a, v) -> sum(a, 1L), (a, v) -> difference(a, 1L), merge, null));
+        add("a_count", p -> new Row(0L, (a, v) -> sum(a, 1L), (a, v) -> difference(a, 1L), merge, null));
         addBuiltIn("a_sum_l", v -> rest(v, 1000), p -> Rows::sum, Rows::difference, merge, null);
         addBuiltIn("a_sum_i", v -> ((Integer) v).longValue(), p -> Rows::sum, Rows::difference, merge, null);
         addBuiltIn("a_sum_j", v -> rest(v, 100), p -> Rows::sum, Rows::difference, merge, String::valueOf);

@@ -99,6 +99,14 @@ static void joins_with_a_table(void **state)
         "store has what its rows are made of; put a to_table behind it\n");
 }
 
+static void a_sum_of_integers_keeps_its_result_and_can_be_joined(void **state)
+{
+    (void)state;
+    expect(IN STREAM "a = { type = \"aggregate\"; from = \"s\"; function = \"sum\"; as = \"int64\"; };\n"
+                     "x = { type = \"join_table\"; " JOIN "from = [\"in\", \"a\"]; };\n" OUT,
+           "");
+}
+
 static void joins_of_streams_and_of_tables(void **state)
 {
     (void)state;
@@ -218,6 +226,7 @@ int main(void)
         cmocka_unit_test(aggregations),
         cmocka_unit_test(tables),
         cmocka_unit_test(joins_with_a_table),
+        cmocka_unit_test(a_sum_of_integers_keeps_its_result_and_can_be_joined),
         cmocka_unit_test(joins_of_streams_and_of_tables),
         cmocka_unit_test(suppress),
         cmocka_unit_test(views_of_tables),

@@ -129,6 +129,24 @@ static void final_results_are_lost_a_retention_behind(void **state)
     expect_out(FINAL("true"), lines, "k0=1@5 k10=1@15 ");
 }
 
+/* [5, 15] is over at 16, and then 35 was put, more than a retention of 20 behind it. A cache does not help. */
+static void final_results_of_sliding_windows_are_lost_cached_or_not(void **state)
+{
+    (void)state;
+#define SLIDING(cached)                                                                              \
+    "in = { type = \"source\"; topics = [\"in\"]; };"                                                \
+    "n = { type = \"count\"; from = \"in\"; cached = " cached "; emit = \"close\";"                  \
+    " window = { type = \"sliding\"; difference = 10; }; };"                                         \
+    "text = { type = \"map\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\";" \
+    " value = \"'' .. value\"; value_serde = \"string\"; };"                                         \
+    "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };"
+    const char *const *lines = LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":15}",
+                                     "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":45}",
+                                     "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":60}");
+    expect_out(SLIDING("false"), lines, "k35=1@45 ");
+    expect_out(SLIDING("true"), lines, "k35=1@45 ");
+}
+
 static void final_results_of_sessions_are_lost_with_their_segment(void **state)
 {
     (void)state;
@@ -143,6 +161,44 @@ static void final_results_of_sessions_are_lost_with_their_segment(void **state)
               "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":50000}",
               "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":150000}"),
         "k5=1@5 ");
+}
+
+/* A gap of 10 ms: at 15 the store of Kafka Streams hides what ended at 5, also from a record that it is not late for. A cache
+ * still has it, and when that is flushed the store no longer knows that there was something to delete. */
+static void a_session_is_not_found_a_retention_behind(void **state)
+{
+    (void)state;
+#define SESSIONS(more)                                                                               \
+    "in = { type = \"source\"; topics = [\"in\"]; };"                                                \
+    "n = { type = \"count\"; from = \"in\"; " more " window = { type = \"session\"; gap = 10; }; };" \
+    "text = { type = \"map\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\";" \
+    " value = \"value and '' .. value\"; value_serde = \"string\"; };"                               \
+    "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };"
+    const char *const *lines = LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5}",
+                                     "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"a\",\"timestamp\":15}",
+                                     "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":15}",
+                                     "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"a\",\"timestamp\":40}");
+    expect_out(SESSIONS("cached = false;"), lines, "k5=1@5 l15=1@15 k15=1@15 l40=1@40 ");
+    expect_out(SESSIONS("cached = true;"), lines, "k5=1@5 l15=1@15 k5=2@15 l40=1@40 ");
+    expect_out(SESSIONS("cached = false; emit = \"close\";"), lines, "k5=1@5 k15=1@15 l15=1@15 ");
+}
+
+/* 10 ms and a grace of 5: when 115 was put, the store of Kafka Streams hides the window of 90 from a record at 110. */
+static void a_sliding_window_does_not_grow_from_one_a_retention_behind(void **state)
+{
+    (void)state;
+    expect_out(
+        "in = { type = \"source\"; topics = [\"in\"]; };"
+        "n = { type = \"count\"; from = \"in\"; cached = false;"
+        " window = { type = \"sliding\"; difference = 10; grace = 5; }; };"
+        "text = { type = \"map\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\";"
+        " value = \"'' .. value\"; value_serde = \"string\"; };"
+        "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
+        LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":100}",
+              "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"a\",\"timestamp\":114}",
+              "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"a\",\"timestamp\":115}",
+              "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":110}"),
+        "k90=1@100 l104=1@114 l115=1@115 l105=2@115 k100=1@110 ");
 }
 
 static void updates_of_sessions_have_no_headers(void **state)
@@ -192,6 +248,36 @@ static void a_row_of_a_grouped_table_that_stays_goes_on(void **state)
         LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5}",
               "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"b\",\"timestamp\":6}"),
         "g=a@5 g=a@6 ");
+    expect_out(
+        "in = { type = \"table\"; topic = \"in\"; cached = false; };"
+        "n = { type = \"aggregate\"; from = \"in\"; by = \"'g'\"; function = \"sum\"; of = \"tonumber(value)\";"
+        " as = \"int64\"; cached = false; };"
+        "text = { type = \"map_values\"; from = \"n\"; value = \"'' .. value\"; value_serde = \"string\"; };"
+        "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
+        LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"7\",\"timestamp\":5}",
+              "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"b\",\"timestamp\":6}"),
+        "g=7@5 g=7@6 ");
+}
+
+static void a_new_row_was_what_rows_begin_with(void **state)
+{
+    (void)state;
+#define BEGINS(how)                                                            \
+    "in = { type = \"source\"; topics = [\"in\"]; };"                          \
+    "rows = { from = \"in\"; cached = false; " how " };"                       \
+    "some = { type = \"filter\"; from = \"rows\"; where = \"#value ~= 3\"; };" \
+    "out = { type = \"sink\"; from = \"some\"; topic = \"out\"; };"
+    const char *const *lines = LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5}",
+                                     "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"b\",\"timestamp\":6}");
+    expect_out(BEGINS("type = \"aggregate\"; initial = \"'xy'\"; add = \"agg .. value\"; as = \"string\";"),
+               lines, "k=null@5 k=xyab@6 ");
+    expect_out(BEGINS("type = \"aggregate\"; add = \"(agg or 'xy') .. value\"; as = \"string\";"), lines,
+               "k=xyab@6 ");
+    expect_out("in = { type = \"source\"; topics = [\"in\"]; };"
+               "rows = { type = \"count\"; from = \"in\"; cached = false; };"
+               "some = { type = \"filter\"; from = \"rows\"; where = \"value ~= 1\"; };"
+               "out = { type = \"sink\"; from = \"some\"; topic = \"out\"; };",
+               lines, "k=null@5 k=\\0\\0\\0\\0\\0\\0\\0\\2@6 ");
 }
 
 static void an_old_record_meets_a_row_that_has_not_changed_since(void **state)
@@ -215,9 +301,9 @@ static void serdes_come_through_a_repartition_into_the_same_sub_topology(void **
 {
     (void)state;
     expect_out("in = { type = \"source\"; topics = [\"in\"]; };"
-               "more = { type = \"select_key\"; from = \"in\"; key = \"value\"; };"
-               "again = { type = \"repartition\"; from = \"more\"; };"
                "rows = { type = \"to_table\"; from = \"again\"; cached = false; };"
+               "again = { type = \"repartition\"; from = \"more\"; };"
+               "more = { type = \"select_key\"; from = \"in\"; key = \"value\"; };"
                "both = { type = \"join_table\"; from = [\"in\", \"rows\"]; join = \"left .. right\"; };"
                "out = { type = \"sink\"; from = \"both\"; topic = \"out\"; };",
                LINES("{\"topic\":\"in\",\"key\":\"a\",\"value\":\"a\",\"timestamp\":5}",
@@ -231,11 +317,15 @@ int main(void)
         cmocka_unit_test(a_node_comes_before_a_join_below_it_in_the_file),
         cmocka_unit_test(a_cached_row_that_never_was_leaves_no_tombstone),
         cmocka_unit_test(final_results_are_lost_a_retention_behind),
+        cmocka_unit_test(final_results_of_sliding_windows_are_lost_cached_or_not),
         cmocka_unit_test(final_results_of_sessions_are_lost_with_their_segment),
+        cmocka_unit_test(a_session_is_not_found_a_retention_behind),
+        cmocka_unit_test(a_sliding_window_does_not_grow_from_one_a_retention_behind),
         cmocka_unit_test(updates_of_sessions_have_no_headers),
         cmocka_unit_test(both_sides_of_a_cached_table_are_its_newest_rows),
         cmocka_unit_test(a_filter_of_a_kept_table_is_silent_about_rows_that_never_passed),
         cmocka_unit_test(a_row_of_a_grouped_table_that_stays_goes_on),
+        cmocka_unit_test(a_new_row_was_what_rows_begin_with),
         cmocka_unit_test(an_old_record_meets_a_row_that_has_not_changed_since),
         cmocka_unit_test(serdes_come_through_a_repartition_into_the_same_sub_topology),
     };
