@@ -3,7 +3,7 @@
  * state_failover: how long a task with a large store stands still when its process is lost and another one has a standby copy.
  *
  * Two processes run the same application, which has one task; the rows of state_fill's `big` are in its store. In each round: wait until
- * the copy has all of the changelog; send a trickle of events with changing keys; kill -9 the process that has the task; read the output until
+ * all of them are, the last commit is settle_ms old, and the copy has all of the changelog; send a trickle of events with changing keys; kill -9 the process that has the task; read the output until
  * the first row that an event from after the kill made; go on for a while; wait until every event is in the output; start the killed
  * one again. Who has the task is found anew in each round: the other one says that it keeps a copy.
  *
@@ -41,7 +41,7 @@
 struct options {
     const char *brokers, *input, *output, *group, *log, *config[2];
     uint32_t keys;
-    int64_t rate, lead_ms, timeout_ms;
+    int64_t rate, lead_ms, settle_ms, timeout_ms;
     int rounds;
     bool repeats;
     char **command;
@@ -266,19 +266,6 @@ static void stop(struct watch *w, int i)
     w->engine[i] = NULL;
 }
 
-/* Who has the task now, which is not the last round's one if that can be had: the group deals by age, so the other process gets a new
- * one. */
-static int next_owner(struct watch *w, int last)
-{
-    int owner = wait_copied(w);
-    if (owner != last) return owner;
-    stop(w, !owner);
-    start(w, !owner);
-    return wait_copied(w);
-}
-
-/* ---- a round ------------------------------------------------------------------------------------------------------ */
-
 static uint64_t count_missing(const struct watch *w)
 {
     uint64_t n = 0;
@@ -296,6 +283,30 @@ static uint64_t drain(struct watch *w)
     while ((missing = count_missing(w)) > 0 && t_now_ms() < deadline) turns(w, ASK_MS);
     return missing;
 }
+
+/* Who has the task, when everything sent so far is in the changelog and in the copy. An event says that all in front of it was processed,
+ * but what that made may go to the changelog with the next commit only. */
+static int wait_settled(struct watch *w)
+{
+    send_event(w);
+    if (drain(w) > 0) T_FAIL("an event has no row:\n%s\n%s", t_stderr(w->engine[0]), t_stderr(w->engine[1]));
+    wait_copied(w);
+    turns(w, w->o->settle_ms);
+    return wait_copied(w);
+}
+
+/* Who has the task now, which is not the last round's one if that can be had: the group deals by age, so the other process gets a new
+ * one. */
+static int next_owner(struct watch *w, int last)
+{
+    int owner = wait_settled(w);
+    if (owner != last) return owner;
+    stop(w, !owner);
+    start(w, !owner);
+    return wait_settled(w);
+}
+
+/* ---- a round ------------------------------------------------------------------------------------------------------ */
 
 static void keep_log(struct watch *w, int i, int round, size_t length)
 {
@@ -362,26 +373,20 @@ _Noreturn static void usage(void)
     fputs(
         "usage: state_failover --brokers B --input T --output T --group G --config FILE --config FILE --keys K\n"
         "                      [--rate EVENTS_A_SECOND] [--lead MS] [--rounds N] [--repeats] [--timeout SECONDS]\n"
-        "                      [--log FILE] -- COMMAND…, which gets one of the files as its last word\n",
+        "                      [--settle MS] [--log FILE] -- COMMAND…, which gets one of the files as its last word\n",
         stderr);
     exit(64);
 }
 
 static void parse(int argc, char **argv, struct options *o)
 {
-    static const struct option known[] = {{"brokers", 1, NULL, 'b'},
-                                          {"input", 1, NULL, 'i'},
-                                          {"output", 1, NULL, 'o'},
-                                          {"group", 1, NULL, 'g'},
-                                          {"config", 1, NULL, 'c'},
-                                          {"keys", 1, NULL, 'k'},
-                                          {"rate", 1, NULL, 'r'},
-                                          {"lead", 1, NULL, 'l'},
-                                          {"rounds", 1, NULL, 'n'},
-                                          {"timeout", 1, NULL, 'T'},
-                                          {"repeats", 0, NULL, 'R'},
-                                          {"log", 1, NULL, 'L'},
-                                          {0}};
+    static const struct option known[] = {{"brokers", 1, NULL, 'b'}, {"input", 1, NULL, 'i'},
+                                          {"output", 1, NULL, 'o'},  {"group", 1, NULL, 'g'},
+                                          {"config", 1, NULL, 'c'},  {"keys", 1, NULL, 'k'},
+                                          {"rate", 1, NULL, 'r'},    {"lead", 1, NULL, 'l'},
+                                          {"rounds", 1, NULL, 'n'},  {"timeout", 1, NULL, 'T'},
+                                          {"repeats", 0, NULL, 'R'}, {"log", 1, NULL, 'L'},
+                                          {"settle", 1, NULL, 's'},  {0}};
     int option;
     while ((option = getopt_long(argc, argv, "+", known, NULL)) != -1) {
         switch (option) {
@@ -395,6 +400,7 @@ static void parse(int argc, char **argv, struct options *o)
         case 'l': o->lead_ms = atoll(optarg); break;
         case 'n': o->rounds = atoi(optarg); break;
         case 'T': o->timeout_ms = atoll(optarg) * 1000; break;
+        case 's': o->settle_ms = atoll(optarg); break;
         case 'L': o->log = optarg; break;
         case 'R': o->repeats = true; break;
         default: usage();
@@ -432,7 +438,7 @@ static void close_clients(struct watch *w)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.rate = 200, .lead_ms = 5000, .rounds = 1, .timeout_ms = 600000};
+    struct options o = {.rate = 200, .lead_ms = 5000, .settle_ms = 1000, .rounds = 1, .timeout_ms = 600000};
     parse(argc, argv, &o);
     struct watch w = {.o = &o};
     for (int i = 0; i < 2; i++) start(&w, i);

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # streams_state.sh: aqueduct's streams engine and Kafka Streams with state, the same topology on the same broker, in turns:
-# count by key, count in tumbling windows, session windows, join of a stream with a table, restoring a store from its
-# changelog, and, of aqueduct alone, how long a large task stands still when its process is killed. Records per CPU-second and peak memory of both, medians, and the ratios against the peer. Commit intervals and the bounds
+# count by key, count in tumbling windows, session windows, join of a stream with a table, and restoring a store from its
+# changelog. Records per CPU-second and peak memory of both, medians, and the ratios against the peer. Commit intervals and the bounds
 # of caches and write buffers are equal. What every run wrote is compared with what the generator's rule says: every
-# key's, window's and session's last count, joins record for record.
+# key's, window's and session's last count, joins record for record. And of aqueduct alone: how long a large task stands still
+# when its process is killed (bench/lib/state_failover.sh).
 # Run it by `./dev bench streams_state`.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,8 +19,8 @@ usage: ./dev bench streams_state [--case NAME]... [--rounds N] [--records N] [--
 cases: count windows sessions join restore failover (default: all)
 --commit-ms is at_least_once's commit interval; exactly_once has 100 ms.
 failover: rows of 1 KB (default 1000000, or --records where only this case is asked for); each round kills the process that has the
-task; the session timeout is counted apart. Who reads committed records only also waits until the transaction that the dead process left
-open is aborted, so transactions may last no longer than the session (--transaction-ms, default 1000).
+task. The session timeout is counted apart (--session-ms, default 3000). With exactly_once a task also waits until the brokers have aborted
+the transaction that the dead process left open: it is kept shorter than the session (--transaction-ms, default 1000).
 TEXT
 }
 

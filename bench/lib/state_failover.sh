@@ -86,7 +86,7 @@ failover_run() { # DELIVERY
     : >"$work/failover.lines"
     "$AQUEDUCT_TOOLS/state_failover" --brokers "$AQUEDUCT_SOURCE" --input "$failover_input" --output "$output" \
         --group "$application-$run_number" --config "$work/failover.0.conf" --config "$work/failover.1.conf" \
-        --keys "$failover_rows" --rate "$failover_rate" --rounds "$rounds" --timeout "$failover_timeout" \
+        --keys "$failover_rows" --rate "$failover_rate" --settle "$(($(interval "$1") + 1000))" --rounds "$rounds" --timeout "$failover_timeout" \
         ${repeats[@]+"${repeats[@]}"} --log "$work/engine.log" -- "$AQUEDUCT_BIN" streams -c >"$work/failover.lines" &
     failover_pid=$!
     failover_show "$1"
