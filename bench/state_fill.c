@@ -4,6 +4,7 @@
  *
  *   events   events 0 to N-1
  *   rows     rows 0 to K-1, which is what the topic of a table holds, and what its changelog holds, too
+ *   big      the same with big rows
  *
  * Each record goes to the partition that Java's partitioner gives its key. Prints one line of name=value; mb is what keys and values take
  * before compression.
@@ -43,19 +44,19 @@ static uint64_t send_events(struct t_producer *producer, const struct options *o
     return bytes;
 }
 
-static uint64_t send_rows(struct t_producer *producer, const struct options *o)
+static uint64_t send_rows(struct t_producer *producer, const struct options *o, bool big)
 {
-    char key[ST_ROOM], value[ST_ROOM];
+    char key[ST_ROOM], value[ST_BIG_LEN + ST_ROOM];
     uint64_t bytes = 0;
     for (uint32_t n = 0; n < o->keys; n++) {
         struct aq_slice k = aq_slice_of(key, st_key_text(key, n));
-        struct aq_slice v = aq_slice_of(value, st_row_value(value, n));
+        struct aq_slice v = aq_slice_of(value, big ? st_big_value(value, n) : st_row_value(value, n));
         bytes += send_one(producer, o, k, v, ST_ROWS_MS);
     }
     return bytes;
 }
 
-static void fill(const struct options *o, bool rows)
+static void fill(const struct options *o, bool rows, bool big)
 {
     struct t_cluster *cluster = t_cluster_open(o->brokers);
     if (t_partitions(cluster, o->topic) <= 0)
@@ -65,7 +66,7 @@ static void fill(const struct options *o, bool rows)
     snprintf(codec, sizeof codec, "compression.codec=%s", o->codec);
     const char *properties[] = {codec, "linger.ms=20", "batch.size=262144", NULL};
     struct t_producer *producer = t_producer_open(o->brokers, NULL, properties);
-    uint64_t bytes = rows ? send_rows(producer, o) : send_events(producer, o);
+    uint64_t bytes = rows ? send_rows(producer, o, big) : send_events(producer, o);
     uint64_t n = rows ? o->keys : o->records;
     t_flush(producer);
     t_producer_close(producer);
@@ -77,7 +78,7 @@ _Noreturn static void usage(void)
 {
     fputs(
         "usage: state_fill events --brokers B --topic T --records N [--first N] [--keys K] [--partitions P] [--codec lz4]\n"
-        "       state_fill rows   --brokers B --topic T --keys K [--partitions P] [--codec lz4]\n",
+        "       state_fill rows|big --brokers B --topic T --keys K [--partitions P] [--codec lz4]\n",
         stderr);
     exit(64);
 }
@@ -109,10 +110,11 @@ static void parse(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
     struct options o = {.keys = 100000, .partitions = 4, .codec = "lz4"};
-    if (argc < 2 || (strcmp(argv[1], "events") != 0 && strcmp(argv[1], "rows") != 0)) usage();
-    bool rows = strcmp(argv[1], "rows") == 0;
+    if (argc < 2) usage();
+    bool big = strcmp(argv[1], "big") == 0, rows = big || strcmp(argv[1], "rows") == 0;
+    if (!rows && strcmp(argv[1], "events") != 0) usage();
     parse(argc - 1, argv + 1, &o);
     if (!rows && o.records == 0) usage();
-    fill(&o, rows);
+    fill(&o, rows, big);
     return 0;
 }

@@ -11,6 +11,8 @@ usage() {
     cat <<'TEXT'
 usage: ./dev bench streams [--rounds N] [--records N] [--partitions N] [--threads "1 2"] [--deliveries "at_least_once exactly_once"]
                            [--only aqueduct|peer] [--peer-gc OPTION] [--timeout SECONDS] [--no-warm] [--no-verify]
+
+With state (counts, windows, sessions, joins, restoring, failover): ./dev bench streams_state
 TEXT
 }
 
@@ -258,6 +260,7 @@ run_all() {
 
 verified=0
 machine
+echo 'without state; ./dev bench streams_state measures counts, windows, sessions, joins, restoring and failover'
 prepare_peer
 filled=$("$AQUEDUCT_TOOLS/streams_records" fill --brokers "$AQUEDUCT_SOURCE" --topic "$input" --records "$records" \
     --partitions "$partitions" --codec lz4)

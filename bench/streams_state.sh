@@ -3,7 +3,8 @@
 # count by key, count in tumbling windows, session windows, join of a stream with a table, and restoring a store from its
 # changelog. Records per CPU-second and peak memory of both, medians, and the ratios against the peer. Commit intervals and the bounds
 # of caches and write buffers are equal. What every run wrote is compared with what the generator's rule says: every
-# key's, window's and session's last count, joins record for record.
+# key's, window's and session's last count, joins record for record. And of aqueduct alone: how long a large task stands still
+# when its process is killed (bench/lib/state_failover.sh).
 # Run it by `./dev bench streams_state`.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -13,20 +14,25 @@ usage() {
 usage: ./dev bench streams_state [--case NAME]... [--rounds N] [--records N] [--keys N] [--restore-rows N] [--partitions N]
            [--threads N] [--deliveries "at_least_once exactly_once"] [--commit-ms N] [--cache-mb N] [--block-cache-mb N]
            [--write-buffer-mb N] [--only aqueduct|peer] [--peer-gc OPTION] [--peer-heap SIZE] [--timeout SECONDS] [--no-warm]
+           [--failover-rows N] [--failover-rate EVENTS_A_SECOND] [--session-ms N] [--transaction-ms N]
 
-cases: count windows sessions join restore (default: all)
+cases: count windows sessions join restore failover (default: all)
 --commit-ms is at_least_once's commit interval; exactly_once has 100 ms.
+failover: rows of 1 KB (default 1000000, or --records where only this case is asked for); each round kills the process that has the
+task. The session timeout is counted apart (--session-ms, default 3000). With exactly_once a task also waits until the brokers have aborted
+the transaction that the dead process left open: it is kept shorter than the session (--transaction-ms, default 1000).
 TEXT
 }
 
 rounds=3 records=1500000 keys=100000 restore_rows=2000000 partitions=4 threads=1 only='' warm=1 cases=()
 deliveries='at_least_once exactly_once' commit_ms=5000 cache_mb=10 block_cache_mb=50 write_buffer_mb=64
 peer_gc=-XX:+UseParallelGC peer_heap=1g timeout=180
+failover_rows='' failover_rate=200 failover_timeout=600 session_ms=3000 transaction_ms=1000 records_asked=''
 while [[ $# -gt 0 ]]; do
     case $1 in
         --case) cases+=("${2:?}") && shift 2 ;;
         --rounds) rounds=${2:?} && shift 2 ;;
-        --records) records=${2:?} && shift 2 ;;
+        --records) records=${2:?} records_asked=$2 && shift 2 ;;
         --keys) keys=${2:?} && shift 2 ;;
         --restore-rows) restore_rows=${2:?} && shift 2 ;;
         --partitions) partitions=${2:?} && shift 2 ;;
@@ -40,15 +46,19 @@ while [[ $# -gt 0 ]]; do
         --peer-gc) peer_gc=${2:?} && shift 2 ;;
         --peer-heap) peer_heap=${2:?} && shift 2 ;;
         --timeout) timeout=${2:?} && shift 2 ;;
+        --failover-rows) failover_rows=${2:?} && shift 2 ;;
+        --failover-rate) failover_rate=${2:?} && shift 2 ;;
+        --session-ms) session_ms=${2:?} && shift 2 ;;
+        --transaction-ms) transaction_ms=${2:?} && shift 2 ;;
         --no-warm) warm=0 && shift ;;
         -h | --help) usage && exit ;;
         *) usage >&2 && exit 64 ;;
     esac
 done
 case $only in '' | aqueduct | peer) ;; *) usage >&2 && exit 64 ;; esac
-[[ ${#cases[@]} -gt 0 ]] || cases=(count windows sessions join restore)
+[[ ${#cases[@]} -gt 0 ]] || cases=(count windows sessions join restore failover)
 for name in "${cases[@]}"; do
-    case $name in count | windows | sessions | join | restore) ;; *) usage >&2 && exit 64 ;; esac
+    case $name in count | windows | sessions | join | restore | failover) ;; *) usage >&2 && exit 64 ;; esac
 done
 # shellcheck source=bench/lib/figures.sh
 . "$here/lib/figures.sh"
@@ -56,6 +66,8 @@ done
 . "$here/lib/state_engines.sh"
 # shellcheck source=bench/lib/state_restore.sh
 . "$here/lib/state_restore.sh"
+# shellcheck source=bench/lib/state_failover.sh
+. "$here/lib/state_failover.sh"
 
 prefix=bench.state.$$
 input=$prefix.in
@@ -147,7 +159,7 @@ medians() {
 
 targets() {
     local variant c d
-    [[ -z $only ]] || return 0
+    [[ -z $only && ${#variants[@]} -gt 0 ]] || return 0
     printf '\ntargets, against Kafka Streams\n'
     for variant in "${variants[@]}"; do
         read -r c d <<<"$variant"
@@ -173,9 +185,11 @@ verdict() {
 
 # ---- all of it
 
-# Each variant is CASE DELIVERY; both programs run it one after the other. Restoring is the same with every delivery.
+# Each variant is CASE DELIVERY; both programs run it one after the other. Restoring is the same with every delivery. Failover goes its
+# own way (failover_all).
 variants=()
 for name in "${cases[@]}"; do
+    [[ $name != failover ]] || continue
     for delivery in $(if [[ $name == restore ]]; then echo at_least_once; else echo "$deliveries"; fi); do
         variants+=("$name $delivery")
     done
@@ -200,39 +214,51 @@ run_all() {
     done
 }
 
+has_failover() { has_case failover && [[ $only != peer ]]; }
 has_case() { [[ " ${cases[*]} " == *" $1 "* ]]; }
+
+measure_all() {
+    prepare_peer
+    if has_case count || has_case windows || has_case sessions || has_case join; then
+        filled=$("$AQUEDUCT_TOOLS/state_fill" events --brokers "$AQUEDUCT_SOURCE" --topic "$input" --records "$records" --keys "$keys" \
+            --partitions "$partitions")
+        printf '%s records of %s bytes on average, %s keys, lz4, %s partitions, threads: %s\n' "$records" \
+            "$(field record_bytes "$filled")" "$keys" "$partitions" "$threads"
+    fi
+    ! has_case join || "$AQUEDUCT_TOOLS/state_fill" rows --brokers "$AQUEDUCT_SOURCE" --topic "$rows" --keys "$keys" \
+        --partitions "$partitions" >/dev/null
+    ! has_case restore || restore_prepare
+    printf 'bounds, the same for both: record cache %s MiB, block cache %s MiB, write buffers %s MiB; commits every %s ms (at_least_once), %s ms (exactly_once)\n' \
+        "$cache_mb" "$block_cache_mb" "$write_buffer_mb" "$(interval at_least_once)" "$(interval exactly_once)"
+    printf "Kafka Streams: one block cache and write buffer manager for all stores (its default is 50 MB and 3 x 16 MB for each), %s, heap %s; %s rounds in turns\n" \
+        "$peer_gc" "$peer_heap" "$rounds"
+    printf '%-6s %-9s %-9s %-14s %9s %9s %9s %7s %7s %8s %9s %6s\n' round case program delivery rec/CPU-s warm/CPU-s records/s CPU-s \
+        took/s outputs peak-MB load
+    # Fresh brokers run interpreted code: whoever came first would pay for it. What the first case measures here counts for nothing.
+    round=warm round_number=1
+    if [[ $warm == 1 ]]; then
+        for program in "${programs[@]}"; do
+            # shellcheck disable=SC2086  # two words
+            run_variant "$program" ${variants[0]}
+        done
+    fi
+    : >"$work/results"
+    for ((round_number = 1; round_number <= rounds; round_number++)); do
+        round=$round_number
+        run_all
+    done
+}
 
 verified=0
 machine
-prepare_peer
-if has_case count || has_case windows || has_case sessions || has_case join; then
-    filled=$("$AQUEDUCT_TOOLS/state_fill" events --brokers "$AQUEDUCT_SOURCE" --topic "$input" --records "$records" --keys "$keys" \
-        --partitions "$partitions")
-    printf '%s records of %s bytes on average, %s keys, lz4, %s partitions, threads: %s\n' "$records" \
-        "$(field record_bytes "$filled")" "$keys" "$partitions" "$threads"
-fi
-! has_case join || "$AQUEDUCT_TOOLS/state_fill" rows --brokers "$AQUEDUCT_SOURCE" --topic "$rows" --keys "$keys" \
-    --partitions "$partitions" >/dev/null
-! has_case restore || restore_prepare
-printf 'bounds, the same for both: record cache %s MiB, block cache %s MiB, write buffers %s MiB; commits every %s ms (at_least_once), %s ms (exactly_once)\n' \
-    "$cache_mb" "$block_cache_mb" "$write_buffer_mb" "$(interval at_least_once)" "$(interval exactly_once)"
-printf "Kafka Streams: one block cache and write buffer manager for all stores (its default is 50 MB and 3 x 16 MB for each), %s, heap %s; %s rounds in turns\n" \
-    "$peer_gc" "$peer_heap" "$rounds"
-printf '%-6s %-9s %-9s %-14s %9s %9s %9s %7s %7s %8s %9s %6s\n' round case program delivery rec/CPU-s warm/CPU-s records/s CPU-s \
-    took/s outputs peak-MB load
-# Fresh brokers run interpreted code: whoever came first would pay for it. What the first case measures here counts for nothing.
-round=warm round_number=1
-if [[ $warm == 1 ]]; then
-    for program in "${programs[@]}"; do
-        # shellcheck disable=SC2086  # two words
-        run_variant "$program" ${variants[0]}
-    done
-fi
 : >"$work/results"
-for ((round_number = 1; round_number <= rounds; round_number++)); do
-    round=$round_number
-    run_all
-done
-medians
+if ((${#variants[@]} > 0)); then
+    measure_all
+fi
+if has_failover; then
+    failover_all
+fi
+((${#variants[@]} == 0)) || medians
 targets
+! has_failover || failover_targets
 verdict
