@@ -327,7 +327,7 @@ static const struct opt_row rows[] = {
     {.name = "queue",
      .kind = OPT_SIZE,
      AT(queue_bytes),
-     .def = "4MiB",
+     .def = "1MiB",
      .min = 64LL << 10,
      .max = 1LL << 30,
      .help = "Bytes that the clients fetch ahead, divided among the threads."},

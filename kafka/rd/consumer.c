@@ -32,7 +32,7 @@
 #define FIRST_PARTS        64 /* slots; a power of two */
 
 /* Memory beside the payload that the client needs for each queued record; bounds the count of tiny ones. */
-#define QUEUED_RECORD_COST 128
+#define QUEUED_RECORD_COST 512
 
 /* ---- partitions ----------------------------------------------------------------------------------------------------- */
 
