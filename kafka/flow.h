@@ -44,7 +44,8 @@ struct kc_flow {
     int workers;                /* per process */
     const char
         *instance_id; /* static membership: group.instance.id without the worker's number; NULL: none */
-    const char *client_prefix; /* of client ids; NULL: KC_CLIENT_PREFIX. No '@', behind which the address stands */
+    const char
+        *client_prefix; /* of client ids; NULL: KC_CLIENT_PREFIX. No '@', behind which the address stands */
     /* Where other instances reach this one, "host:port": the group is told it; NULL: nobody is. */
     const char *address;
     /* for messages: what an operator can do */

@@ -434,7 +434,8 @@ static int find_ends(struct st_globals *globals, struct kc_admin *admin, struct 
 static int open_consumer(struct st_globals *globals, struct aq_err *err)
 {
     char id[KC_CLIENT_ID_MAX];
-    const struct kc_consumer_conf conf = {.client_id = kc_client_id(globals->conf.client_prefix, "global", id),
+    const struct kc_consumer_conf conf = {.client_id =
+                                              kc_client_id(globals->conf.client_prefix, "global", id),
                                           .group_id = globals->conf.application_id,
                                           .read_committed = globals->conf.read_committed,
                                           .queue_bytes = globals->conf.queue_bytes,

@@ -344,11 +344,12 @@ static int go_on(struct st_kept *kept, struct aq_err *err)
     bool belongs = strcmp(kept->id, kept->log->topic_id) == 0 && kept->next <= kept->end;
     if (kept->next < 0 || !belongs) return st_kept_wipe(kept, err);
     if (is_too_old(kept)) {
-        aq_log(AQ_INFO,
-               "the store was not used for so long that its changelog may no longer hold what was deleted since; it "
-               "is read anew",
-               aq_fs("topic", kept->changelog->text), aq_fi("partition", kept->stores->partition),
-               aq_fi("hours", (aq_wall_ms() - kept->written_ms) / (3600 * 1000)));
+        aq_log(
+            AQ_INFO,
+            "the store was not used for so long that its changelog may no longer hold what was deleted since; it "
+            "is read anew",
+            aq_fs("topic", kept->changelog->text), aq_fi("partition", kept->stores->partition),
+            aq_fi("hours", (aq_wall_ms() - kept->written_ms) / (3600 * 1000)));
         return st_kept_wipe(kept, err);
     }
     if (kept->next < kept->end) return 0;

@@ -26,8 +26,8 @@ struct st_stores;
 struct st_home {
     const struct st_db_kind *kind;
     struct st_db *db;
-    struct st_family
-        *offsets; /* by name of a store's family: st_kept.next and written_ms, 8 bytes each, big-endian, and the log's id */
+    struct st_family *
+        offsets; /* by name of a store's family: st_kept.next and written_ms, 8 bytes each, big-endian, and the log's id */
     struct st_db_batch *batch;
 };
 

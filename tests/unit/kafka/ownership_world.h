@@ -30,7 +30,7 @@ struct owner {
     struct kc_reader reader;
     struct kc_member_event events[MOST_EVENTS];
     int n_events;
-    char instance_id[320]; /* the member's; "" none */
+    char instance_id[320];                                 /* the member's; "" none */
     char client_id[KC_CLIENT_ID_MAX + 1 + KC_ADDRESS_MAX]; /* the member's */
     /* the sink: what is committed, and what is stored */
     int64_t pointer[TASKS];

@@ -146,10 +146,8 @@ static void the_prefix_of_client_ids_makes_no_two_processes_one(void **state)
 {
     (void)state;
     struct kc_group_member list[] = {
-        {.member_id = "1", .client_id = "shop-a-1-0"},
-        {.member_id = "2", .client_id = "shop-a-1-1@h:1"},
-        {.member_id = "3", .client_id = "shop-a-2-0"},
-        {.member_id = "4", .client_id = "shop-b-1-0@h:2"},
+        {.member_id = "1", .client_id = "shop-a-1-0"},     {.member_id = "2", .client_id = "shop-a-1-1@h:1"},
+        {.member_id = "3", .client_id = "shop-a-2-0"},     {.member_id = "4", .client_id = "shop-b-1-0@h:2"},
         {.member_id = "5", .client_id = "aqueduct-a-3-0"},
     };
     const struct kc_group group = {.stable = true, .list = list, .count = 5};
