@@ -104,7 +104,7 @@ void cli_help_command(const struct cli_command *command, enum opt_print form, FI
 void cli_help_overview(FILE *out)
 {
     fputs("usage: aqueduct [OPTION]... COMMAND [ARGUMENT]...\n\n"
-          "Bridges Kafka clusters: mirrors and transforms records between clusters, exactly once.\n\n"
+          "Bridges Kafka clusters, with transforms, and runs streams topologies within one; exactly once.\n\n"
           "Commands:\n",
           out);
     for (size_t i = 0; i < cli_command_count; i++)

@@ -46,6 +46,18 @@ static void print_globals(FILE *out, uint64_t rows, uint64_t bytes)
     print_count(out, "rows", rows, note);
 }
 
+/* What the copies lack belongs to them alone, so it is said when it is 0, too. */
+static void print_standbys(FILE *out, const struct st_app_status *app)
+{
+    char records[CLI_NUMBER_MAX], lag[CLI_NUMBER_MAX], note[2 * CLI_NUMBER_MAX + 64];
+    snprintf(note, sizeof(note), "standby copies of stores, %s records read, %s behind",
+             cli_count(records, app->standby_records), cli_count(lag, app->standby_lag));
+    if (app->standby_stores > 0)
+        print_count(out, "standbys", app->standby_stores, note);
+    else
+        print_count(out, "standbys", app->standby_records, "records read for standby copies of stores");
+}
+
 static void print_cycles(FILE *out, uint64_t committed, uint64_t aborted, uint64_t fenced)
 {
     print_count(out, "cycles", committed, "committed");
@@ -129,6 +141,7 @@ void cli_summary_app(const struct st_app_status *app, int64_t now, FILE *out)
     print_count(out, "lost", app->records_lost,
                 "source records that were gone before they were read (upper bound)");
     print_globals(out, app->global_rows, app->global_bytes);
+    print_standbys(out, app);
     print_cycles(out, app->cycles_committed, app->cycles_aborted, app->cycles_fenced);
     print_pace(out, app->lag, seconds_since(app->started_us, now), app->records_processed);
 }
@@ -144,6 +157,9 @@ static void log_app(const struct st_app_status *app, int64_t now)
            aq_fi("dead_letters", (int64_t)app->dead_letters),
            aq_fi("records_lost", (int64_t)app->records_lost), aq_fi("global_rows", (int64_t)app->global_rows),
            aq_fi("global_bytes", (int64_t)app->global_bytes),
+           aq_fi("standby_stores", (int64_t)app->standby_stores),
+           aq_fi("standby_lag", (int64_t)app->standby_lag),
+           aq_fi("standby_records", (int64_t)app->standby_records),
            aq_fi("cycles_committed", (int64_t)app->cycles_committed),
            aq_fi("cycles_aborted", (int64_t)app->cycles_aborted),
            aq_fi("cycles_fenced", (int64_t)app->cycles_fenced), aq_fi("rebalances", (int64_t)app->rebalances),

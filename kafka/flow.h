@@ -16,6 +16,11 @@
 /* Bytes of an instance's address, with the zero at its end. */
 #define KC_ADDRESS_MAX 262
 
+/* What client ids begin with where nothing else is said; the longest such prefix; bytes of an id, with the zero at its end. */
+#define KC_CLIENT_PREFIX     "aqueduct"
+#define KC_CLIENT_PREFIX_MAX 100
+#define KC_CLIENT_ID_MAX     (KC_CLIENT_PREFIX_MAX + 64)
+
 struct kc_flow {
     const char *noun; /* "route", "application": key in the log, word in messages */
     const char *name;
@@ -39,12 +44,17 @@ struct kc_flow {
     int workers;                /* per process */
     const char
         *instance_id; /* static membership: group.instance.id without the worker's number; NULL: none */
+    const char
+        *client_prefix; /* of client ids; NULL: KC_CLIENT_PREFIX. No '@', behind which the address stands */
     /* Where other instances reach this one, "host:port": the group is told it; NULL: nobody is. */
     const char *address;
     /* for messages: what an operator can do */
     const char *reset_command; /* takes "--topic NAME": "aqueduct positions --reset earliest"; NULL: none */
     const char *at_least_once_hint; /* "delivery = \"at_least_once\"" */
 };
+
+/* The id of a client: PREFIX-ROLE, the prefix being that of a flow (NULL: ours). Returns `id`. */
+const char *kc_client_id(const char *prefix, const char *role, char id[KC_CLIENT_ID_MAX]);
 
 /* What one produce request takes when the sink answers quickly: it is worth having a second one ready behind it. When it
  * does not, the client's broker thread spins while more is ready than it may send (bridge/outflow.c has the measurement); on a busy

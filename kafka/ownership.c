@@ -95,16 +95,24 @@ static void lane_committing(void *ctx)
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
+const char *kc_client_id(const char *prefix, const char *role, char id[KC_CLIENT_ID_MAX])
+{
+    AQ_ASSERT(!prefix || strlen(prefix) <= KC_CLIENT_PREFIX_MAX);
+    snprintf(id, KC_CLIENT_ID_MAX, "%s-%s", prefix ? prefix : KC_CLIENT_PREFIX, role);
+    return id;
+}
+
 static void make_identity(struct kc_ownership *own)
 {
-    char name[256] = "unknown";
+    char name[256] = "unknown", role[64];
     uint32_t nonce = 0;
     gethostname(name, sizeof(name) - 1);
     /* Of a long name the end says who it is: pods of one deployment differ in it. */
     const char *host = strlen(name) > HOST_MOST ? name + strlen(name) - HOST_MOST : name;
     ssize_t got = getrandom(&nonce, sizeof(nonce), 0);
     AQ_ASSERT(got == (ssize_t)sizeof(nonce));
-    snprintf(own->instance, sizeof(own->instance), "aqueduct-%.30s-%d-%d", host, (int)getpid(), own->index);
+    snprintf(role, sizeof(role), "%.30s-%d-%d", host, (int)getpid(), own->index);
+    kc_client_id(own->flow->client_prefix, role, own->instance);
     for (int i = 0; i < own->lanes.n; i++) {
         struct kc_lane *lane = &own->lanes.list[i];
         snprintf(lane->transactional_id, sizeof(lane->transactional_id), "%s.%.30s.%08x.%d.%c",

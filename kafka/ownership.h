@@ -77,10 +77,10 @@ struct kc_ownership {
     struct kc_ownership_host host;
     const struct kc_route_facts *facts; /* as kept in the state topic */
     int index;                          /* of the worker in this process */
-    char instance[64];                  /* client id */
-    bool dealt_in_turn;                 /* set before open: see struct kc_member_conf */
-    struct kc_member *member;           /* NULL before join_us */
-    int64_t join_delay_us;              /* set before open, see KC_JOIN_DELAY */
+    char instance[KC_CLIENT_ID_MAX]; /* client id: PREFIX-HOST-PID-INDEX, unlike that of any other process */
+    bool dealt_in_turn;              /* set before open: see struct kc_member_conf */
+    struct kc_member *member;        /* NULL before join_us */
+    int64_t join_delay_us;           /* set before open, see KC_JOIN_DELAY */
     int64_t join_us;
     struct kc_reader *reader; /* the lookup's */
     struct kc_lookup *lookup;

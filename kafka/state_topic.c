@@ -59,7 +59,8 @@ static int ensure_state_topic(const struct kc_ops *ops, const struct kc_flow *fl
 int kc_state_topic_writer(const struct kc_ops *ops, const struct kc_flow *flow, struct kc_producer **ret,
                           struct aq_err *err)
 {
-    const struct kc_producer_conf conf = {.client_id = "aqueduct-state",
+    char id[KC_CLIENT_ID_MAX];
+    const struct kc_producer_conf conf = {.client_id = kc_client_id(flow->client_prefix, "state", id),
                                           .delivery_timeout_ms = ADMIN_TIMEOUT_MS,
                                           .batch_bytes = 65536,
                                           .queue_bytes = 1 << 20,
@@ -117,9 +118,11 @@ int kc_state_topic_facts(const struct kc_ops *ops, const struct kc_flow *flow, i
                          struct aq_err *err)
 {
     struct kc_reader *reader;
+    char id[KC_CLIENT_ID_MAX];
     *ret_found = false;
     if (high <= low) return 0;
-    int rc = ops->reader_open(flow->sink, "aqueduct-state", flow->group, &reader, err);
+    int rc = ops->reader_open(flow->sink, kc_client_id(flow->client_prefix, "state", id), flow->group,
+                              &reader, err);
     if (rc != 0) return rc;
     struct kc_stored stored = {.partition = 0, .offset = low};
     /* Nearly always the first record there is; else (compaction, a race of two first starts) look for it. */

@@ -4,6 +4,6 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib.sh"
 
-"$here/build.sh" release
+"$here/build.sh" release --target aqueduct
 [[ $# -gt 0 ]] || set -- demo
 exec "$ROOT/build/release/aqueduct" "$@"

@@ -293,9 +293,11 @@ int st_catalog_refresh(struct st_catalog *catalog, struct aq_err *err)
 int st_catalog_connect(struct st_catalog *catalog, const atomic_bool *stop, struct aq_err *err)
 {
     const struct st_settings *settings = catalog->settings;
+    char id[KC_CLIENT_ID_MAX];
     int rc = 0;
     if (!catalog->admin)
-        rc = catalog->ops->admin_open(settings->cluster, "aqueduct-admin", &catalog->admin, err);
+        rc = catalog->ops->admin_open(
+            settings->cluster, kc_client_id(settings->flow.client_prefix, "admin", id), &catalog->admin, err);
     if (rc != 0) return rc;
     catalog->facts = (struct kc_route_facts){.route = settings->application_id,
                                              .tasks = settings->flow.tasks,

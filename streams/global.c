@@ -102,6 +102,7 @@ struct st_globals *st_globals_of(const struct kc_ops *ops, const struct st_setti
     const struct st_globals_conf conf = {.ops = ops,
                                          .cluster = settings->cluster,
                                          .application_id = settings->application_id,
+                                         .client_prefix = settings->flow.client_prefix,
                                          .read_committed = settings->flow.exactly_once,
                                          .queue_bytes = st_thread_share(settings, settings->queue_bytes),
                                          .batch_bytes = settings->batch_bytes,
@@ -432,7 +433,9 @@ static int find_ends(struct st_globals *globals, struct kc_admin *admin, struct 
 
 static int open_consumer(struct st_globals *globals, struct aq_err *err)
 {
-    const struct kc_consumer_conf conf = {.client_id = "aqueduct-global",
+    char id[KC_CLIENT_ID_MAX];
+    const struct kc_consumer_conf conf = {.client_id =
+                                              kc_client_id(globals->conf.client_prefix, "global", id),
                                           .group_id = globals->conf.application_id,
                                           .read_committed = globals->conf.read_committed,
                                           .queue_bytes = globals->conf.queue_bytes,

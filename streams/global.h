@@ -21,6 +21,7 @@ struct st_globals_conf {
     const struct kc_ops *ops;
     const struct kc_cluster *cluster;
     const char *application_id;
+    const char *client_prefix; /* of client ids; NULL: ours */
     bool read_committed;
     int64_t queue_bytes; /* of the client's own queue */
     int64_t batch_bytes;

@@ -2,7 +2,7 @@
  *
  * Repartition topics and changelogs (streams/internal_topics.h). Their settings are those of Kafka Streams' RepartitionTopicConfig,
  * UnwindowedUnversionedChangelogTopicConfig and WindowedChangelogTopicConfig: what is written to a repartition is kept until it is purged,
- * in segments small enough for that; a changelog is compacted; both have the timestamps we give them.
+ * in segments small enough for that; a changelog is compacted, and keeps deletions as long as Kafka's default says; both have the timestamps we give them.
  */
 #include "streams/internal_topics.h"
 
@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "streams/state/stores.h"
 
 #define ADMIN_TIMEOUT_MS 10000
 
@@ -68,17 +69,18 @@ static const char *name_of(const struct wanted *wanted)
 
 /* ---- making it ---------------------------------------------------------------------------------------------------- */
 
-/* Settings of a changelog: compacted; that of a window store loses what is too old, some time after the store has. */
+/* Settings of a changelog: compacted, with deletions that stay as long as st_kept_check() goes by; that of a window store loses what is too old, some time after the store has. */
 static size_t changelog_configs(const struct st_settings *settings, const struct st_store *store,
                                 struct kc_config_entry *configs, char *retention, size_t size)
 {
     configs[0] = (struct kc_config_entry){"message.timestamp.type", "CreateTime"};
     configs[1] = (struct kc_config_entry){"cleanup.policy", "compact"};
-    if (store->conf.retention_ms == 0) return 2;
+    configs[2] = (struct kc_config_entry){"delete.retention.ms", ST_TOMBSTONES_TEXT};
+    if (store->conf.retention_ms == 0) return 3;
     snprintf(retention, size, "%" PRId64, store->conf.retention_ms + settings->additional_retention_ms);
     configs[1].value = "compact,delete";
-    configs[2] = (struct kc_config_entry){"retention.ms", retention};
-    return 3;
+    configs[3] = (struct kc_config_entry){"retention.ms", retention};
+    return 4;
 }
 
 static size_t repartition_configs(struct kc_config_entry *configs)

@@ -198,6 +198,18 @@ static void check_application_server(const struct st_reading *r)
               "streams: application_server: '%s' is not HOST:PORT, such as app-1.example.org:9464", text);
 }
 
+/* The group tells processes, and their addresses, from client ids: what stands behind the prefix must stay findable. */
+static void check_client_id(const struct st_reading *r)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    const char *id = r->settings->client_id;
+    size_t len = id ? strlen(id) : 1;
+    if (!id || (len > 0 && len <= KC_CLIENT_PREFIX_MAX && strspn(id, allowed) == len)) return;
+    conf_diag(r->diags, CONF_ERROR, place(r, "client_id"),
+              "streams: client_id: '%s' is not 1 to %d letters, digits, '.', '_' and '-'", id,
+              KC_CLIENT_PREFIX_MAX);
+}
+
 static void check_dead_letter(const struct st_reading *r)
 {
     const struct st_settings *s = r->settings;
@@ -237,6 +249,7 @@ static void fill_flow(const struct st_reading *r)
         .replication_factor = (int32_t)s->replication_factor,
         .workers = (int)s->threads,
         .instance_id = s->group_instance_id,
+        .client_prefix = s->client_id,
         .address = s->application_server,
         .reset_command = RESET_COMMAND,
         .at_least_once_hint = "processing_guarantee = \"at_least_once\"",
@@ -292,6 +305,7 @@ void st_settings_read(struct conf_node *group, const struct kc_cluster *clusters
         check_compression(&r);
         check_dead_letter(&r);
         check_application_server(&r);
+        check_client_id(&r);
     }
     free(r.given);
     if (diags->errors == before) fill_flow(&r);

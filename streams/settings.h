@@ -27,7 +27,7 @@ struct st_settings {
     const char *application_id;
     const char *cluster_name;      /* a group of `clusters`; or */
     const char *bootstrap_servers; /* brokers, without a `clusters` section */
-    const char *client_id;         /* prefix of client ids; NULL: made from application id and host */
+    const char *client_id;         /* prefix of client ids; NULL: ours */
     const char *group_instance_id; /* static membership; NULL: dynamic */
     const char *
         application_server; /* where other instances reach the queries of this one, "host:port"; NULL: nowhere */

@@ -211,7 +211,8 @@ static const struct opt_row rows[] = {
      .kind = OPT_STRING,
      AT(client_id),
      .help =
-         "Prefix of the client ids that brokers log and count by. When it is left out: made from application_id and host."},
+         "What the ids begin with that brokers log and count clients by, \"aqueduct\" when it is left out. Behind it stand "
+         "host name, process and thread, or what the client is for. Letters, digits, '.', '_' and '-'."},
     {.name = "auto_offset_reset",
      .kind = OPT_ENUM,
      AT(auto_offset_reset),

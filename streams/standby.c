@@ -213,9 +213,11 @@ static void want_tasks(struct st_standby *standby, const struct st_subtopology_t
 
 int st_standby_open_admin(struct st_standby *standby, struct aq_err *err)
 {
+    const struct st_settings *settings = standby->conf.settings;
+    char id[KC_CLIENT_ID_MAX];
     if (standby->admin) return 0;
-    return standby->conf.ops->admin_open(standby->conf.settings->cluster, "aqueduct-standby", &standby->admin,
-                                         err);
+    kc_client_id(settings->flow.client_prefix, "standby", id);
+    return standby->conf.ops->admin_open(settings->cluster, id, &standby->admin, err);
 }
 
 void st_standby_say_trouble(struct st_standby *standby, const struct aq_err *err)

@@ -29,7 +29,9 @@ static int open_clients(struct st_standby *standby, struct aq_err *err)
 {
     const struct kc_ops *ops = standby->conf.ops;
     const struct st_settings *settings = standby->conf.settings;
-    const struct kc_consumer_conf conf = {.client_id = "aqueduct-standby",
+    char id[KC_CLIENT_ID_MAX];
+    const struct kc_consumer_conf conf = {.client_id =
+                                              kc_client_id(settings->flow.client_prefix, "standby", id),
                                           .group_id = settings->flow.group,
                                           .read_committed = settings->flow.exactly_once,
                                           .queue_bytes = st_thread_share(settings, settings->queue_bytes),
@@ -39,8 +41,7 @@ static int open_clients(struct st_standby *standby, struct aq_err *err)
     if (rc == 0 && !standby->consumer)
         rc = ops->consumer_open(settings->cluster, &conf, &standby->names, &standby->consumer, err);
     if (rc == 0 && !standby->reader)
-        rc = ops->reader_open(settings->cluster, "aqueduct-standby", settings->flow.group, &standby->reader,
-                              err);
+        rc = ops->reader_open(settings->cluster, id, settings->flow.group, &standby->reader, err);
     if (rc == 0 && !standby->lookup)
         standby->lookup = kc_lookup_create(ops, &settings->flow, st_catalog_facts(standby->conf.catalog),
                                            standby->admin, standby->reader);

@@ -64,7 +64,9 @@ static int learn(struct st_directory *directory, struct aq_err *err)
 {
     const struct kc_ops *ops = directory->ops;
     const struct kc_flow *flow = &directory->settings->flow;
-    int rc = directory->admin ? 0 : ops->admin_open(flow->sink, "aqueduct-query", &directory->admin, err);
+    char id[KC_CLIENT_ID_MAX];
+    kc_client_id(flow->client_prefix, "query", id);
+    int rc = directory->admin ? 0 : ops->admin_open(flow->sink, id, &directory->admin, err);
     forget(directory);
     if (rc == 0)
         rc = ops->admin_describe_group(directory->admin, flow->group, flow->state_topic, TIMEOUT_MS,

@@ -128,7 +128,7 @@ int st_restore_begin(struct st_worker *worker, struct st_stores *stores, struct 
     if (asked != 0) return asked;
     for (size_t i = 0; i < stores->n; i++) {
         struct st_kept *kept = &stores->list[i];
-        if (!kept->changelog || kept->restoring || kept->next == kept->end) continue;
+        if (!kept->changelog || kept->restoring || (kept->checked && kept->next >= kept->end)) continue;
         int rc = begin_kept(worker, kept, err);
         if (rc != 0) return aq_err_in(err, "store '%s'", kept->store->name);
     }

@@ -21,6 +21,9 @@
  * family stays, and is brought up to date when the task comes back. The changelog begins later than the family ends (its head was
  * compacted away or is too old): the family is wiped and read anew.
  *
+ * A family that was not written for ST_KEPT_MS (the folder lay unused) while its changelog went on is wiped and read anew as well: rows that
+ * were deleted meanwhile may be in the family, and in the changelog neither they nor their deletions any more.
+ *
  * Retention: entries of windows that are too old are deleted from the family a few at a time with every commit, by a cursor that goes round.
  * The changelog has a retention of its own. Who reads must not depend on when an old entry goes.
  *
@@ -37,6 +40,7 @@
 #include "base/assert.h"
 #include "base/big_endian.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "kafka/lane.h"
 #include "streams/choice.h"
@@ -45,6 +49,7 @@
 #define GATHER_BYTES (2 << 20)       /* of rows of a changelog that are written at once */
 #define GATHER_UP_TO 20000           /* offsets in front of its end */
 #define MARKERS_US   (30000 * AQ_MS) /* a coordinator that moves meanwhile sends them when it has moved */
+#define NEXT_LEN     16              /* of what is known of a family, besides its changelog's id */
 #define SWEEP_LEAST  64 /* entries looked at with every commit, besides two for each changed one */
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
@@ -82,9 +87,10 @@ static int read_next(struct st_kept *kept, struct aq_err *err)
     int rc = home->kind->get(home->offsets, aq_slice_str(kept->family), &value, err);
     if (rc != 0) return rc;
     kept->next = -1;
-    if (value.len < 8 || value.len - 8 >= sizeof(kept->id)) return 0;
+    if (value.len < NEXT_LEN || value.len - NEXT_LEN >= sizeof(kept->id)) return 0;
     kept->next = (int64_t)aq_be64_get(value.ptr);
-    memcpy(kept->id, value.ptr + 8, value.len - 8);
+    kept->written_ms = (int64_t)aq_be64_get(value.ptr + 8);
+    memcpy(kept->id, value.ptr + NEXT_LEN, value.len - NEXT_LEN);
     return 0;
 }
 
@@ -309,13 +315,15 @@ static void sweep(struct st_kept *kept, uint64_t most)
 
 static void put_next(struct st_kept *kept)
 {
-    char bytes[8 + KC_ID_MAX];
+    char bytes[NEXT_LEN + KC_ID_MAX];
     const struct st_home *home = kept->home;
     size_t len = strlen(kept->log->topic_id);
+    kept->written_ms = aq_wall_ms();
     aq_be64_put(bytes, (uint64_t)kept->next);
-    memcpy(bytes + 8, kept->log->topic_id, len);
+    aq_be64_put(bytes + 8, (uint64_t)kept->written_ms);
+    memcpy(bytes + NEXT_LEN, kept->log->topic_id, len);
     home->kind->batch_put(home->batch, home->offsets, aq_slice_str(kept->family),
-                          aq_slice_of(bytes, 8 + len));
+                          aq_slice_of(bytes, NEXT_LEN + len));
 }
 
 /* A lane of the former owner has one transaction at a time, and so at most one marker that has not come. */
@@ -323,6 +331,30 @@ static bool awaits_markers(const struct st_kept *kept)
 {
     int64_t missing = kept->log->committed.next - kept->end;
     return missing > 0 && missing <= KC_LANES && aq_mono_us() - kept->stores->since_us < MARKERS_US;
+}
+
+/* Where nothing was written to the changelog since, nothing was deleted. */
+static bool is_too_old(const struct st_kept *kept)
+{
+    return kept->next < kept->end && aq_wall_ms() - kept->written_ms > ST_KEPT_MS;
+}
+
+static int go_on(struct st_kept *kept, struct aq_err *err)
+{
+    bool belongs = strcmp(kept->id, kept->log->topic_id) == 0 && kept->next <= kept->end;
+    if (kept->next < 0 || !belongs) return st_kept_wipe(kept, err);
+    if (is_too_old(kept)) {
+        aq_log(
+            AQ_INFO,
+            "the store was not used for so long that its changelog may no longer hold what was deleted since; it "
+            "is read anew",
+            aq_fs("topic", kept->changelog->text), aq_fi("partition", kept->stores->partition),
+            aq_fi("hours", (aq_wall_ms() - kept->written_ms) / (3600 * 1000)));
+        return st_kept_wipe(kept, err);
+    }
+    if (kept->next < kept->end) return 0;
+    put_next(kept); /* as of now it lacks nothing */
+    return kept->home->kind->batch_write(kept->home->batch, err);
 }
 
 int st_kept_check(struct st_kept *kept, struct aq_err *err)
@@ -340,8 +372,9 @@ int st_kept_check(struct st_kept *kept, struct aq_err *err)
             " were committed to it: it was deleted, and the store's contents with it. Restore the topic, or run "
             "`aqueduct streams reset` to begin anew",
             kept->changelog->text, kept->stores->partition, kept->end, least);
-    bool belongs = strcmp(kept->id, kept->log->topic_id) == 0 && kept->next <= kept->end;
-    return kept->next >= 0 && belongs ? 0 : st_kept_wipe(kept, err);
+    int rc = go_on(kept, err);
+    kept->checked = rc == 0;
+    return rc;
 }
 
 /* What follows comes in small pieces. */

@@ -16,12 +16,18 @@
 
 struct st_stores;
 
+/* How long changelogs keep deletions (delete.retention.ms, Kafka's default, which their topics are created with), and how old a family
+ * may be that is gone on with. In between are the time a restore takes, and clocks that differ. */
+#define ST_TOMBSTONES_MS   INT64_C(86400000)
+#define ST_TOMBSTONES_TEXT "86400000"
+#define ST_KEPT_MS         (ST_TOMBSTONES_MS / 6 * 5)
+
 /* One database as the task sees it: what is written to it at a commit is one batch. */
 struct st_home {
     const struct st_db_kind *kind;
     struct st_db *db;
-    struct st_family
-        *offsets; /* by name of a store's family: st_kept.next, 8 bytes, big-endian, and the log's id */
+    struct st_family *
+        offsets; /* by name of a store's family: st_kept.next and written_ms, 8 bytes each, big-endian, and the log's id */
     struct st_db_batch *batch;
 };
 
@@ -39,6 +45,8 @@ struct st_kept {
     int64_t
         next; /* changelog: what is before it is in the family; there may be more in it than this says; -1: nothing known */
     int64_t sealed;     /* what it will be when the sealed cycle is committed */
+    int64_t written_ms; /* wall clock: when `next` was written last */
+    bool checked;       /* it goes with its changelog, see st_kept_check() */
     char id[KC_ID_MAX]; /* of the changelog the family was made of; "": none yet */
     int64_t end;        /* where the changelog ended when the task was taken; negative: not known yet */
     bool restoring;
@@ -91,8 +99,9 @@ void st_kept_follow(struct st_kept *kept, struct st_feed *log);
 int st_kept_take(struct st_kept *kept, const struct aq_batch *batch, struct aq_err *err);
 /* The changelog was read up to `next`: what is in front of it is in the family, or never was a record. */
 int st_kept_reach(struct st_kept *kept, int64_t next, struct aq_err *err);
-/* The family belongs to the changelog there is, and that has all that was committed to it. STATE when it has lost some;
- * AGAIN, with kept->end taken back, when that may be a commit whose marker is still to come. */
+/* The family belongs to the changelog there is, which has all that was committed to it, and still what was deleted since; else it is
+ * wiped. STATE when the changelog has lost some; AGAIN, with kept->end taken back, when that may be a commit whose marker is still to
+ * come. */
 int st_kept_check(struct st_kept *kept, struct aq_err *err);
 /* The changelog does not go on where the family ends: everything anew. */
 int st_kept_wipe(struct st_kept *kept, struct aq_err *err);

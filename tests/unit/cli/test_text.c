@@ -181,6 +181,35 @@ static void summary_of_an_application(void **state)
     free(text);
 }
 
+static void summary_of_standby_copies(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t stores, lag, records;
+        const char *expected;
+    } rows[] = {
+        {0, 0, 0, NULL},
+        {3, 12, 40500, "3  standby copies of stores, 40,500 records read, 12 behind\n"},
+        {1, 0, 7, "1  standby copies of stores, 7 records read, 0 behind\n"},
+        {0, 0, 7, "7  records read for standby copies of stores\n"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct st_app_status app = {.application_id = "a",
+                                          .standby_stores = rows[i].stores,
+                                          .standby_lag = rows[i].lag,
+                                          .standby_records = rows[i].records};
+        char *text = NULL;
+        size_t len = 0;
+        FILE *out = open_memstream(&text, &len);
+        cli_summary_app(&app, AQ_SEC, out);
+        fclose(out);
+        const char *line = strstr(text, "  standbys");
+        assert_int_equal(line != NULL, rows[i].expected != NULL);
+        if (line) T_CHECK(strstr(line, rows[i].expected) != NULL, "%s", line);
+        free(text);
+    }
+}
+
 static void every_error_has_an_exit_code(void **state)
 {
     (void)state;
@@ -247,6 +276,7 @@ int main(void)
         cmocka_unit_test(progress_line),
         cmocka_unit_test(summary_leaves_zeros_out),
         cmocka_unit_test(summary_of_an_application),
+        cmocka_unit_test(summary_of_standby_copies),
         cmocka_unit_test(every_error_has_an_exit_code),
         cmocka_unit_test(every_command_is_described),
         cmocka_unit_test(every_table_is_sane),

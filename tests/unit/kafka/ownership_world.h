@@ -30,7 +30,8 @@ struct owner {
     struct kc_reader reader;
     struct kc_member_event events[MOST_EVENTS];
     int n_events;
-    char instance_id[320]; /* the member's; "" none */
+    char instance_id[320];                                 /* the member's; "" none */
+    char client_id[KC_CLIENT_ID_MAX + 1 + KC_ADDRESS_MAX]; /* the member's */
     /* the sink: what is committed, and what is stored */
     int64_t pointer[TASKS];
     int answer[TASKS]; /* code of each pointer */
@@ -56,6 +57,7 @@ static inline int fake_member_open(const struct kc_cluster *cluster, const struc
     assert_ptr_equal(cluster, &owner->cluster);
     snprintf(owner->instance_id, sizeof(owner->instance_id), "%s",
              conf->instance_id ? conf->instance_id : "");
+    snprintf(owner->client_id, sizeof(owner->client_id), "%s", conf->client_id);
     *ret = &owner->base.member;
     return 0;
 }

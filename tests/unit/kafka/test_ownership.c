@@ -3,6 +3,10 @@
  * A worker's share of tasks against a scripted group and scripted producers: what the host hears, in which order, and what
  * is committed and answered when. Source and sink are one cluster here, and no admin is opened by anything below the host.
  */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
 #include "tests/unit/kafka/ownership_world.h"
 
 static void an_ordinary_life(void **state)
@@ -349,6 +353,42 @@ static void an_instance_id_is_the_workers_own(void **state)
     end(&w);
 }
 
+/* Whatever they begin with, ids end in what no other process on any machine has. */
+static void client_ids_have_a_prefix_host_and_process(void **state)
+{
+    (void)state;
+    struct owner w;
+    char tail[32], longest[KC_CLIENT_PREFIX_MAX + 1] = "";
+    begin(&w, true);
+    char *ours = aq_strdup(w.client_id);
+    assert_memory_equal(ours, "aqueduct-", 9);
+    assert_string_equal(w.own.instance, ours);
+    end(&w);
+
+    memset(longest, 'x', KC_CLIENT_PREFIX_MAX);
+    const char *const prefixes[] = {"shop-eu", longest};
+    for (size_t i = 0; i < 2; i++) {
+        prepare(&w, true);
+        w.flow.client_prefix = prefixes[i];
+        w.flow.address = "h:9464";
+        struct kc_ownership_host host = taking_notes(&w);
+        open_with(&w, &host, 3);
+        size_t len = strlen(prefixes[i]);
+        assert_memory_equal(w.client_id, prefixes[i], len);
+        /* The host's name and the process number, as before; then the worker, then where it answers. */
+        const char *host_name = ours + strlen("aqueduct-");
+        size_t same = (size_t)(strrchr(ours, '-') - host_name);
+        assert_memory_equal(w.client_id + len + 1, host_name, same);
+        snprintf(tail, sizeof(tail), "-%d-3", (int)getpid());
+        size_t instance_len = strlen(w.own.instance);
+        assert_string_equal(w.own.instance + instance_len - strlen(tail), tail);
+        assert_memory_equal(w.client_id, w.own.instance, instance_len);
+        assert_string_equal(w.client_id + instance_len, "@h:9464");
+        end(&w);
+    }
+    free(ours);
+}
+
 /* ---- backing off ---------------------------------------------------------------------------------------------------- */
 
 static void aborts_in_a_row_make_pauses_that_grow(void **state)
@@ -391,6 +431,7 @@ int main(void)
         cmocka_unit_test(what_the_operator_must_change_ends_the_worker),
         cmocka_unit_test(a_worker_may_join_later_and_leave_before),
         cmocka_unit_test(an_instance_id_is_the_workers_own),
+        cmocka_unit_test(client_ids_have_a_prefix_host_and_process),
         cmocka_unit_test(aborts_in_a_row_make_pauses_that_grow),
     };
     return cmocka_run_group_tests_name("ownership", tests, NULL, NULL);

@@ -141,6 +141,26 @@ static void members_are_dealt_by_their_ids_and_known_by_their_names(void **state
     aq_arena_finish(&arena);
 }
 
+/* client_id: processes of one application may each have a prefix of their own, or the same, with dashes in it. */
+static void the_prefix_of_client_ids_makes_no_two_processes_one(void **state)
+{
+    (void)state;
+    struct kc_group_member list[] = {
+        {.member_id = "1", .client_id = "shop-a-1-0"},     {.member_id = "2", .client_id = "shop-a-1-1@h:1"},
+        {.member_id = "3", .client_id = "shop-a-2-0"},     {.member_id = "4", .client_id = "shop-b-1-0@h:2"},
+        {.member_id = "5", .client_id = "aqueduct-a-3-0"},
+    };
+    const struct kc_group group = {.stable = true, .list = list, .count = 5};
+    struct aq_arena arena;
+    aq_arena_init(&arena, 1024);
+    struct st_heirs heirs = st_heirs_of(&group, "shop-b-1-0", &arena);
+    assert_int_equal(heirs.processes, 4);
+    assert_int_equal(heirs.me, 2);
+    const int32_t expected[] = {0, 0, 1, 2, 3};
+    for (size_t i = 0; i < 5; i++) assert_int_equal(heirs.process[i], expected[i]);
+    aq_arena_finish(&arena);
+}
+
 static void instance_ids_go_before_member_ids(void **state)
 {
     (void)state;
@@ -169,6 +189,7 @@ int main(void)
         cmocka_unit_test(one_loss_costs_two_copies_at_most),
         cmocka_unit_test(a_process_that_is_not_in_the_group_keeps_nothing),
         cmocka_unit_test(members_are_dealt_by_their_ids_and_known_by_their_names),
+        cmocka_unit_test(the_prefix_of_client_ids_makes_no_two_processes_one),
         cmocka_unit_test(instance_ids_go_before_member_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

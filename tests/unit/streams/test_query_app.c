@@ -20,13 +20,8 @@ static void open_counting(struct world *w)
     good(w, kc_sim_create_topic(&w->cluster, "input", 3, NULL, 0, &w->err));
 }
 
-static void start_counting(struct world *w)
+static void start_worker(struct world *w)
 {
-    static const atomic_bool never = false;
-    w->app = st_app_create(&kc_sim_ops, &w->e.settings, w->e.topology, &w->err);
-    T_CHECK(w->app != NULL, "%s", w->err.text);
-    good(w, st_catalog_connect(w->app->catalog, &never, &w->err));
-    st_dbs_open_memory(&w->app->dbs);
     const struct st_worker_setup setup = {.ops = &kc_sim_ops,
                                           .settings = &w->e.settings,
                                           .plan = w->app->plan,
@@ -36,6 +31,16 @@ static void start_counting(struct world *w)
                                           .inline_lookup = true};
     w->worker = w->app->workers[0] = st_worker_create(&setup);
     good(w, st_worker_open(w->worker, &w->err));
+}
+
+static void start_counting(struct world *w)
+{
+    static const atomic_bool never = false;
+    w->app = st_app_create(&kc_sim_ops, &w->e.settings, w->e.topology, &w->err);
+    T_CHECK(w->app != NULL, "%s", w->err.text);
+    good(w, st_catalog_connect(w->app->catalog, &never, &w->err));
+    st_dbs_open_memory(&w->app->dbs);
+    start_worker(w);
 }
 
 static struct st_ask *question(struct world *w, int32_t partition, const char *key)
@@ -125,6 +130,55 @@ static void positions_and_lag_come_with_the_answer(void **state)
     assert_int_equal(ask->reply.changelog_lag, 0);
     assert_false(ask->reply.restoring || ask->reply.standby);
     st_ask_unref(ask);
+    stop_counting(&w);
+}
+
+/* ---- another changelog's rows -------------------------------------------------------------------------------------- */
+
+/* Puts what a disk that was away has into partition 0: a row, and the place in a changelog of another id where the one there is ends. */
+static void leave_behind(struct world *w, int64_t end)
+{
+    struct st_stores *stores;
+    struct st_feed log = {.topic_id = "another"};
+    const struct st_stores_conf conf = {.dbs = &w->app->dbs,
+                                        .subtopology = &w->app->plan->subtopologies[0],
+                                        .partition = 0,
+                                        .names = &w->worker->names};
+    good(w, st_stores_delete(&w->app->dbs, conf.subtopology, 0, &w->err));
+    good(w, st_stores_open(&conf, &stores, &w->err));
+    struct st_kept *kept = &stores->list[0];
+    st_kept_follow(kept, &log);
+    kept->end = end;
+    kept->restoring = true;
+    kept->home->kind->batch_put(kept->home->batch, kept->state.family, AQ_LIT("ghost"), AQ_LIT("7"));
+    good(w, st_kept_reach(kept, end, &w->err));
+    st_stores_close(stores);
+}
+
+static void rows_of_another_changelog_that_ends_at_the_same_place_are_not_used(void **state)
+{
+    (void)state;
+    struct world w;
+    open_counting(&w);
+    append(&w, 0, 3);
+    start_counting(&w);
+    turn(&w, 600);
+    expect_answer(&w, 0, "k0", "k0=1");
+    struct st_ask *ask = question(&w, 0, "k0");
+    assert_true(st_mailbox_post(&w.worker->mailbox, ask));
+    turn(&w, 1);
+    assert_true(st_ask_wait(ask, 1));
+    int64_t end = ask->reply.changelog_position;
+    st_ask_unref(ask);
+    st_app_stop(w.app);
+    turn(&w, 1000);
+    st_worker_close(w.worker);
+    leave_behind(&w, end);
+    st_worker_destroy(w.worker);
+    start_worker(&w);
+    turn(&w, 600);
+    expect_answer(&w, 0, "ghost", "");
+    expect_answer(&w, 0, "k0", "k0=1");
     stop_counting(&w);
 }
 
@@ -219,6 +273,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_is_committed_is_answered),
+        cmocka_unit_test(rows_of_another_changelog_that_ends_at_the_same_place_are_not_used),
         cmocka_unit_test(positions_and_lag_come_with_the_answer),
         cmocka_unit_test(who_does_not_have_it_says_why),
         cmocka_unit_test(nobody_is_left_waiting_when_the_worker_ends),

@@ -92,7 +92,8 @@ static void the_flow_is_filled_in(void **state)
     struct had h;
     expect_good(
         ID TO
-        "processing_guarantee = \"exactly_once_v2\"; num_stream_threads = 3; group_instance_id = \"one\";",
+        "processing_guarantee = \"exactly_once_v2\"; num_stream_threads = 3; group_instance_id = \"one\"; "
+        "client_id = \"shop-eu\";",
         &h);
     const struct kc_flow *f = &h.settings.flow;
     assert_string_equal(f->noun, "application");
@@ -103,6 +104,7 @@ static void the_flow_is_filled_in(void **state)
     assert_string_equal(f->reset_command, "aqueduct streams reset");
     assert_string_equal(f->at_least_once_hint, "processing_guarantee = \"at_least_once\"");
     assert_string_equal(f->instance_id, "one");
+    assert_string_equal(f->client_prefix, "shop-eu");
     assert_ptr_equal(f->source, f->sink);
     assert_string_equal(f->source->brokers, "127.0.0.1:9092");
     assert_true(f->exactly_once);
@@ -112,6 +114,7 @@ static void the_flow_is_filled_in(void **state)
     done(&h);
     expect_good(ID "cluster = \"east\";", &h);
     assert_ptr_equal(h.settings.flow.source, &clusters[0]);
+    assert_null(h.settings.flow.client_prefix);
     done(&h);
 }
 
@@ -150,7 +153,7 @@ static void properties_take_kafkas_spelling(void **state)
     expect_good(
         "properties = [\"application.id=app\", \"bootstrap.servers=k:9092\", \"commit.interval.ms=250\", "
         "\"processing.guarantee = exactly_once_v2\", \"producer.linger.ms=7\", \"consumer.auto.offset.reset=latest\", "
-        "\"main.consumer.session.timeout.ms=20000\", \"num.stream.threads=2\"];",
+        "\"main.consumer.session.timeout.ms=20000\", \"num.stream.threads=2\", \"client.id=shop\"];",
         &h);
     const struct st_settings *s = &h.settings;
     assert_string_equal(s->application_id, "app");
@@ -161,6 +164,7 @@ static void properties_take_kafkas_spelling(void **state)
     assert_int_equal(s->auto_offset_reset, ST_LATEST);
     assert_int_equal(s->session_timeout_ms, 20000);
     assert_int_equal(s->threads, 2);
+    assert_string_equal(s->flow.client_prefix, "shop");
     assert_int_equal(s->properties.count, 0);
     done(&h);
 }
@@ -266,6 +270,10 @@ static void what_belongs_together(void **state)
          "streams: replication_factor: at least 1, or -1 for the brokers' default"},
         {ID TO "session_timeout_ms = 3000;",
          "streams: session_timeout_ms below 6s is refused by brokers unless group.min.session.timeout.ms allows it"},
+        {ID TO "client_id = \"a@b\";",
+         "streams: client_id: 'a@b' is not 1 to 100 letters, digits, '.', '_' and '-'"},
+        {ID TO "client_id = \"\";",
+         "streams: client_id: '' is not 1 to 100 letters, digits, '.', '_' and '-'"},
         {ID TO "num_stream_threads = 17;", "streams: more threads than slots: some will have nothing to do"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) expect_only(rows[i][0], rows[i][1]);

@@ -170,6 +170,63 @@ static void deleted_stores_are_gone(void **state)
     world_close(&w);
 }
 
+/* Deletions of what is in the family may have come and gone in the changelog meanwhile. */
+static void rows_that_lay_unused_too_long_are_read_anew(void **state)
+{
+    (void)state;
+    struct world w;
+    struct st_feed log;
+    struct aq_err err;
+    struct aq_virtual_clock clock = {.wall_us = 1000 * 3600 * AQ_SEC};
+    struct aq_virtual_clock *outside = aq_clock_use(&clock);
+    world_open(&w);
+    struct st_stores *stores = open_stores(&w);
+    follow(stores, &log, "one", 10);
+    put_row(stores, "a");
+    assert_int_equal(st_kept_reach(&stores->list[0], 7, &err), 0);
+    st_stores_close(stores);
+    clock.wall_us += (ST_KEPT_MS - 1000) * AQ_MS;
+    stores = open_stores(&w);
+    assert_int_equal(follow(stores, &log, "one", 10), 7);
+    assert_true(has_row(stores, "a"));
+    st_stores_close(stores); /* nothing was read: it is as old as it was */
+    clock.wall_us += 2 * AQ_SEC;
+    stores = open_stores(&w);
+    assert_int_equal(follow(stores, &log, "one", 10), -1);
+    assert_false(has_row(stores, "a"));
+    st_stores_close(stores);
+    world_close(&w);
+    aq_clock_use(outside);
+}
+
+static void rows_whose_changelog_stands_still_do_not_age(void **state)
+{
+    (void)state;
+    struct world w;
+    struct st_feed log;
+    struct aq_err err;
+    struct aq_virtual_clock clock = {.wall_us = 1000 * 3600 * AQ_SEC};
+    struct aq_virtual_clock *outside = aq_clock_use(&clock);
+    world_open(&w);
+    struct st_stores *stores = open_stores(&w);
+    follow(stores, &log, "one", 10);
+    put_row(stores, "a");
+    assert_int_equal(st_kept_reach(&stores->list[0], 10, &err), 0);
+    st_stores_close(stores);
+    clock.wall_us += 9 * ST_TOMBSTONES_MS * AQ_MS;
+    stores = open_stores(&w);
+    assert_int_equal(follow(stores, &log, "one", 10), 10);
+    assert_true(has_row(stores, "a"));
+    st_stores_close(stores);
+    clock.wall_us += 3600 * AQ_SEC; /* an hour ago it was known to lack nothing */
+    stores = open_stores(&w);
+    assert_int_equal(follow(stores, &log, "one", 12), 10);
+    assert_true(has_row(stores, "a"));
+    st_stores_close(stores);
+    world_close(&w);
+    aq_clock_use(outside);
+}
+
 #define FAR 1000000
 
 /* How far a family goes never says more than what is in it. */
@@ -250,6 +307,8 @@ int main(void)
         cmocka_unit_test(rows_stay_with_their_changelog),
         cmocka_unit_test(rows_that_nothing_is_known_of_are_wiped),
         cmocka_unit_test(deleted_stores_are_gone),
+        cmocka_unit_test(rows_that_lay_unused_too_long_are_read_anew),
+        cmocka_unit_test(rows_whose_changelog_stands_still_do_not_age),
         cmocka_unit_test(far_from_the_end_rows_are_gathered),
         cmocka_unit_test(what_is_gathered_is_bounded),
         cmocka_unit_test(a_reading_that_begins_anew_gathers_anew),
