@@ -8,9 +8,8 @@
  * one again. Who has the task is found anew in each round: the other one says that it keeps a copy.
  *
  * An output counts only when the timestamp of its event lies behind the kill: what the dead process had committed becomes visible after it,
- * too. The reader is read_committed. noticed_s is when the coordinator says that the group is no longer what it was, which is when
- * the session has run out; since the last heartbeat may be younger or older than the session's last full interval, that is the setting less
- * up to one interval of heartbeats.
+ * too. The reader is read_committed. noticed_s is when the coordinator no longer counts the killed one among the group's members: its
+ * session has run out, which began with its last heartbeat, up to half a second before the kill.
  *
  * A row that comes out must be the key's own filler and its number of events, one more than the last time: without the old row no
  * engine knows either. With --repeats, for at_least_once, events are read again and counted again, from where the last commit left the
@@ -147,7 +146,7 @@ static void hear_group(struct watch *w)
             rd_kafka_ConsumerGroupDescription_state(groups[0]) == RD_KAFKA_CONSUMER_GROUP_STATE_STABLE;
         size_t members = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
         if (!w->killed_us && stable) w->members = members;
-        if (w->killed_us && !w->noticed_us && (!stable || members < w->members)) w->noticed_us = t_now_us();
+        if (w->killed_us && !w->noticed_us && members < w->members) w->noticed_us = t_now_us();
     }
     rd_kafka_event_destroy(event);
 }
