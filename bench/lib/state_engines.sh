@@ -13,9 +13,9 @@ nodes() {
     case $1 in
         count) printf '%s rows = { type = "count"; from = "events"; };' "$events" ;;
         windows | sessions)
-            window='type = "tumbling"; size_ms = "1m";'
-            [[ $1 == windows ]] || window='type = "session"; gap_ms = "10s";'
-            printf '%s rows = { type = "count"; from = "events"; window = { %s grace_ms = "10s"; }; };' "$events" "$window"
+            window='type = "tumbling"; size = "1m";'
+            [[ $1 == windows ]] || window='type = "session"; gap = "10s";'
+            printf '%s rows = { type = "count"; from = "events"; window = { %s grace = "10s"; }; };' "$events" "$window"
             ;;
         join)
             printf '%s rows = { type = "table"; topic = "%s"; };' "$events" "$3"

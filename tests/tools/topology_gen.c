@@ -56,48 +56,16 @@ static const char *const feature_names[FEATURE_COUNT] = {
     "order_free",
 };
 
-/* What stateful topologies have besides; those of stateless ones are counted for these. */
-#define STATEFUL_FEATURES(X) \
-    X(by)                    \
-    X(of_table)              \
-    X(cached)                \
-    X(uncached)              \
-    X(tumbling)              \
-    X(hopping)               \
-    X(sliding)               \
-    X(session)               \
-    X(grace)                 \
-    X(retention)             \
-    X(emit_updates)          \
-    X(emit_close)            \
-    X(history)               \
-    X(kept_view)             \
-    X(view)                  \
-    X(inner)                 \
-    X(left)                  \
-    X(outer)                 \
-    X(tables_left)           \
-    X(tables_outer)          \
-    X(self_join)             \
-    X(join_grace)            \
-    X(table_grace)           \
-    X(asymmetric)            \
-    X(suppress_close)        \
-    X(suppress_limit)        \
-    X(suppress_bounded)      \
-    X(windows_as_keys)       \
-    X(several_keeping)
-
 enum stateful_feature {
 #define X(name) STATEFUL_##name,
-    STATEFUL_FEATURES(X)
+#include "tests/differential/features.def"
 #undef X
-        STATEFUL_COUNT
+    STATEFUL_COUNT
 };
 
 static const char *const stateful_names[STATEFUL_COUNT] = {
 #define X(name) #name,
-    STATEFUL_FEATURES(X)
+#include "tests/differential/features.def"
 #undef X
 };
 
