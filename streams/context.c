@@ -300,7 +300,6 @@ bool st_store_is_cached(const struct st_context *context, size_t i)
     return !context->node->node->stores[i]->conf.uncached && context->task->shop->settings->cache_bytes > 0;
 }
 
-/* Forwarding may change other stores, never this one: its user is the one who forwards. */
 /* 1: it was not there and is not there. What nobody looked at before is looked at now, for what is gone. */
 static int is_nothing(struct st_state *store, const struct st_table_change *change, struct aq_err *err)
 {
@@ -313,6 +312,7 @@ static int is_nothing(struct st_state *store, const struct st_table_change *chan
     return rc == 0 ? aq_slice_is_null(was) : rc;
 }
 
+/* Forwarding may change other stores, never this one: its user is the one who forwards. */
 int st_each_change(struct st_context *context, size_t i, void *state, st_change_each *each,
                    struct aq_err *err)
 {
