@@ -55,12 +55,14 @@ int st_aggregation_start(struct st_aggregation *a, struct st_context *context, c
                                  .newest_flushed_ms = ST_NO_TIME};
     int rc = st_adder_start(&a->own, context, &op->aggregator, err);
     a->adder = &a->own;
+    if (rc == 0) st_table_init(&a->gone);
     return rc;
 }
 
 void st_aggregation_stop(struct st_aggregation *a)
 {
     st_adder_stop(&a->own);
+    st_table_finish(&a->gone);
     free(a->stamped);
     a->stamped = NULL;
 }
@@ -188,12 +190,40 @@ int st_aggregation_send(struct st_aggregation *a, const struct aq_record *rec, c
     return send(a, rec, &copy, value, kept.time_ms, &row, err);
 }
 
+/* compat: a tombstone has the time of the record that deleted the row, when the cache is flushed. */
+static void note_gone(struct st_aggregation *a, const struct st_place *place, int64_t time_ms)
+{
+    char rest[ST_SESSION_REST], time[sizeof(int64_t)];
+    aq_be64_put(time, (uint64_t)time_ms);
+    st_table_put(&a->gone, place->key, st_place_rest(a->rows, place, rest), aq_slice_of(time, sizeof(time)));
+}
+
+static bool is_noted(struct st_aggregation *a, const struct st_place *place, int64_t *ret_ms)
+{
+    char rest[ST_SESSION_REST];
+    struct aq_slice time;
+    if (a->gone.n_buckets == 0) return false;
+    if (!st_table_get(&a->gone, place->key, st_place_rest(a->rows, place, rest), &time)) return false;
+    if (aq_slice_is_null(time)) return false;
+    *ret_ms = (int64_t)aq_be64_get(time.ptr);
+    return true;
+}
+
+static void forget_gone(struct st_aggregation *a)
+{
+    if (a->gone.n_buckets == 0) return;
+    st_table_finish(&a->gone);
+    st_table_init(&a->gone);
+}
+
 /* The time of a row that is gone is not kept with it. */
-static int64_t time_of_change(const struct st_aggregation *a, const struct st_place *place,
+static int64_t time_of_change(struct st_aggregation *a, const struct st_place *place,
                               const struct st_accumulated *now)
 {
+    int64_t noted;
     if (a->rows == ST_ROWS_SESSION) return place->end;
     if (!aq_slice_is_null(now->acc)) return now->time_ms;
+    if (is_noted(a, place, &noted)) return noted;
     return a->newest_ms >= 0 ? a->newest_ms : 0;
 }
 
@@ -228,7 +258,9 @@ static int flush_row(struct st_context *context, void *state, struct aq_slice bu
 int st_aggregation_flush(struct st_aggregation *a, struct aq_err *err)
 {
     if (!a->at_flush || a->context->n_children == 0) return 0;
-    return st_each_change(a->context, 0, a, flush_row, err);
+    int rc = st_each_change(a->context, 0, a, flush_row, err);
+    forget_gone(a);
+    return rc;
 }
 
 /* ---- one row ------------------------------------------------------------------------------------------------------ */
@@ -273,6 +305,8 @@ int st_aggregation_set(struct st_aggregation *a, const struct aq_record *rec, co
     if (rc != 0) return rc;
     int64_t time_ms = next->time_ms;
     st_state_put(a->store, place->key, st_place_rest(a->rows, place, buf), put_together(a, next));
+    bool waits = a->op->compat && a->at_flush && a->context->n_children > 0;
+    if (waits && aq_slice_is_null(next->acc)) note_gone(a, place, rec->timestamp);
     bool bare = a->op->compat && a->rows == ST_ROWS_SESSION;
     return goes_on ? send(a, bare ? NULL : rec, place, result, time_ms, &row, err) : 0;
 }

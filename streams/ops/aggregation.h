@@ -45,6 +45,7 @@ struct st_aggregation {
     const struct st_adder *adder; /* of the record at hand: `own`, or that of the input it came by */
     int64_t newest_ms;            /* largest timestamp of a record so far; ST_NO_TIME */
     int64_t newest_flushed_ms;    /* largest end of a session that a flush has sent on; ST_NO_TIME */
+    struct st_table gone;         /* compat: times of the records that deleted rows since the last flush */
     char *stamped;                /* a value on its way into the store */
     size_t stamped_cap;
 };

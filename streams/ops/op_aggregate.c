@@ -160,7 +160,11 @@ int st_aggregate_add_stores(struct st_topology *topology, const char *node, cons
                             struct aq_err *err)
 {
     const struct st_windows *windows = windowed ? &op->windows : NULL;
-    const struct st_store_conf rows = st_aggregate_store_conf(windows, how);
+    struct st_store_conf rows = st_aggregate_store_conf(windows, how);
+    /* The cache of Kafka Streams has sessions that its store hides. */
+    bool cached = op->compat && !how.uncached && op->emit == ST_EMIT_UPDATES;
+    if (windows && windows->kind == ST_SESSION && cached)
+        rows.retention_ms = st_time_sum(rows.retention_ms, rows.retention_ms);
     int rc = st_add_store(topology, store, &rows, err);
     if (rc == 0) rc = st_connect_store(topology, node, store, err);
     if (rc != 0 || !windowed || op->emit != ST_EMIT_CLOSE) return rc;

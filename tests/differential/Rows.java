@@ -22,6 +22,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.BiFunction;
 import java.util.function.BinaryOperator;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -47,6 +48,7 @@ import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.SlidingWindows;
 import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.Suppressed;
+import org.apache.kafka.streams.kstream.TableJoined;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.ValueJoiner;
@@ -313,6 +315,9 @@ final class Rows {
 
     private KTable<Object, Object> joinTables(Oracle.Line node) {
         KTable<Object, Object> left = parent(node), right = tables.get(node.list("from").get(1));
+        if (node.fields().containsKey("foreign")) {
+            return joinForeign(node, left, right);
+        }
         Named named = Named.as(node.get("name"));
         if (!node.fields().containsKey("kept")) {
             return joinUnkept(node, left, right);
@@ -333,6 +338,18 @@ final class Rows {
             case "left" -> left.leftJoin(right, joiner(node), named);
             default -> left.outerJoin(right, joiner(node), named);
         };
+    }
+
+    private static KTable<Object, Object> joinForeign(Oracle.Line node, KTable<Object, Object> left,
+                                                      KTable<Object, Object> right) {
+        BiFunction<Object, Object, Object> key = (k, v) -> Oracle.apply(node, "fn", k, v);
+        TableJoined<Object, Object> how = TableJoined.as(node.get("name"));
+        // Without a name: only kept where those below want to know what rows were.
+        Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> rows = Materialized.<Object, Object,
+            KeyValueStore<Bytes, byte[]>>with(Oracle.serde(node.get("key")), Oracle.serde(node.get("value")))
+            .withCachingDisabled();
+        return node.get("kind").equals("inner")
+            ? left.join(right, key, joiner(node), how, rows) : left.leftJoin(right, key, joiner(node), how, rows);
     }
 
     KStream<Object, Object> joinTable(Oracle.Line node, KStream<Object, Object> left) {

@@ -105,6 +105,7 @@ struct keeping {
     unsigned left, right; /* types of both sides' values */
     int limit, most;      /* of suppress: ms, records; 0: not bounded */
     bool strict;          /* the bound is one that ends it */
+    bool foreign;         /* a join of tables by a foreign key, through two topics of its own */
 };
 
 struct node {
@@ -233,12 +234,22 @@ static bool is_cut(const struct node *node)
     return node->op == OP_REPARTITION || node->keeping.by;
 }
 
+/* What it hands on came back from a part of the other side's: both are fed by a topic of this node. */
+static bool is_foreign_into(const struct sketch *s, size_t i, size_t part)
+{
+    const struct node *node = &s->nodes[i];
+    if (!node->keeping.foreign) return false;
+    return part_of(s, i) == part || part_of(s, NODES_ROOM + i) == part;
+}
+
 /* Whether records reach the part in one order only; guards against walking in circles by `depth`. */
 static bool part_is_exact(const struct sketch *s, size_t part, size_t depth)
 {
     size_t feeders = 0;
     for (size_t i = 0; i < s->n_nodes; i++) {
         const struct node *node = &s->nodes[i];
+        if (node->keeping.foreign && part_of(s, i) == part_of(s, NODES_ROOM + i)) return false;
+        if (is_foreign_into(s, i, part) && ++feeders > 1) return false;
         if (!is_cut(node) || part_of(s, NODES_ROOM + i) != part) continue;
         size_t before = part_of(s, i);
         if (++feeders > 1 || node->partitions > 1) return false;
@@ -285,7 +296,7 @@ static struct node *new_node(struct sketch *s, enum op op)
 static bool is_held(const struct sketch *s, const struct node *node)
 {
     const struct keeping *k = &node->keeping;
-    bool held = node->op == OP_SUPPRESS || (node->op == OP_JOIN_TABLE && k->grace);
+    bool held = node->op == OP_SUPPRESS || k->foreign || (node->op == OP_JOIN_TABLE && k->grace);
     for (size_t i = 0; i < node->n_parents; i++) held = held || s->streams[node->parents[i]].held;
     return held;
 }

@@ -233,12 +233,9 @@ static void draw_aggregation(struct sketch *s, size_t stream, bool windows)
 
 /* ---- joins --------------------------------------------------------------------------------------------------------- */
 
-/* Both sides in one part, and the type of the results. */
-static void join_sides(struct sketch *s, struct node *node, size_t left, size_t right)
+static void join_types(struct sketch *s, struct node *node, size_t left, size_t right)
 {
     struct keeping *k = &node->keeping;
-    add_parent(s, node, left);
-    add_parent(s, node, right);
     k->left = s->streams[left].value;
     k->right = s->streams[right].value;
     size_t lot = draw(s, 10);
@@ -253,6 +250,14 @@ static void join_sides(struct sketch *s, struct node *node, size_t left, size_t 
                   : k->joiner[0] == 'l' ? k->left
                   : k->joiner[0] == 'r' ? k->right
                                         : S;
+}
+
+/* Both sides in one part, and the type of the results. */
+static void join_sides(struct sketch *s, struct node *node, size_t left, size_t right)
+{
+    add_parent(s, node, left);
+    add_parent(s, node, right);
+    join_types(s, node, left, right);
 }
 
 static void draw_join_streams(struct sketch *s)
@@ -286,10 +291,36 @@ static void draw_join_table(struct sketch *s)
     add_stream(s, node, -1);
 }
 
+/* A table of its own is on the right: where one input record changed both sides, an engine is free to see either first. */
+static void draw_foreign_join(struct sketch *s, size_t left)
+{
+    struct node probe = {.key = s->streams[left].key, .value = s->streams[left].value};
+    s->pure = true;
+    draw_call(s, &probe, KEY, probe.key, probe.value);
+    s->pure = false;
+    unsigned key = type_after(probe.calls[0].function->to_key, probe.key);
+    size_t right = add_table(s, key, draw_value_type(s), chance(s, 25));
+    struct node *node = new_node(s, OP_JOIN_TABLES);
+    node->keeping.foreign = true;
+    add_parent(s, node, left);
+    node->parents[node->n_parents++] = right;
+    s->streams[right].used = true;
+    s->part_up[part_of(s, NODES_ROOM + (size_t)(node - s->nodes))] = part_of(s, s->streams[right].part);
+    node->calls[node->n_calls++] = probe.calls[0];
+    join_types(s, node, left, right);
+    node->keeping.kind = (enum join_kind)draw(s, 2);
+    add_stream(s, node, -1);
+    s->streams[last_stream(s)].kind = VIEW;
+}
+
 static void draw_join_tables(struct sketch *s)
 {
     size_t left = find_stream(s, TABLE, 0);
     if (left == SIZE_MAX || chance(s, 30)) left = as_table(s, draw_stream(s));
+    if (chance(s, 35)) {
+        draw_foreign_join(s, left);
+        return;
+    }
     size_t right = table_like(s, s->streams[left].key, chance(s, 25));
     struct node *node = new_node(s, OP_JOIN_TABLES);
     join_sides(s, node, left, right);
@@ -428,7 +459,9 @@ static bool drops_null_keys(const struct sketch *s)
 static bool is_fed(const struct sketch *s, size_t part)
 {
     for (size_t i = 0; i < s->n_nodes; i++)
-        if (is_cut(&s->nodes[i]) && part_of(s, NODES_ROOM + i) == part_of(s, part)) return true;
+        if (is_foreign_into(s, i, part_of(s, part)) ||
+            (is_cut(&s->nodes[i]) && part_of(s, NODES_ROOM + i) == part_of(s, part)))
+            return true;
     return false;
 }
 

@@ -188,6 +188,7 @@ static void put_join_conf(const struct node *node, FILE *out)
         break;
     default: fprintf(out, " join = \"%s .. '+' .. %s\";", a, b);
     }
+    if (k->foreign) put_option("foreign_key", &node->calls[0], out);
     if (node->op == OP_JOIN_STREAMS) fprintf(out, " before = %d; after = %d;", k->before, k->after);
     if (k->grace) fprintf(out, " grace = %d;", k->grace);
 }
@@ -313,6 +314,7 @@ static void put_keeping_text(const struct sketch *s, const struct node *node, FI
         fprintf(out, "\tcached=%s", k->cached ? "yes" : "no");
     if (aggregates(node)) put_aggregation_text(k, out);
     if (joins(node)) put_join_text(k, out);
+    if (k->foreign) fputs("\tforeign=yes", out);
     if (node->op != OP_SUPPRESS) return;
     fprintf(out, "\tuntil=%s\tlimit=%d", k->close ? "close" : "limit", k->limit);
     put_number("most", k->most, out);

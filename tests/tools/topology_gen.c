@@ -139,6 +139,8 @@ static void count_join(const struct node *node, size_t *features)
     features[STATEFUL_outer] += streams && k->kind == OUTER_JOIN;
     features[STATEFUL_tables_left] += tables && k->kind == LEFT_JOIN;
     features[STATEFUL_tables_outer] += tables && k->kind == OUTER_JOIN;
+    features[STATEFUL_foreign_inner] += k->foreign && k->kind == INNER_JOIN;
+    features[STATEFUL_foreign_left] += k->foreign && k->kind == LEFT_JOIN;
     features[STATEFUL_self_join] += node->parents[0] == node->parents[1];
     features[STATEFUL_join_grace] += streams && k->grace;
     features[STATEFUL_table_grace] += node->op == OP_JOIN_TABLE && k->grace;

@@ -180,6 +180,11 @@ static void a_session_is_not_found_a_retention_behind(void **state)
                                      "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"a\",\"timestamp\":40}");
     expect_out(SESSIONS("cached = false;"), lines, "k5=1@5 l15=1@15 k15=1@15 l40=1@40 ");
     expect_out(SESSIONS("cached = true;"), lines, "k5=1@5 l15=1@15 k5=2@15 l40=1@40 ");
+    expect_out(SESSIONS("cached = true;"),
+               LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":1}",
+                     "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"a\",\"timestamp\":15}",
+                     "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":11}"),
+               "k1=1@1 l15=1@15 k1=2@11 ");
     expect_out(SESSIONS("cached = false; emit = \"close\";"), lines, "k5=1@5 k15=1@15 l15=1@15 ");
 }
 
@@ -296,6 +301,19 @@ static void an_old_record_meets_a_row_that_has_not_changed_since(void **state)
                "k=x+a@20 k=y+nil@4 l=z+nil@20 ");
 }
 
+static void a_tombstone_out_of_a_cache_has_the_time_of_its_record(void **state)
+{
+    (void)state;
+    expect_out(
+        "in = { type = \"source\"; topics = [\"in\"]; };"
+        "rows = { type = \"reduce\"; from = \"in\"; reduce = \"value ~= 'x' and value or nil\"; cached = true; };"
+        "out = { type = \"sink\"; from = \"rows\"; topic = \"out\"; };",
+        LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":5}",
+              "{\"topic\":\"in\",\"key\":\"l\",\"value\":\"b\",\"timestamp\":9}",
+              "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"x\",\"timestamp\":3}"),
+        "k=a@5 l=b@9 k=null@3 ");
+}
+
 /* A join brings both ends of a repartition into one sub-topology. */
 static void serdes_come_through_a_repartition_into_the_same_sub_topology(void **state)
 {
@@ -327,6 +345,7 @@ int main(void)
         cmocka_unit_test(a_row_of_a_grouped_table_that_stays_goes_on),
         cmocka_unit_test(a_new_row_was_what_rows_begin_with),
         cmocka_unit_test(an_old_record_meets_a_row_that_has_not_changed_since),
+        cmocka_unit_test(a_tombstone_out_of_a_cache_has_the_time_of_its_record),
         cmocka_unit_test(serdes_come_through_a_repartition_into_the_same_sub_topology),
     };
     aq_log_setup(AQ_WARN, AQ_LOG_LOGFMT);
