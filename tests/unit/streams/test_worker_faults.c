@@ -7,7 +7,7 @@
 
 #include "tests/unit/streams/st_herd.h"
 
-#define SEEDS     30
+#define SEEDS     20
 #define ROUND_MS  12000
 #define FINISH_MS 30000
 #define ANSWER_MS 1000 /* what a revocation may wait for */
