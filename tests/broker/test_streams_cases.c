@@ -43,6 +43,10 @@ static bool can_be_played(const struct cli_case *one)
         if (!(one->steps[i].rec.given & ST_JSON_TIMESTAMP)) timed = false;
         if (strcmp(one->steps[i].rec.topic, one->steps[0].rec.topic) != 0) one_topic = false;
     }
+    /* What a case leaves out may be anything, and here whole records are compared. */
+    const unsigned whole = ST_JSON_KEY | ST_JSON_VALUE;
+    for (size_t i = 0; i < one->n_out; i++)
+        if ((one->out[i].given & whole) != whole) return false;
     return timed || one_topic;
 }
 
