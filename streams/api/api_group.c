@@ -55,7 +55,7 @@ struct aq_grouped *aq_table_group_by(struct aq_table *table, const char *name, a
     if (!table || !st_builder_is_open(table->builder)) return NULL;
     struct aq_streams_builder *builder = table->builder;
     if (!check(builder, name, options) || !st_dsl_has(builder, "group_by", name, select != NULL)) return NULL;
-    if (table->forgets)
+    if (st_table_forgets(st_find_node(builder->topology, table->name)))
         return st_dsl_refuse(
             builder, "group_by", name,
             "the table '%s' does not know what its rows were before: name a store in its options",

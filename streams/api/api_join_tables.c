@@ -133,9 +133,7 @@ static struct aq_table *join_foreign(struct joining *j, aq_part_mapper foreign_k
     if (!add_store(j) || st_add_foreign_key_join(j->builder->topology, j->name, a, b, op, &serdes,
                                                  j->how.store, &j->builder->err) != 0)
         return NULL;
-    struct aq_table *table = finish(j);
-    if (table) table->forgets = !j->how.store;
-    return table;
+    return finish(j);
 }
 
 struct aq_table *aq_table_foreign_key_join(struct aq_table *left, const char *name, struct aq_table *right,

@@ -92,7 +92,6 @@ struct aq_stream *aq_table_to_stream(struct aq_table *table, const char *name)
 static struct aq_table *derive(struct aq_table *table, const char *name, const struct aq_materialized *how)
 {
     struct aq_table *made = st_dsl_table(table->builder, name);
-    made->forgets = table->forgets;
     return st_dsl_keep(made, how, NULL) ? made : NULL;
 }
 
@@ -209,7 +208,6 @@ struct aq_table *aq_table_suppress(struct aq_table *table, const char *name,
     if (wrong) return st_dsl_refuse(builder, "suppress", name, "%s", wrong);
     if (st_add_suppress(builder->topology, name, op, table->name, NULL, &builder->err) != 0) return NULL;
     struct aq_table *made = st_dsl_table(builder, name);
-    made->forgets = table->forgets;
     made->no_look_up =
         "its store has what is held back, not its rows: put a filter or map_values with a store behind it";
     return made;

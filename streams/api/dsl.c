@@ -182,6 +182,5 @@ bool st_dsl_keep(struct aq_table *table, const struct aq_materialized *how, cons
     if (rc == 0) rc = st_connect_store(builder->topology, table->name, store, &builder->err);
     if (rc != 0) return false;
     table->store = st_find_store(builder->topology, store)->name;
-    table->forgets = false;
     return true;
 }

@@ -22,7 +22,6 @@ struct aq_table {
     const char *
         no_look_up; /* why a row cannot be looked up by its key in that store, and what helps; NULL: it can */
     int64_t history_ms; /* the store is a versioned one; 0: it is none */
-    bool forgets;       /* those below cannot know what a row was */
 };
 
 struct aq_grouped {

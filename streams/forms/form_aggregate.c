@@ -141,6 +141,18 @@ static void add_aggregate(const struct st_forming *forming, void *conf)
     if (st_form_aggregator(forming, &c->aggregate, c->limits, &c->op.aggregator)) add_node(forming, c);
 }
 
+/* Not before all edges are there: a view of a table tells by what is in front of it. */
+static void check(const struct st_forming *forming, void *conf, struct st_serdes in)
+{
+    (void)conf;
+    (void)in;
+    const char *table = forming->node->from.items[0];
+    if (forming->of_table && st_table_forgets(st_find_node(forming->topology, table)))
+        st_form_error_from(forming, 0,
+                           "from: the table '%s' does not know what its rows were before: give it a store",
+                           table);
+}
+
 static void release_aggregate(void *conf)
 {
     struct aggregate_conf *c = conf;
@@ -160,6 +172,7 @@ const struct st_form st_form_count = {
     .behind_tables = true,
     .makes_table = makes_table,
     .add = add_count,
+    .check = check,
 };
 
 const struct st_form st_form_reduce = {
@@ -174,6 +187,7 @@ const struct st_form st_form_reduce = {
     .behind_tables = true,
     .makes_table = makes_table,
     .add = add_reduce,
+    .check = check,
 };
 
 const struct st_form st_form_aggregate = {
@@ -189,5 +203,6 @@ const struct st_form st_form_aggregate = {
     .behind_tables = true,
     .makes_table = makes_table,
     .add = add_aggregate,
+    .check = check,
     .release = release_aggregate,
 };

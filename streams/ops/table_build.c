@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "streams/ops/op_suppress.h"
 #include "streams/serde/serde.h"
 #include "streams/state/state.h"
 
@@ -73,6 +74,16 @@ static const struct st_serde *bytes_serde(struct adding *a)
 }
 
 /* ---- group_by ----------------------------------------------------------------------------------------------------- */
+
+bool st_table_forgets(const struct st_node *table)
+{
+    if (table->kind == &st_table_source_kind) return table->n_stores == 0;
+    bool kept =
+        table->n_stores > 0 && table->kind != &st_suppress_kind; /* suppress keeps what it holds back */
+    bool view = table->kind == &st_table_filter_kind || table->kind == &st_table_map_values_kind ||
+                table->kind == &st_suppress_kind;
+    return view && !kept && table->n_parents == 1 && st_table_forgets(table->parents[0]);
+}
 
 int st_add_table_group(struct st_topology *topology, const char *name, const char *table,
                        const struct st_table_group *user, const struct st_serde *key_serde,

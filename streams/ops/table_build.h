@@ -25,6 +25,10 @@ struct st_table_ref {
     const char *store;
 };
 
+/* Nobody knows what the table's rows were: the results of a foreign key join that are kept nowhere, and what is worked out of them without
+ * a store. Such a table cannot be grouped. */
+bool st_table_forgets(const struct st_node *table);
+
 /* The aggregation goes behind `name`. key_serde: of the groups' keys; NULL: that of the table's. partitions 0: as many as the topics in
  * front have. */
 int st_add_table_group(struct st_topology *topology, const char *name, const char *table,

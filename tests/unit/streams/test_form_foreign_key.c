@@ -136,6 +136,41 @@ static void mistakes(void **state)
         "stream by join_streams\n");
 }
 
+static char *aggregation_of(const char *table)
+{
+    return t_printf(
+        "s = { type = \"aggregate\"; from = \"%s\"; function = \"count\"; by = \"value.name\"; };\n"
+        "out = { type = \"sink\"; from = \"s\"; topic = \"out\"; };\n",
+        table);
+}
+
+/* A change of such a result says what it became, and not what it was. */
+static void results_are_grouped_only_when_they_are_kept(void **state)
+{
+    (void)state;
+    static const char lines[] = TABLES JOIN "};\n";
+    char *direct = aggregation_of("x"), *by_view = aggregation_of("v");
+    char *one = t_printf("%s%s", lines, direct);
+    expect(
+        one,
+        "t.conf:8:35: error: streams.topology.s: from: the table 'x' does not know what its rows were before: give "
+        "it a store\n");
+    char *two = t_printf("%sv = { type = \"filter\"; from = \"x\"; where = \"true\"; };\n%s", lines, by_view);
+    expect(
+        two,
+        "t.conf:9:35: error: streams.topology.s: from: the table 'v' does not know what its rows were before: give "
+        "it a store\n");
+    char *kept =
+        t_printf("%sv = { type = \"filter\"; from = \"x\"; where = \"true\"; store = \"rows\"; };\n%s", lines,
+                 by_view);
+    expect(kept, "");
+    free(kept);
+    free(two);
+    free(one);
+    free(by_view);
+    free(direct);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +181,7 @@ int main(void)
         cmocka_unit_test(results_are_a_table),
         cmocka_unit_test(topics_are_named_after_the_node),
         cmocka_unit_test(mistakes),
+        cmocka_unit_test(results_are_grouped_only_when_they_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
