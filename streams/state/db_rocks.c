@@ -28,15 +28,17 @@
 #include "base/mem.h"
 #include "streams/state/db.h"
 
-#define DEFAULT_FAMILY "default" /* RocksDB's own; nothing of ours is in it */
-#define BLOOM_BITS     10
-#define BLOCK_BYTES    4096
-#define OPEN_FILES     256
-#define LOG_FILES      2
-#define LOG_HEADERS    5 /* of its levels: what is written at an opening */
-#define BACKGROUND     2
-#define LOG_BYTES_MIN  ((uint64_t)16 << 20)
-#define ROOM_MIN       ((uint64_t)1 << 20)
+#define DEFAULT_FAMILY   "default" /* RocksDB's own; nothing of ours is in it */
+#define BLOOM_BITS       10
+#define FAMILY_PART      8
+#define FAMILY_BYTES_MIN ((uint64_t)1 << 20)
+#define BLOCK_BYTES      4096
+#define OPEN_FILES       256
+#define LOG_FILES        2
+#define LOG_HEADERS      5 /* of its levels: what is written at an opening */
+#define BACKGROUND       2
+#define LOG_BYTES_MIN    ((uint64_t)16 << 20)
+#define ROOM_MIN         ((uint64_t)1 << 20)
 
 struct st_family {
     struct st_db *db;
@@ -134,7 +136,13 @@ static void make_options(struct st_db *db, const struct st_db_conf *conf)
     rocksdb_options_set_create_if_missing(db->options, 1);
     rocksdb_options_set_block_based_table_factory(db->options, db->table);
     rocksdb_options_set_db_write_buffer_size(db->options, conf->write_bytes);
-    rocksdb_options_set_write_buffer_size(db->options, conf->write_bytes);
+    /* A family is written to a file at a part of the bound, which so has room for many: commits mostly write the same keys again, and
+     * a file has the last value of each. */
+    uint64_t family_bytes = conf->write_bytes / FAMILY_PART;
+    if (family_bytes < FAMILY_BYTES_MIN) family_bytes = FAMILY_BYTES_MIN;
+    rocksdb_options_set_write_buffer_size(db->options, family_bytes);
+    /* Four files of level 0 are merged into it, and all of it is read for that when keys come in no order. */
+    rocksdb_options_set_max_bytes_for_level_base(db->options, family_bytes * FAMILY_PART);
     /* A family that is seldom written keeps old logs alive: at this size it is written out. */
     uint64_t log_bytes = conf->write_bytes * 2 > LOG_BYTES_MIN ? conf->write_bytes * 2 : LOG_BYTES_MIN;
     rocksdb_options_set_max_total_wal_size(db->options, log_bytes);
