@@ -324,7 +324,8 @@ static const struct opt_row rows[] = {
      .min = 1LL << 20,
      .max = 4LL << 30,
      .help =
-         "Bytes that were read or made and not yet acknowledged, divided among the threads; at this bound reading stops."},
+         "Memory of records that were read or made and not yet acknowledged, 512 bytes for each one read besides its own, divided "
+         "among the threads; at this bound reading stops."},
     {.name = "queue",
      .kind = OPT_SIZE,
      AT(queue_bytes),
