@@ -10,11 +10,17 @@
 
 #include "streams/state/stores.h"
 
-/* A record of the changelog with this key is about to be written into the family. */
-void st_retention_note_restored(struct st_kept *kept, struct aq_slice key);
+void st_retention_init(struct st_kept *kept);
+void st_retention_finish(struct st_kept *kept);
+
+/* An entry with this rest of its key is too old to be shown, whether or not it is still there. */
+bool st_retention_is_over(const struct st_kept *kept, struct aq_slice rest);
+
+/* This record of the changelog is about to be written into the family. */
+void st_retention_note_restored(struct st_kept *kept, const struct aq_record *rec);
 /* What the sealed cycle changed is. */
 void st_retention_note_sealed(struct st_kept *kept);
-/* Adds deletions of old entries to the home's batch: looks at some, the more the more entries the batch changes. */
+/* Adds deletions of old entries to the home's batch, if it is time for that: looks at some, the more the more entries the batch changes. */
 void st_retention_sweep(struct st_kept *kept, uint64_t changed);
 
 #endif

@@ -409,11 +409,13 @@ void st_state_restore(struct st_state *state, struct st_db_batch *batch, struct 
     st_bulk_write(rows, state->conf.kind, state->family, batch);
 }
 
-void st_state_expire(struct st_state *state, struct st_db_batch *batch, struct aq_slice key)
+bool st_state_expire(struct st_state *state, struct st_db_batch *batch, struct aq_slice key)
 {
     struct aq_slice bucket, rest;
-    if (st_state_split(state, key, &bucket, &rest) && st_table_forget(&state->table, bucket, rest))
-        state->conf.kind->batch_put(batch, state->family, key, AQ_NULL_SLICE);
+    if (!st_state_split(state, key, &bucket, &rest)) return false;
+    if (!st_table_forget(&state->table, bucket, rest)) return false;
+    state->conf.kind->batch_put(batch, state->family, key, AQ_NULL_SLICE);
+    return true;
 }
 
 void st_state_trim(struct st_state *state)

@@ -109,7 +109,7 @@ static int open_kept(struct st_stores *stores, struct st_kept *kept, const struc
     st_bulk_init(&kept->gathered);
     kept->home = home;
     kept->family = aq_strdup(family);
-    kept->newest_ms = ST_NO_TIME;
+    st_retention_init(kept);
     kept->end = -2;
     if (store->changelog) kept->changelog = aq_names_intern(conf->names, aq_slice_str(store->changelog));
     const struct st_state_conf state = {
@@ -154,7 +154,7 @@ void st_stores_close(struct st_stores *stores)
         st_state_close(&kept->state);
         free((char *)kept->family);
         st_bulk_finish(&kept->gathered);
-        free(kept->swept);
+        st_retention_finish(kept);
     }
     for (size_t i = 0; i < 2; i++) {
         struct st_home *home = &stores->homes[i];
@@ -224,12 +224,17 @@ int st_stores_delete(const struct st_dbs *dbs, const struct st_subtopology *sub,
     return rc;
 }
 
-struct st_state *st_stores_find(const struct st_stores *stores, const struct st_store *store)
+struct st_kept *st_stores_find_kept(const struct st_stores *stores, const struct st_store *store)
 {
     for (size_t i = 0; i < stores->n; i++)
-        if (stores->list[i].store == store) return &stores->list[i].state;
+        if (stores->list[i].store == store) return &stores->list[i];
     AQ_ASSERT(!"a store of another sub-topology");
     return NULL;
+}
+
+struct st_state *st_stores_find(const struct st_stores *stores, const struct st_store *store)
+{
+    return &st_stores_find_kept(stores, store)->state;
 }
 
 /* A changelog of our own making has no id that every client can ask for, so it gets one when it is begun. */
@@ -267,7 +272,7 @@ static void gather(struct st_kept *kept, const struct aq_record *rec)
     if (value.ptr == rec->value.ptr) value = aq_arena_copy(arena, value);
     st_bulk_add(&kept->gathered, aq_arena_copy(arena, rec->key), value);
     kept->restored++;
-    st_retention_note_restored(kept, rec->key);
+    st_retention_note_restored(kept, rec);
 }
 
 static void put_next(struct st_kept *kept)
