@@ -93,7 +93,7 @@ void st_retention_note_sealed(struct st_kept *kept)
     const struct st_table *table = &kept->state.table;
     const struct st_changes *sealed = st_table_sealed(table);
     for (uint32_t i = 0; i < sealed->n && kept->store->conf.retention_ms > 0; i++) {
-        const struct st_table_change *change = &sealed->list[i];
+        const struct st_table_change *change = st_change_at(sealed, i);
         bool stays = !aq_slice_is_null(st_table_sealed_value(table, change));
         note_time(kept, time_of_rest(kept, st_entry_rest(change->entry)), stays);
     }

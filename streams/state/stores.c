@@ -459,8 +459,9 @@ static void write_kept(struct st_kept *kept, struct st_outbox *outbox, int64_t t
     const struct st_changes *changes = st_table_changes(&kept->state.table);
     AQ_ASSERT(kept->written == 0);
     for (uint32_t i = 0; i < changes->n; i++) {
-        if (is_nothing(&changes->list[i])) continue;
-        write_change(kept, outbox, changes->list[i].entry, time_ms);
+        const struct st_table_change *change = st_change_at(changes, i);
+        if (is_nothing(change)) continue;
+        write_change(kept, outbox, change->entry, time_ms);
         if (st_outbox_is_full(outbox)) st_outbox_close(outbox, position);
     }
 }
