@@ -109,6 +109,7 @@ static const struct opt_row rows[] = {
     {.name = "bootstrap_servers",
      .kind = OPT_STRING,
      AT(bootstrap_servers),
+     .min = 1,
      .help = "Addresses of the cluster, host:port, separated by commas; then no clusters section is needed."},
     {.name = "topology",
      .kind = OPT_NODE,

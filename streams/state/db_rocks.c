@@ -39,6 +39,8 @@
 #define BACKGROUND       2
 #define LOG_BYTES_MIN    ((uint64_t)16 << 20)
 #define ROOM_MIN         ((uint64_t)1 << 20)
+#define BATCH_KEPT \
+    ((size_t)256 << 10) /* bytes; RocksDB keeps what a batch took at its largest, and each task has one */
 
 struct st_family {
     struct st_db *db;
@@ -438,6 +440,19 @@ static void rocks_batch_delete_range(struct st_db_batch *batch, struct st_family
     rocksdb_writebatch_delete_range_cf(batch->batch, family->handle, from.ptr, from.len, to.ptr, to.len);
 }
 
+/* Empty for the next. */
+static void renew(struct st_db_batch *batch)
+{
+    size_t len;
+    rocksdb_writebatch_data(batch->batch, &len);
+    if (len <= BATCH_KEPT) {
+        rocksdb_writebatch_clear(batch->batch);
+        return;
+    }
+    rocksdb_writebatch_destroy(batch->batch);
+    batch->batch = rocksdb_writebatch_create();
+}
+
 static int rocks_batch_write(struct st_db_batch *batch, struct aq_err *err)
 {
     char *error = NULL;
@@ -447,7 +462,7 @@ static int rocks_batch_write(struct st_db_batch *batch, struct aq_err *err)
     rocksdb_write(batch->db->rocks, batch->db->writing, batch->batch, &error);
     AQ_CRASH_POINT(AFTER_STORE_WRITE);
     int rc = judge(batch->db->path, error, "cannot be written", err);
-    if (rc == 0) rocksdb_writebatch_clear(batch->batch);
+    if (rc == 0) renew(batch);
     return rc;
 }
 
