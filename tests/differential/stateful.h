@@ -400,10 +400,19 @@ static void draw_passing(struct sketch *s)
     draw_inner(s, op, stream);
 }
 
+/* Nobody knows what its rows were: we refuse to group it, and Kafka Streams keeps its rows then. */
+static bool forgets_rows(const struct sketch *s, size_t stream)
+{
+    const struct node *node = &s->nodes[s->streams[stream].node];
+    if (node->keeping.foreign) return true;
+    bool view = node->op == OP_SUPPRESS || (node->keeping.of_table && !aggregates(node));
+    return view && !node->keeping.kept && forgets_rows(s, node->parents[0]);
+}
+
 static size_t draw_grouped_table(struct sketch *s)
 {
     size_t view = chance(s, 40) ? find_stream(s, VIEW, 0) : SIZE_MAX;
-    return view != SIZE_MAX ? view : as_table(s, draw_stream(s));
+    return view != SIZE_MAX && !forgets_rows(s, view) ? view : as_table(s, draw_stream(s));
 }
 
 static void draw_keeping(struct sketch *s)

@@ -315,6 +315,22 @@ static void a_tombstone_out_of_a_cache_has_the_time_of_its_record(void **state)
 }
 
 /* A join brings both ends of a repartition into one sub-topology. */
+/* The second record's pairs are of the windows 10, 0 and 10 again. */
+static void a_cache_hands_on_what_was_changed_last_last(void **state)
+{
+    (void)state;
+    expect_out("in = { type = \"source\"; topics = [\"in\"]; };"
+               "pairs = { type = \"join_streams\"; from = [\"in\", \"in\"]; kind = \"outer\"; within = 8; grace = 10;"
+               " join = \"(left or '') .. (right or '')\"; };"
+               "n = { type = \"reduce\"; from = \"pairs\"; reduce = \"agg .. '+' .. value\"; cached = true;"
+               " window = { type = \"tumbling\"; size = 10; grace = 30; }; };"
+               "text = { type = \"select_key\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\"; };"
+               "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
+               LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":12}",
+                     "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"b\",\"timestamp\":5}"),
+               "k10=aa@12 k0=bb@5 k10=aa+ba+ab@12 ");
+}
+
 static void serdes_come_through_a_repartition_into_the_same_sub_topology(void **state)
 {
     (void)state;
@@ -346,6 +362,7 @@ int main(void)
         cmocka_unit_test(a_new_row_was_what_rows_begin_with),
         cmocka_unit_test(an_old_record_meets_a_row_that_has_not_changed_since),
         cmocka_unit_test(a_tombstone_out_of_a_cache_has_the_time_of_its_record),
+        cmocka_unit_test(a_cache_hands_on_what_was_changed_last_last),
         cmocka_unit_test(serdes_come_through_a_repartition_into_the_same_sub_topology),
     };
     aq_log_setup(AQ_WARN, AQ_LOG_LOGFMT);
