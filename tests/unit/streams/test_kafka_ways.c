@@ -331,6 +331,22 @@ static void a_cache_hands_on_what_was_changed_last_last(void **state)
                "k10=aa@12 k0=bb@5 k10=aa+ba+ab@12 ");
 }
 
+static void an_empty_row_that_is_referred_to_is_none(void **state)
+{
+    (void)state;
+#define REFERRED(kind)                                                                             \
+    "left = { type = \"table\"; topic = \"left\"; cached = false; };"                               \
+    "right = { type = \"table\"; topic = \"right\"; cached = false; };"                             \
+    "both = { type = \"join_tables\"; from = [\"left\", \"right\"]; kind = \"" kind "\";"             \
+    " foreign_key = \"value\"; join = \"left .. (right and '=' .. right or '-')\"; };"             \
+    "out = { type = \"sink\"; from = \"both\"; topic = \"out\"; };"
+    const char *const *lines = LINES("{\"topic\":\"left\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":1}",
+                                     "{\"topic\":\"right\",\"key\":\"a\",\"value\":\"x\",\"timestamp\":2}",
+                                     "{\"topic\":\"right\",\"key\":\"a\",\"value\":\"\",\"timestamp\":3}");
+    expect_out(REFERRED("inner"), lines, "k=a=x@2 k=null@3 ");
+    expect_out(REFERRED("left"), lines, "k=a-@1 k=a=x@2 k=a-@3 ");
+}
+
 static void serdes_come_through_a_repartition_into_the_same_sub_topology(void **state)
 {
     (void)state;
@@ -363,6 +379,7 @@ int main(void)
         cmocka_unit_test(an_old_record_meets_a_row_that_has_not_changed_since),
         cmocka_unit_test(a_tombstone_out_of_a_cache_has_the_time_of_its_record),
         cmocka_unit_test(a_cache_hands_on_what_was_changed_last_last),
+        cmocka_unit_test(an_empty_row_that_is_referred_to_is_none),
         cmocka_unit_test(serdes_come_through_a_repartition_into_the_same_sub_topology),
     };
     aq_log_setup(AQ_WARN, AQ_LOG_LOGFMT);
