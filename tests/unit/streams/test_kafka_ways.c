@@ -319,26 +319,27 @@ static void a_tombstone_out_of_a_cache_has_the_time_of_its_record(void **state)
 static void a_cache_hands_on_what_was_changed_last_last(void **state)
 {
     (void)state;
-    expect_out("in = { type = \"source\"; topics = [\"in\"]; };"
-               "pairs = { type = \"join_streams\"; from = [\"in\", \"in\"]; kind = \"outer\"; within = 8; grace = 10;"
-               " join = \"(left or '') .. (right or '')\"; };"
-               "n = { type = \"reduce\"; from = \"pairs\"; reduce = \"agg .. '+' .. value\"; cached = true;"
-               " window = { type = \"tumbling\"; size = 10; grace = 30; }; };"
-               "text = { type = \"select_key\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\"; };"
-               "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
-               LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":12}",
-                     "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"b\",\"timestamp\":5}"),
-               "k10=aa@12 k0=bb@5 k10=aa+ba+ab@12 ");
+    expect_out(
+        "in = { type = \"source\"; topics = [\"in\"]; };"
+        "pairs = { type = \"join_streams\"; from = [\"in\", \"in\"]; kind = \"outer\"; within = 8; grace = 10;"
+        " join = \"(left or '') .. (right or '')\"; };"
+        "n = { type = \"reduce\"; from = \"pairs\"; reduce = \"agg .. '+' .. value\"; cached = true;"
+        " window = { type = \"tumbling\"; size = 10; grace = 30; }; };"
+        "text = { type = \"select_key\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\"; };"
+        "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
+        LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":12}",
+              "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"b\",\"timestamp\":5}"),
+        "k10=aa@12 k0=bb@5 k10=aa+ba+ab@12 ");
 }
 
 static void an_empty_row_that_is_referred_to_is_none(void **state)
 {
     (void)state;
-#define REFERRED(kind)                                                                             \
-    "left = { type = \"table\"; topic = \"left\"; cached = false; };"                               \
-    "right = { type = \"table\"; topic = \"right\"; cached = false; };"                             \
-    "both = { type = \"join_tables\"; from = [\"left\", \"right\"]; kind = \"" kind "\";"             \
-    " foreign_key = \"value\"; join = \"left .. (right and '=' .. right or '-')\"; };"             \
+#define REFERRED(kind)                                                                    \
+    "left = { type = \"table\"; topic = \"left\"; cached = false; };"                     \
+    "right = { type = \"table\"; topic = \"right\"; cached = false; };"                   \
+    "both = { type = \"join_tables\"; from = [\"left\", \"right\"]; kind = \"" kind "\";" \
+    " foreign_key = \"value\"; join = \"left .. (right and '=' .. right or '-')\"; };"    \
     "out = { type = \"sink\"; from = \"both\"; topic = \"out\"; };"
     const char *const *lines = LINES("{\"topic\":\"left\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":1}",
                                      "{\"topic\":\"right\",\"key\":\"a\",\"value\":\"x\",\"timestamp\":2}",
