@@ -332,6 +332,25 @@ static void a_cache_hands_on_what_was_changed_last_last(void **state)
         "k10=aa@12 k0=bb@5 k10=aa+ba+ab@12 ");
 }
 
+/* The record of `b` is older than what came by `a`, and not late. */
+static void each_input_of_a_cogroup_has_its_own_time(void **state)
+{
+    (void)state;
+    expect_out(
+        "a = { type = \"source\"; topics = [\"a\"]; };"
+        "b = { type = \"source\"; topics = [\"b\"]; };"
+        "n = { type = \"cogroup\"; function = \"count\"; cached = false;"
+        " inputs = ( { from = \"a\"; }, { from = \"b\"; } ); window = { type = \"tumbling\"; size = 10; }; };"
+        "text = { type = \"map\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\";"
+        " value = \"'' .. value\"; value_serde = \"string\"; };"
+        "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
+        LINES("{\"topic\":\"a\",\"key\":\"k\",\"value\":\"x\",\"timestamp\":5}",
+              "{\"topic\":\"a\",\"key\":\"k\",\"value\":\"x\",\"timestamp\":15}",
+              "{\"topic\":\"b\",\"key\":\"k\",\"value\":\"x\",\"timestamp\":6}",
+              "{\"topic\":\"a\",\"key\":\"k\",\"value\":\"x\",\"timestamp\":7}"),
+        "k0=1@5 k10=1@15 k0=2@6 ");
+}
+
 static void an_empty_row_that_is_referred_to_is_none(void **state)
 {
     (void)state;
@@ -380,6 +399,7 @@ int main(void)
         cmocka_unit_test(an_old_record_meets_a_row_that_has_not_changed_since),
         cmocka_unit_test(a_tombstone_out_of_a_cache_has_the_time_of_its_record),
         cmocka_unit_test(a_cache_hands_on_what_was_changed_last_last),
+        cmocka_unit_test(each_input_of_a_cogroup_has_its_own_time),
         cmocka_unit_test(an_empty_row_that_is_referred_to_is_none),
         cmocka_unit_test(serdes_come_through_a_repartition_into_the_same_sub_topology),
     };
