@@ -292,6 +292,8 @@ int st_windowing_add(struct st_windowing *w, struct aq_record *rec, const struct
         return 0;
     }
     int rc = st_aggregation_get(&w->rows, place, &was, err);
+    if (place->start < st_windowing_shown_from(w))
+        was = (struct st_accumulated){.acc = AQ_NULL_SLICE, .time_ms = ST_NO_TIME};
     if (rc == 0) rc = st_aggregation_add(&w->rows, rec, &was, &next, err);
     return rc == 0 ? st_windowing_set(w, rec, place, &was, &next, err) : rc;
 }

@@ -296,11 +296,12 @@ final class Rows {
     /** in: its inputs in order; row, group_values and by_calls have one entry for each. */
     void addCogroup(Oracle.Line node, List<KStream<Object, Object>> in) {
         List<String> ids = node.list("row"), values = node.list("group_values"), calls = node.list("by_calls");
+        List<String> from = node.list("from");
         CogroupedKStream<Object, Object> all = null;
         for (int i = 0; i < in.size(); i++) {
             Row row = rowOf(ids.get(i));
             String call = calls.get(i);
-            Grouped<Object, Object> how = Grouped.with(node.get("name") + "-by" + i, Oracle.serde(node.get("group_key")),
+            Grouped<Object, Object> how = Grouped.with(node.get("name") + "-" + from.get(i) + "-by", Oracle.serde(node.get("group_key")),
                 Oracle.serde(values.get(i)));
             KGroupedStream<Object, Object> groups = call.equals("none") ? in.get(i).groupByKey(how)
                 : in.get(i).groupBy((k, v) -> Oracle.apply(node, call, k, v), how);

@@ -308,11 +308,11 @@ static bool draw_by(struct sketch *s, struct node *node, const struct stream *fr
 /* by: a function will make keys of that type. */
 static size_t draw_input(struct sketch *s, const struct cogroup_input *like, unsigned key, bool by)
 {
+    unsigned value = like->value == A || chance(s, 40) ? draw_value_type(s) : like->value;
     /* Records of a source that nobody else reads come one way only. */
-    if (by && chance(s, 50))
-        return add_source(s, draw_key_type(s), chance(s, 60) ? like->value : draw_value_type(s));
+    if (by && chance(s, 50)) return add_source(s, draw_key_type(s), value);
     if (by) return as_flow(s, draw_stream(s));
-    return chance(s, 40) ? add_source(s, key, like->value) : flow_like(s, key);
+    return chance(s, 40) ? add_source(s, key, value) : flow_like(s, key);
 }
 
 static bool has_parent(const struct node *node, size_t stream)
