@@ -375,6 +375,21 @@ static void a_kept_join_of_a_table_with_itself_does_not_know_what_it_was(void **
         "-x=null@1 xx=xx@1 x-=null@1 xx=xxxx@1 ");
 }
 
+static void a_kept_filter_of_what_is_not_kept_is_not_silent(void **state)
+{
+    (void)state;
+    expect_out_of(NOTHING_CACHED,
+                  "left = { type = \"table\"; topic = \"left\"; };"
+                  "right = { type = \"table\"; topic = \"right\"; };"
+                  "both = { type = \"join_tables\"; from = [\"left\", \"right\"]; kind = \"left\";"
+                  " foreign_key = \"value\"; join = \"left\"; };"
+                  "few = { type = \"filter\"; from = \"both\"; where = \"value == 'b'\"; store = \"few\"; };"
+                  "out = { type = \"sink\"; from = \"few\"; topic = \"out\"; };",
+                  LINES("{\"topic\":\"left\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":1}",
+                        "{\"topic\":\"left\",\"key\":\"k\",\"value\":\"b\",\"timestamp\":2}"),
+                  "k=null@1 k=b@2 ");
+}
+
 static void an_empty_row_that_is_referred_to_is_none(void **state)
 {
     (void)state;
@@ -425,6 +440,7 @@ int main(void)
         cmocka_unit_test(a_cache_hands_on_what_was_changed_last_last),
         cmocka_unit_test(each_input_of_a_cogroup_has_its_own_time),
         cmocka_unit_test(a_kept_join_of_a_table_with_itself_does_not_know_what_it_was),
+        cmocka_unit_test(a_kept_filter_of_what_is_not_kept_is_not_silent),
         cmocka_unit_test(an_empty_row_that_is_referred_to_is_none),
         cmocka_unit_test(serdes_come_through_a_repartition_into_the_same_sub_topology),
     };
