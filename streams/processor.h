@@ -87,7 +87,7 @@ void st_drop_late(struct st_context *context);
 struct st_state *st_store(const struct st_context *context, size_t i);
 /* Results wait for flush(). */
 bool st_store_is_cached(const struct st_context *context, size_t i);
-/* For flush(): every entry of the store that was changed since the last commit, in the order of the first change. What was not there and is
+/* For flush(): every entry of the store that was changed since the last commit, in the order of the last change. What was not there and is
  * not there is passed over. null: not there. `known` false: nobody looked what it was before, and `old` is null. Slices are valid until
  * the store changes. Ends with the first code that is not 0. */
 typedef int st_change_each(struct st_context *context, void *state, struct aq_slice bucket,

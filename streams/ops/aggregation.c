@@ -27,7 +27,7 @@ int st_adder_start(struct st_adder *adder, struct st_context *context, const str
                    struct aq_err *err)
 {
     AQ_ASSERT(aggregator && aggregator->kind && aggregator->kind->add);
-    *adder = (struct st_adder){.context = context, .aggregator = aggregator};
+    *adder = (struct st_adder){.context = context, .aggregator = aggregator, .stream_ms = ST_NO_TIME};
     if (!aggregator->kind->start) return 0;
     return aggregator->kind->start(context, aggregator->user, &adder->running, err);
 }

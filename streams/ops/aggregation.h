@@ -28,6 +28,7 @@ struct st_adder {
     struct st_context *context;
     const struct st_aggregator *aggregator;
     void *running;
+    int64_t stream_ms; /* compat: the largest timestamp that came by it into windows; ST_NO_TIME */
 };
 int st_adder_start(struct st_adder *adder, struct st_context *context, const struct st_aggregator *aggregator,
                    struct aq_err *err);
@@ -41,12 +42,12 @@ struct st_aggregation {
     bool eager;    /* changes go on at once */
     bool at_flush; /* they go on with the flush; neither: the aggregation sends results itself */
     struct st_state *store;
-    struct st_adder own;          /* makes the results, and merges */
-    const struct st_adder *adder; /* of the record at hand: `own`, or that of the input it came by */
-    int64_t newest_ms;            /* largest timestamp of a record so far; ST_NO_TIME */
-    int64_t newest_flushed_ms;    /* largest end of a session that a flush has sent on; ST_NO_TIME */
-    struct st_table gone;         /* compat: times of the records that deleted rows since the last flush */
-    char *stamped;                /* a value on its way into the store */
+    struct st_adder own;       /* makes the results, and merges */
+    struct st_adder *adder;    /* of the record at hand: `own`, or that of the input it came by */
+    int64_t newest_ms;         /* largest timestamp of a record so far; ST_NO_TIME */
+    int64_t newest_flushed_ms; /* largest end of a session that a flush has sent on; ST_NO_TIME */
+    struct st_table gone;      /* compat: times of the records that deleted rows since the last flush */
+    char *stamped;             /* a value on its way into the store */
     size_t stamped_cap;
 };
 

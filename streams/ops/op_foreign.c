@@ -315,6 +315,12 @@ static int start_respond(struct st_context *context, void *user, void **ret_stat
     return 0;
 }
 
+/* compat: Kafka Streams' answer with an empty row reads as one without a row. */
+static bool is_row(const struct responding *r, struct aq_slice value)
+{
+    return !aq_slice_is_null(value) && (value.len > 0 || !r->conf->compat);
+}
+
 static int process_response(struct st_context *context, void *state, struct aq_record *rec,
                             struct aq_err *err)
 {
@@ -327,7 +333,8 @@ static int process_response(struct st_context *context, void *state, struct aq_r
     if (rc != 0) return rc;
     struct st_row_hash hash = st_row_hash_of(left.value);
     if (!st_row_hash_equal(&hash, &response.hash)) return 0;
-    bool has_left = !aq_slice_is_null(left.value), has_right = !aq_slice_is_null(response.value);
+    bool has_left = !aq_slice_is_null(left.value), has_right = is_row(r, response.value);
+    if (!has_right) response.value = AQ_NULL_SLICE;
     rec->value = AQ_NULL_SLICE;
     if (has_left && (has_right || r->conf->left))
         rc = st_join(&r->conf->joiner, context, r->joiner, rec->key, left.value, response.value, left.value,

@@ -39,7 +39,7 @@ struct st_foreign_key_join {
     int64_t right_history_ms;
     /* As Kafka Streams 4.3: the result of a row that is deleted, or refers to nothing any more, is deleted by an answer, and a row that
      * refers to what it did before gets an answer only if the right row is there. Both answers are dropped when the left row changed
-     * meanwhile, and then an inner join keeps a result that is none. */
+     * meanwhile, and then an inner join keeps a result that is none. A right row of no bytes counts as none. */
     bool compat;
 };
 

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "streams/ops/op_table.h"
 #include "streams/ops/rows.h"
+#include "streams/ops/table_build.h"
 
 struct filtering {
     const struct st_table_filter *conf;
@@ -29,6 +30,13 @@ bool st_table_has_history(const struct st_node *table)
     return view && table->n_stores == 0 && table->n_parents == 1 && st_table_has_history(table->parents[0]);
 }
 
+/* compat: Kafka Streams passes such a row over only where what rows were is told anyway: to those below, or by the table in front. */
+static bool is_quiet(const struct filtering *f, const struct st_context *context)
+{
+    if (!f->conf->compat || !f->conf->tracked) return !f->conf->compat;
+    return !f->stored || f->old_wanted || !st_table_forgets(context->node->node->parents[0]);
+}
+
 static int start(struct st_context *context, void *user, void **ret_state, struct aq_err *err)
 {
     (void)err;
@@ -36,8 +44,8 @@ static int start(struct st_context *context, void *user, void **ret_state, struc
     struct filtering *f = aq_calloc(1, sizeof(*f));
     f->conf = conf;
     f->stored = context->node->node->n_stores > 0;
-    f->quiet = !conf->compat || conf->tracked;
     f->old_wanted = st_old_is_wanted(context);
+    f->quiet = is_quiet(f, context);
     st_row_function_start(&f->where, context, &conf->where, NULL);
     const struct st_rows_conf rows = {.history_ms = conf->history_ms, .quiet = f->quiet};
     if (f->stored) st_rows_start(&f->rows, context, &rows);

@@ -16,7 +16,7 @@
  * rows, as in Kafka Streams.
  *
  * A table that is joined with itself changes on both sides at once: the right side gives the one result, with what both were. compat: each
- * side gives one.
+ * side gives one, and what it was is worked out of the other's new row, also where the results are kept: only a cache knows better.
  *
  * Times: the later of both rows. Changes of versioned tables that are not the newest of their row are dropped, for the results are no
  * versioned table.
@@ -33,7 +33,7 @@ enum { LEFT, RIGHT };
 /* Of the node behind both sides. */
 struct handing {
     struct st_rows rows;
-    bool stored;
+    bool stored, knows_old;
     struct st_table come[2]; /* keys whose changes of a cached table have come in this cycle */
 };
 
@@ -50,12 +50,16 @@ struct side {
 
 /* ---- sides -------------------------------------------------------------------------------------------------------- */
 
-/* Behind the node that hands on; one with a store knows by itself. */
-static bool old_is_wanted(const struct st_context *context)
+/* Behind the node that hands on. */
+static bool knows_old(const struct st_table_join *conf, const struct st_context *behind)
+{
+    return behind->node->node->n_stores > 0 && (!conf->compat || st_store_is_cached(behind, 0));
+}
+
+static bool old_is_wanted(const struct st_table_join *conf, const struct st_context *context)
 {
     AQ_ASSERT(context->n_children == 1);
-    const struct st_context *behind = context->children[0];
-    return behind->node->node->n_stores == 0 && st_old_is_wanted(behind);
+    return !knows_old(conf, context->children[0]) && st_old_is_wanted(context->children[0]);
 }
 
 static int start(struct st_context *context, void *user, void **ret_state, struct aq_err *err, bool is_left)
@@ -72,7 +76,7 @@ static int start(struct st_context *context, void *user, void **ret_state, struc
     s->own_cached = !conf->compat && st_store_is_cached(context, 0);
     s->other_cached = !conf->compat && st_store_is_cached(context, other);
     s->other.history_ms = is_left ? conf->right_history_ms : conf->left_history_ms;
-    s->old_wanted = old_is_wanted(context);
+    s->old_wanted = old_is_wanted(conf, context);
     int rc = st_joiner_start(&conf->joiner, context, &s->joiner, err);
     if (rc != 0) {
         free(s);
@@ -182,10 +186,10 @@ const struct st_processor_kind st_table_join_right_kind = {.name = "join_right",
 
 static int start_behind(struct st_context *context, void *user, void **ret_state, struct aq_err *err)
 {
-    (void)user;
     (void)err;
     struct handing *h = aq_calloc(1, sizeof(*h));
     h->stored = context->node->node->n_stores > 0;
+    h->knows_old = knows_old(user, context);
     const struct st_rows_conf rows = {0};
     if (h->stored) st_rows_start(&h->rows, context, &rows);
     for (int i = LEFT; i <= RIGHT; i++) st_table_init(&h->come[i]);
@@ -197,7 +201,8 @@ static int hand_on(struct st_context *context, void *state, struct aq_record *re
 {
     struct handing *h = state;
     const struct st_row row = st_row(context);
-    return h->stored ? st_rows_put(&h->rows, rec, err) : st_forward_row(context, rec, &row, err);
+    if (h->knows_old) return st_rows_put(&h->rows, rec, err);
+    return h->stored ? st_rows_put_change(&h->rows, rec, &row, err) : st_forward_row(context, rec, &row, err);
 }
 
 static int flush_behind(struct st_context *context, void *state, struct aq_err *err)

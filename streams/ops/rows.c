@@ -155,6 +155,16 @@ int st_rows_put(struct st_rows *rows, struct aq_record *rec, struct aq_err *err)
     return rc == 0 ? change_row(rows, rec, was, rows->looks, err) : rc;
 }
 
+int st_rows_put_change(struct st_rows *rows, struct aq_record *rec, const struct st_row *row,
+                       struct aq_err *err)
+{
+    AQ_ASSERT(rows->context && !rows->cached && rows->conf.history_ms == 0 && !rows->conf.view);
+    AQ_ASSERT(!aq_slice_is_null(rec->key));
+    st_settle(rows->context, rec);
+    st_state_put(rows->store, rec->key, NO_REST, stamp(rows, rec->timestamp, rec->value));
+    return st_forward_row(rows->context, rec, row, err);
+}
+
 /* ---- flushing ----------------------------------------------------------------------------------------------------- */
 
 static int flush_row(struct st_context *context, void *state, struct aq_slice bucket, struct aq_slice rest,

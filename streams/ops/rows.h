@@ -49,6 +49,9 @@ int st_rows_put(struct st_rows *rows, struct aq_record *rec, struct aq_err *err)
  * versioned. `was` is what st_rows_get() found: a value with its time in front (streams/state/stamped.h), null: no row. */
 int st_rows_get(struct st_rows *rows, struct aq_slice key, struct aq_slice *ret_was, struct aq_err *err);
 int st_rows_replace(struct st_rows *rows, struct aq_record *rec, struct aq_slice was, struct aq_err *err);
+/* For who says itself what the row was, whatever was kept: puts it, and `row` goes on with the record. Neither cached nor versioned. */
+int st_rows_put_change(struct st_rows *rows, struct aq_record *rec, const struct st_row *row,
+                       struct aq_err *err);
 /* In kind->flush(): hands on what changed. */
 int st_rows_flush(struct st_rows *rows, struct aq_err *err);
 

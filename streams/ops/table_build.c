@@ -120,7 +120,7 @@ int st_add_table_join(struct st_topology *topology, const char *name, struct st_
     struct adding a = {.topology = topology, .name = name, .err = err};
     add_side(&a, "left", &st_table_join_left_kind, user, left, right.store, value_serde);
     add_side(&a, "right", &st_table_join_right_kind, user, right, left.store, value_serde);
-    processor(&a, name, &st_table_join_kind, NULL, part_name(&a, "left"));
+    processor(&a, name, &st_table_join_kind, user, part_name(&a, "left"));
     more_parents(&a, name, part_name(&a, "right"));
     if (store) connect_store(&a, name, store);
     part_of_all(&a, "left");

@@ -24,7 +24,8 @@
  * compat: Kafka Streams sends final results after the record was put, and its stores hide rows that are a retention or more older than the
  * newest start (of sessions end) that was put, however late the operator takes records. Those who look for rows do not find them, and final results of such windows never
  * go on; here neither. Cached rows are found all the same, because the cache still shows them. The final result of a session is lost only with the segment
- * of the store that its end lies in. Which start was the newest is forgotten when the task ends, as it is there.
+ * of the store that its end lies in. Which start was the newest is forgotten when the task ends, as it is there. The inputs of a cogroup
+ * have a stream time each, by which their records are late: stream_ms is that of the input at hand, and only that never falls.
  */
 #include "streams/ops/windowing.h"
 
@@ -236,11 +237,20 @@ int st_windowing_flush(struct st_windowing *w, struct aq_err *err)
 
 /* ---- records ------------------------------------------------------------------------------------------------------ */
 
+static void take_time(struct st_windowing *w, int64_t time_ms)
+{
+    struct st_adder *adder = w->rows.adder;
+    bool own_time = w->rows.op->compat && adder != &w->rows.own && !w->closes;
+    int64_t before = own_time ? adder->stream_ms : w->stream_ms;
+    w->stream_ms = time_ms > before ? time_ms : before;
+    if (own_time) adder->stream_ms = w->stream_ms;
+}
+
 static int begin_record(struct st_windowing *w, const struct aq_record *rec, struct aq_err *err)
 {
     w->still_ms = st_wall_ms(w->rows.context);
     w->idle = false;
-    if (rec->timestamp > w->stream_ms) w->stream_ms = rec->timestamp;
+    take_time(w, rec->timestamp);
     return w->closes && !w->rows.op->compat ? close_windows(w, rec, err) : 0;
 }
 
@@ -282,6 +292,8 @@ int st_windowing_add(struct st_windowing *w, struct aq_record *rec, const struct
         return 0;
     }
     int rc = st_aggregation_get(&w->rows, place, &was, err);
+    if (place->start < st_windowing_shown_from(w))
+        was = (struct st_accumulated){.acc = AQ_NULL_SLICE, .time_ms = ST_NO_TIME};
     if (rc == 0) rc = st_aggregation_add(&w->rows, rec, &was, &next, err);
     return rc == 0 ? st_windowing_set(w, rec, place, &was, &next, err) : rc;
 }

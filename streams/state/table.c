@@ -404,6 +404,7 @@ void st_table_put(struct st_table *table, struct aq_slice key, struct aq_slice r
     bool known = entry || bucket->whole;
     if (!entry) entry = make_entry(table, bucket, rest);
     if (entry->change == UNCHANGED) note_change(table, entry, known);
+    entry->put = table->puts++;
     set_value(table, entry, value);
 }
 
@@ -434,6 +435,34 @@ void st_table_trim(struct st_table *table, uint64_t bytes)
 const struct st_changes *st_table_changes(const struct st_table *table)
 {
     return &table->cycles[table->open];
+}
+
+static bool is_in_turn(const struct st_table *table, const struct st_changes *cycle)
+{
+    uint32_t before = UINT32_MAX;
+    for (uint32_t i = 0; i < cycle->n; i++) {
+        uint32_t age = table->puts - st_change_at(cycle, i)->entry->put;
+        if (age > before) return false;
+        before = age;
+    }
+    return true;
+}
+
+static int by_age(const void *a, const void *b)
+{
+    const struct st_turn *x = a, *y = b;
+    return (x->age < y->age) - (x->age > y->age);
+}
+
+const struct st_turn *st_table_turns(const struct st_table *table, struct aq_arena *arena)
+{
+    const struct st_changes *cycle = st_table_changes(table);
+    if (is_in_turn(table, cycle)) return NULL;
+    struct st_turn *turns = aq_arena_alloc(arena, cycle->n * sizeof(*turns));
+    for (uint32_t i = 0; i < cycle->n; i++)
+        turns[i] = (struct st_turn){.age = table->puts - st_change_at(cycle, i)->entry->put, .at = i};
+    qsort(turns, cycle->n, sizeof(*turns), by_age);
+    return turns;
 }
 
 const struct st_changes *st_table_sealed(const struct st_table *table)

@@ -25,6 +25,7 @@ struct st_entry {
     uint32_t value_len;
     uint32_t room;   /* bytes that the value may grow to in place */
     int32_t change;  /* in the open cycle's list; -1 when it was not changed in it */
+    uint32_t put;    /* number of its last change, among all of the table */
     bool present;    /* false: the store is known not to hold it */
     uint8_t pending; /* cycles it was changed in that are not over: 0 to 2 */
 };
@@ -45,6 +46,11 @@ struct st_changes {
     struct aq_arena arena; /* old values */
 };
 
+struct st_turn {
+    uint32_t age; /* changes of the table since, and 1 */
+    uint32_t at;  /* in the list of changes */
+};
+
 struct st_table {
     struct st_bucket **slots;
     uint32_t n_slots; /* a power of two */
@@ -52,6 +58,7 @@ struct st_table {
     struct st_bucket *newest, *oldest; /* by last use */
     uint64_t bytes;                    /* what the table costs */
     uint64_t pinned_bytes; /* of it, buckets that cannot be forgotten before their cycles are over */
+    uint32_t puts;         /* wraps around */
     struct st_changes cycles[2];
     uint8_t open; /* which of them takes changes */
     bool sealed;  /* the other one is being committed */
@@ -102,6 +109,8 @@ static inline struct st_table_change *st_change_at(const struct st_changes *chan
 
 /* What the open cycle changed so far. */
 const struct st_changes *st_table_changes(const struct st_table *table);
+/* Their turns by the last change of each, the oldest first, in the arena; NULL: the list is in that order. */
+const struct st_turn *st_table_turns(const struct st_table *table, struct aq_arena *arena);
 /* The open cycle is over: it is about to be committed, and the next one opens. Only one can be on its way. */
 void st_table_seal(struct st_table *table);
 /* What the sealed cycle changed. */

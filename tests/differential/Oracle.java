@@ -350,6 +350,13 @@ public final class Oracle {
                     rows.joinStreams(node, stream(node.list("from").get(0)), stream(node.list("from").get(1))));
                 case "join_table" ->
                     streams.put(node.get("name"), rows.joinTable(node, stream(node.list("from").get(0))));
+                case "join_global" ->
+                    streams.put(node.get("name"), rows.joinGlobal(node, stream(node.list("from").get(0))));
+                case "cogroup" -> rows.addCogroup(node, node.list("from").stream().map(this::stream).toList());
+                case "global_table" -> {
+                    sources.add(node);
+                    rows.addGlobal(node);
+                }
                 case "to_stream" -> streams.put(node.get("name"), parent(node));
                 default -> streams.put(node.get("name"), operator(node, parent(node)));
             }

@@ -31,15 +31,19 @@ import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.kstream.CogroupedKStream;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.EmitStrategy;
+import org.apache.kafka.streams.kstream.GlobalKTable;
 import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.Initializer;
 import org.apache.kafka.streams.kstream.JoinWindows;
 import org.apache.kafka.streams.kstream.Joined;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KGroupedTable;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
+import org.apache.kafka.streams.kstream.KeyValueMapper;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.Predicate;
@@ -62,6 +66,7 @@ final class Rows {
     private final StreamsBuilder builder;
     /** Those of windows are here, too, as Kafka Streams has it. */
     private final Map<String, KTable<Object, Object>> tables = new HashMap<>();
+    private final Map<String, GlobalKTable<Object, Object>> globals = new HashMap<>();
 
     Rows(StreamsBuilder builder) {
         this.builder = builder;
@@ -137,7 +142,8 @@ final class Rows {
     /** Of a table that is worked out of others, and kept. */
     private static Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> view(Oracle.Line node) {
         Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> rows = Materialized.as(node.get("name") + "-rows");
-        return rows.withKeySerde(Oracle.serde(node.get("key"))).withValueSerde(Oracle.serde(node.get("value")));
+        rows = rows.withKeySerde(Oracle.serde(node.get("key"))).withValueSerde(Oracle.serde(node.get("value")));
+        return node.get("kept").equals("uncached") ? rows.withCachingDisabled() : rows;
     }
 
     /** Without a store there is no Materialized either: with one a versioned table would end there. */
@@ -166,7 +172,11 @@ final class Rows {
     }
 
     private static Row row(Oracle.Line node) {
-        String[] parts = node.get("row").split(":");
+        return rowOf(node.list("row").get(0));
+    }
+
+    private static Row rowOf(String id) {
+        String[] parts = id.split(":");
         Function<Integer, Row> maker = Objects.requireNonNull(MENU.get(parts[0]), () -> "no row " + parts[0]);
         return maker.apply(Integer.valueOf(parts[1]));
     }
@@ -281,6 +291,64 @@ final class Rows {
         return Objects.equals(a, row.initial) ? b : row.merge.apply(a, b);
     }
 
+    // ---- cogroup -----------------------------------------------------------------------------------------------------
+
+    /** in: its inputs in order; row, group_values and by_calls have one entry for each. */
+    void addCogroup(Oracle.Line node, List<KStream<Object, Object>> in) {
+        List<String> ids = node.list("row"), values = node.list("group_values"), calls = node.list("by_calls");
+        List<String> from = node.list("from");
+        CogroupedKStream<Object, Object> all = null;
+        for (int i = 0; i < in.size(); i++) {
+            Row row = rowOf(ids.get(i));
+            String call = calls.get(i);
+            Grouped<Object, Object> how = Grouped.with(node.get("name") + "-" + from.get(i) + "-by", Oracle.serde(node.get("group_key")),
+                Oracle.serde(values.get(i)));
+            KGroupedStream<Object, Object> groups = call.equals("none") ? in.get(i).groupByKey(how)
+                : in.get(i).groupBy((k, v) -> Oracle.apply(node, call, k, v), how);
+            all = all == null ? groups.cogroup((k, v, agg) -> row.add.apply(agg, v))
+                : all.cogroup(groups, (k, v, agg) -> row.add.apply(agg, v));
+        }
+        tables.put(node.get("name"), results(rowOf(ids.get(0)), cogrouped(node, rowOf(ids.get(0)), all)));
+    }
+
+    @SuppressWarnings({"unchecked", "rawtypes"})
+    private static KTable<Object, Object> cogrouped(Oracle.Line node, Row row, CogroupedKStream<Object, Object> all) {
+        Named named = Named.as(node.get("name"));
+        Initializer<Object> initial = () -> row.initial;
+        String windows = node.fields().getOrDefault("windows", "none");
+        Materialized<Object, Object, WindowStore<Bytes, byte[]>> rows = windowRows(node, Materialized.as(node.get("name")));
+        return (KTable) switch (windows) {
+            case "none" -> all.aggregate(initial, named, stored(node));
+            case "session" -> all.windowedBy(SessionWindows.ofInactivityGapAndGrace(ms(node, "size"), ms(node, "grace")))
+                .aggregate(initial, (k, a, b) -> merge(row, a, b), named,
+                    windowRows(node, Materialized.<Object, Object, SessionStore<Bytes, byte[]>>as(node.get("name"))));
+            case "sliding" -> all.windowedBy(
+                SlidingWindows.ofTimeDifferenceAndGrace(ms(node, "size"), ms(node, "grace"))).aggregate(initial, named, rows);
+            case "hopping" -> all.windowedBy(TimeWindows.ofSizeAndGrace(ms(node, "size"), ms(node, "grace"))
+                .advanceBy(ms(node, "advance"))).aggregate(initial, named, rows);
+            default -> all.windowedBy(
+                TimeWindows.ofSizeAndGrace(ms(node, "size"), ms(node, "grace"))).aggregate(initial, named, rows);
+        };
+    }
+
+    // ---- global tables -----------------------------------------------------------------------------------------------
+
+    void addGlobal(Oracle.Line node) {
+        Serde<Object> key = Oracle.serde(node.get("key")), value = Oracle.serde(node.get("value"));
+        globals.put(node.get("name"), builder.globalTable(node.get("topics"), Consumed.with(key, value),
+            Materialized.<Object, Object, KeyValueStore<Bytes, byte[]>>as(node.get("name"))
+                .withKeySerde(key).withValueSerde(value)));
+    }
+
+    KStream<Object, Object> joinGlobal(Oracle.Line node, KStream<Object, Object> left) {
+        GlobalKTable<Object, Object> right = globals.get(node.list("from").get(1));
+        KeyValueMapper<Object, Object, Object> key =
+            (k, v) -> node.fields().containsKey("fn") ? Oracle.apply(node, "fn", k, v) : k;
+        Named named = Named.as(node.get("name"));
+        return node.get("kind").equals("inner")
+            ? left.join(right, key, joiner(node), named) : left.leftJoin(right, key, joiner(node), named);
+    }
+
     // ---- joins -------------------------------------------------------------------------------------------------------
 
     /** A value as text, for results that show both sides. */
@@ -344,6 +412,10 @@ final class Rows {
                                                       KTable<Object, Object> right) {
         BiFunction<Object, Object, Object> key = (k, v) -> Oracle.apply(node, "fn", k, v);
         TableJoined<Object, Object> how = TableJoined.as(node.get("name"));
+        if (node.fields().containsKey("kept")) {
+            return node.get("kind").equals("inner") ? left.join(right, key, joiner(node), how, view(node))
+                : left.leftJoin(right, key, joiner(node), how, view(node));
+        }
         // Without a name: only kept where those below want to know what rows were.
         Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> rows = Materialized.<Object, Object,
             KeyValueStore<Bytes, byte[]>>with(Oracle.serde(node.get("key")), Oracle.serde(node.get("value")))

@@ -153,16 +153,22 @@ static void put_key(struct sketch *s, FILE *out, unsigned type)
         put_typed(s, out, type);
 }
 
+/* Records come for it. */
+static bool is_read(const struct node *node)
+{
+    return node->op == OP_SOURCE || node->op == OP_TABLE || node->op == OP_GLOBAL_TABLE;
+}
+
 static void put_record(struct sketch *s, FILE *out, int64_t timestamp)
 {
     size_t source = 0;
     do source = draw(s, s->n_nodes);
-    while (s->nodes[source].op != OP_SOURCE && s->nodes[source].op != OP_TABLE);
+    while (!is_read(&s->nodes[source]));
     const struct node *node = &s->nodes[source];
     fprintf(out, "{\"topic\":\"in%zu.%c\",\"key\":", source, (char)('a' + draw(s, node->n_topics)));
     put_key(s, out, node->key);
     fputs(",\"value\":", out);
-    if (chance(s, node->op == OP_TABLE ? 25 : 12))
+    if (chance(s, node->op == OP_SOURCE ? 12 : 25))
         fputs("null", out);
     else
         put_typed(s, out, node->value);

@@ -43,7 +43,7 @@ function climb(mark, node,    list, count, i) {
 
 function matches(node, field, wanted) {
     if (!((node, field) in fields)) return 0
-    return wanted == "" || fields[node, field] ~ ("^(" wanted ")$")
+    return wanted == "" || fields[node, field] ~ ("(^|,)(" wanted ")(,|$)")
 }
 
 function matches_above(node, field, wanted,    other) {
@@ -53,7 +53,7 @@ function matches_above(node, field, wanted,    other) {
 }
 
 function keeps_rows(node) {
-    return (node, "row") in fields || (node, "kept") in fields || fields[node, "op"] ~ /^(join_|to_table$|suppress$)/
+    return (node, "row") in fields || (node, "kept") in fields || fields[node, "op"] ~ /^(join_(streams|table|tables)|to_table|suppress)$/
 }
 
 # Nothing in the family that Kafka Streams has not, or another node that keeps rows on the way, which may make something else of it.

@@ -49,16 +49,19 @@ enum op {
     OP_JOIN_TABLE,
     OP_JOIN_TABLES,
     OP_SUPPRESS,
+    OP_COGROUP,
+    OP_GLOBAL_TABLE,
+    OP_JOIN_GLOBAL,
     OP_COUNT
 };
 
 #define STATELESS_COUNT (OP_SINK + 1)
 
 static const char *const op_names[OP_COUNT] = {
-    "source",          "filter",     "filter_not",   "map",        "map_values",  "flat_map",
-    "flat_map_values", "select_key", "peek",         "foreach",    "merge",       "branch",
-    "repartition",     "sink",       "table",        "to_table",   "to_stream",   "count",
-    "reduce",          "aggregate",  "join_streams", "join_table", "join_tables", "suppress",
+    "source",     "filter",      "filter_not", "map",     "map_values",   "flat_map",    "flat_map_values",
+    "select_key", "peek",        "foreach",    "merge",   "branch",       "repartition", "sink",
+    "table",      "to_table",    "to_stream",  "count",   "reduce",       "aggregate",   "join_streams",
+    "join_table", "join_tables", "suppress",   "cogroup", "global_table", "join_global",
 };
 
 /* Chances of the operators between sources and sinks. */
@@ -86,6 +89,13 @@ struct call {
 enum windows { NO_WINDOWS, TUMBLING, HOPPING, SLIDING, SESSION };
 enum join_kind { INNER_JOIN, LEFT_JOIN, OUTER_JOIN };
 
+/* One of the streams of a cogroup; it has the same place among the parents. */
+struct cogroup_input {
+    const struct row_menu *row;
+    int by;         /* index of the call that makes its keys, behind a topic of its own; -1: it has them */
+    unsigned value; /* type */
+};
+
 /* What only nodes of stateful topologies have (stateful.h); times in ms. */
 struct keeping {
     bool of_table;
@@ -106,6 +116,7 @@ struct keeping {
     int limit, most;      /* of suppress: ms, records; 0: not bounded */
     bool strict;          /* the bound is one that ends it */
     bool foreign;         /* a join of tables by a foreign key, through two topics of its own */
+    struct cogroup_input inputs[PARENTS_MAX]; /* of a cogroup; `row` is that of the first */
 };
 
 struct node {
@@ -126,8 +137,8 @@ struct node {
     struct keeping keeping;
 };
 
-/* VIEW: a table nobody keeps. */
-enum stream_kind { FLOW, TABLE, VIEW };
+/* VIEW: a table nobody keeps. GLOBAL: only join_global reads it. */
+enum stream_kind { FLOW, TABLE, VIEW, GLOBAL };
 
 /* What the nodes behind can read: what a node hands on, or one branch of it. */
 struct stream {
@@ -154,6 +165,7 @@ struct sketch {
     /* Union of nodes to parts: [i] of node i, [NODES_ROOM + i] of the reading side of repartition i. */
     size_t part_up[2 * NODES_ROOM];
     bool stateful;
+    bool uncached; /* no store is, whatever its node says */
     bool
         below_cache; /* what functions are drawn for has no headers and no topic, because a cache held it back */
     bool held;       /* the same of the topic only */
@@ -242,19 +254,72 @@ static bool is_foreign_into(const struct sketch *s, size_t i, size_t part)
     return part_of(s, i) == part || part_of(s, NODES_ROOM + i) == part;
 }
 
+/* The parts that write to topics which the part reads, one for each such topic. */
+static size_t feeders_of(const struct sketch *s, size_t part, size_t ret[2 * NODES_ROOM])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_nodes; i++) {
+        const struct node *node = &s->nodes[i];
+        if (is_cut(node) && part_of(s, NODES_ROOM + i) == part) ret[n++] = part_of(s, i);
+        if (node->op != OP_COGROUP || part_of(s, i) != part) continue;
+        for (size_t k = 0; k < node->n_parents; k++)
+            if (node->keeping.inputs[k].by >= 0) ret[n++] = part_of(s, s->streams[node->parents[k]].part);
+    }
+    return n;
+}
+
+/* Marks the part and those in front of it; false: one of them had another mark. */
+static bool mark_upstream(const struct sketch *s, size_t part, size_t mark, size_t marks[2 * NODES_ROOM])
+{
+    size_t feeders[2 * NODES_ROOM];
+    if (marks[part] == mark) return true;
+    if (marks[part]) return false;
+    marks[part] = mark;
+    size_t n = feeders_of(s, part, feeders);
+    for (size_t i = 0; i < n; i++)
+        if (!mark_upstream(s, feeders[i], mark, marks)) return false;
+    return true;
+}
+
+/* No input record reaches the part in two ways. */
+static bool are_apart(const struct sketch *s, size_t part, const size_t *feeders, size_t n)
+{
+    size_t marks[2 * NODES_ROOM] = {0};
+    marks[part] = n + 1;
+    for (size_t i = 0; i < n; i++)
+        if (!mark_upstream(s, feeders[i], i + 1, marks)) return false;
+    return true;
+}
+
+static size_t count_foreign(const struct sketch *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_nodes; i++) n += s->nodes[i].keeping.foreign;
+    return n;
+}
+
+/* Some topic that the part reads has several partitions, or is one of two between the same parts. */
+static bool is_tangled(const struct sketch *s, size_t part)
+{
+    for (size_t i = 0; i < s->n_nodes; i++) {
+        const struct node *node = &s->nodes[i];
+        if (node->keeping.foreign && part_of(s, i) == part_of(s, NODES_ROOM + i)) return true;
+        if (is_cut(node) && part_of(s, NODES_ROOM + i) == part && node->partitions > 1) return true;
+    }
+    return false;
+}
+
 /* Whether records reach the part in one order only; guards against walking in circles by `depth`. */
 static bool part_is_exact(const struct sketch *s, size_t part, size_t depth)
 {
-    size_t feeders = 0;
-    for (size_t i = 0; i < s->n_nodes; i++) {
-        const struct node *node = &s->nodes[i];
-        if (node->keeping.foreign && part_of(s, i) == part_of(s, NODES_ROOM + i)) return false;
-        if (is_foreign_into(s, i, part) && ++feeders > 1) return false;
-        if (!is_cut(node) || part_of(s, NODES_ROOM + i) != part) continue;
-        size_t before = part_of(s, i);
-        if (++feeders > 1 || node->partitions > 1) return false;
-        if (before != part && depth < NODES_ROOM && !part_is_exact(s, before, depth + 1)) return false;
-    }
+    size_t feeders[2 * NODES_ROOM], n = feeders_of(s, part, feeders), foreign = 0;
+    for (size_t i = 0; i < s->n_nodes; i++) foreign += is_foreign_into(s, i, part);
+    if (is_tangled(s, part)) return false;
+    bool apart = s->stateful && count_foreign(s) == 0 && are_apart(s, part, feeders, n);
+    if (n + foreign > 1 && !apart) return false;
+    for (size_t i = 0; i < n; i++)
+        if (feeders[i] != part && depth < NODES_ROOM && !part_is_exact(s, feeders[i], depth + 1))
+            return false;
     return true;
 }
 
@@ -313,7 +378,7 @@ static bool is_moved(const struct sketch *s, const struct node *node)
 {
     bool moved = node->op == OP_MAP || node->op == OP_SELECT_KEY || node->op == OP_FLAT_MAP;
     for (size_t i = 0; i < node->n_parents; i++) moved = moved || s->streams[node->parents[i]].moved;
-    return moved && !is_cut(node);
+    return moved && !is_cut(node) && node->op != OP_COGROUP;
 }
 
 static void add_stream(struct sketch *s, const struct node *node, int branch)
@@ -369,6 +434,7 @@ static void add_like_parent(struct sketch *s, struct node *node)
 static size_t draw_stream(struct sketch *s)
 {
     size_t start = draw(s, s->n_streams);
+    while (s->streams[start].kind == GLOBAL) start = (start + 1) % s->n_streams;
     if (chance(s, 35)) return start;
     for (size_t i = 0; i < s->n_streams; i++) {
         size_t at = (start + i) % s->n_streams;

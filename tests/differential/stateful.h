@@ -10,226 +10,11 @@
 #ifndef AQ_TESTS_DIFFERENTIAL_STATEFUL_H
 #define AQ_TESTS_DIFFERENTIAL_STATEFUL_H
 
-#include "tests/differential/sketch.h"
+#include "tests/differential/aggregating.h"
 
 #define INNER_MAX    8
 #define KEEPING_MAX  3
 #define ATTEMPTS_MAX 1000
-#define LONG_MS      200000 /* more than a segment of Kafka Streams' window stores */
-#define HISTORY_MS   100
-
-enum { TAKES_OUT = 1, MERGES = 2, HAS_RESULT = 4 };
-
-struct row_menu {
-    const char *id;
-    enum op op;
-    unsigned values, to; /* types */
-    unsigned can;
-    const char *conf;
-};
-
-static const struct row_menu row_menu[] = {
-#define R(id, op, values, to, can, conf) {#id, op, values, to, can, conf},
-#include "tests/differential/rows.def"
-#undef R
-};
-
-#define ROW_MENU_COUNT (sizeof(row_menu) / sizeof(row_menu[0]))
-
-static const char *const windows_names[] = {"none", "tumbling", "hopping", "sliding", "session"};
-static const char *const join_kinds[] = {"inner", "left", "outer"};
-
-static bool keeps_rows(const struct node *node)
-{
-    return node->op >= OP_TABLE && node->op != OP_TO_STREAM;
-}
-
-static bool aggregates(const struct node *node)
-{
-    return node->op == OP_COUNTER || node->op == OP_REDUCE || node->op == OP_AGGREGATE;
-}
-
-static bool joins(const struct node *node)
-{
-    return node->op == OP_JOIN_STREAMS || node->op == OP_JOIN_TABLE || node->op == OP_JOIN_TABLES;
-}
-
-static size_t last_stream(const struct sketch *s)
-{
-    return s->n_streams - 1;
-}
-
-/* ---- getting at streams -------------------------------------------------------------------------------------------- */
-
-/* A stream of that kind and type of keys, used or not; SIZE_MAX: there is none. key 0: of any. */
-static size_t find_stream(struct sketch *s, enum stream_kind kind, unsigned key)
-{
-    size_t start = draw(s, s->n_streams);
-    for (size_t i = 0; i < s->n_streams; i++) {
-        const struct stream *at = &s->streams[(start + i) % s->n_streams];
-        if (at->kind == kind && (at->key == key || (key == 0 && !(at->key & W))))
-            return (size_t)(at - s->streams);
-    }
-    return SIZE_MAX;
-}
-
-/* One of windows whose aggregation is right in front, for suppress. */
-static size_t find_windows(struct sketch *s, bool close)
-{
-    size_t start = draw(s, s->n_streams);
-    for (size_t i = 0; i < s->n_streams; i++) {
-        size_t at = (start + i) % s->n_streams;
-        const struct node *node = &s->nodes[s->streams[at].node];
-        if (aggregates(node) && node->keeping.windows && !(close && node->keeping.close)) return at;
-    }
-    return SIZE_MAX;
-}
-
-static size_t add_table(struct sketch *s, unsigned key, unsigned value, bool history)
-{
-    struct node *node = new_node(s, OP_TABLE);
-    node->key = key;
-    node->value = value;
-    node->n_topics = 1;
-    node->keeping.history = history ? (int)(1 + draw(s, HISTORY_MS)) : 0;
-    node->keeping.cached = !history && chance(s, 35);
-    node->keeping.in_memory = chance(s, 30);
-    add_stream(s, node, -1);
-    s->streams[last_stream(s)].kind = TABLE;
-    return last_stream(s);
-}
-
-static size_t add_source(struct sketch *s, unsigned key, unsigned value)
-{
-    struct node *node = new_node(s, OP_SOURCE);
-    node->key = key;
-    node->value = value;
-    node->n_topics = 1;
-    add_stream(s, node, -1);
-    return last_stream(s);
-}
-
-static size_t add_behind(struct sketch *s, enum op op, size_t stream)
-{
-    struct node *node = new_node(s, op);
-    add_parent(s, node, stream);
-    if (op == OP_SELECT_KEY) draw_change(s, node);
-    add_stream(s, node, -1);
-    return last_stream(s);
-}
-
-/* The stream as records with keys that have no window. */
-static size_t as_flow(struct sketch *s, size_t stream)
-{
-    if (s->streams[stream].kind != FLOW) stream = add_behind(s, OP_TO_STREAM, stream);
-    if (s->streams[stream].key & W) stream = add_behind(s, OP_SELECT_KEY, stream);
-    return stream;
-}
-
-/* Without null keys. */
-static size_t with_keys(struct sketch *s, size_t stream)
-{
-    struct node *node = new_node(s, OP_FILTER);
-    add_parent(s, node, stream);
-    while (node->n_calls == 0 || strcmp(node->calls[0].function->id, "k_present") != 0) {
-        node->n_calls = 0;
-        draw_call(s, node, CONDITION, node->key, node->value);
-    }
-    add_stream(s, node, -1);
-    return last_stream(s);
-}
-
-/* The same, and each record where its key belongs. */
-static size_t in_place(struct sketch *s, size_t stream)
-{
-    stream = as_flow(s, stream);
-    return s->streams[stream].moved ? add_behind(s, OP_REPARTITION, with_keys(s, stream)) : stream;
-}
-
-static size_t as_table(struct sketch *s, size_t stream)
-{
-    if (s->streams[stream].kind == TABLE) return stream;
-    stream = add_behind(s, OP_TO_TABLE, in_place(s, stream));
-    struct node *node = &s->nodes[s->streams[stream].node];
-    node->keeping.cached = chance(s, 35);
-    node->keeping.in_memory = chance(s, 30);
-    s->streams[stream].kind = TABLE;
-    s->streams[stream].below_cache = is_below_cache(s, node);
-    return stream;
-}
-
-/* Some other table of these keys, or the same. */
-static size_t table_like(struct sketch *s, unsigned key, bool history)
-{
-    size_t found = chance(s, 40) ? find_stream(s, TABLE, key) : SIZE_MAX;
-    return found != SIZE_MAX ? found : add_table(s, key, draw_value_type(s), history);
-}
-
-static size_t flow_like(struct sketch *s, unsigned key)
-{
-    size_t found = chance(s, 60) ? find_stream(s, FLOW, key) : SIZE_MAX;
-    return found != SIZE_MAX ? in_place(s, found) : add_source(s, key, draw_value_type(s));
-}
-
-/* ---- aggregations -------------------------------------------------------------------------------------------------- */
-
-static size_t row_weight(const struct row_menu *row, unsigned value, bool of_table)
-{
-    if (!(row->values & value) || (of_table && !(row->can & TAKES_OUT))) return 0;
-    return row->values == ANY ? 2 : 3;
-}
-
-static const struct row_menu *draw_row(struct sketch *s, unsigned value, bool of_table)
-{
-    size_t sum = 0, at = 0;
-    for (size_t i = 0; i < ROW_MENU_COUNT; i++) sum += row_weight(&row_menu[i], value, of_table);
-    size_t lot = draw(s, sum);
-    for (; lot >= row_weight(&row_menu[at], value, of_table); at++)
-        lot -= row_weight(&row_menu[at], value, of_table);
-    return &row_menu[at];
-}
-
-static void draw_windows(struct sketch *s, struct keeping *k)
-{
-    k->windows = (enum windows)(TUMBLING + draw(s, 4));
-    k->size = (int)(1 + draw(s, 40));
-    k->advance = k->windows == HOPPING ? 1 + k->size / (int)(2 + draw(s, 4)) : 0;
-    if (k->advance > k->size) k->advance = k->size;
-    k->grace = chance(s, 60) ? (int)(1 + draw(s, 50)) : 0;
-    k->close = chance(s, 35);
-    if (chance(s, 25)) k->retention = 2 * k->size + k->grace + (int)draw(s, chance(s, 50) ? 50 : LONG_MS);
-}
-
-/* windows: it has some, of a stream. */
-static void draw_aggregation(struct sketch *s, size_t stream, bool windows)
-{
-    bool of_table = s->streams[stream].kind != FLOW, by = of_table || chance(s, 40);
-    if (!by) stream = in_place(s, stream);
-    const struct stream *from = &s->streams[stream];
-    const struct row_menu *row = draw_row(s, from->value, of_table);
-    struct node *node = new_node(s, row->op);
-    struct keeping *k = &node->keeping;
-    add_parent(s, node, stream);
-    k->row = row;
-    k->p = (int)(2 + draw(s, 4));
-    k->of_table = of_table;
-    k->by = by;
-    s->pure = of_table;
-    if (by) draw_call(s, node, KEY, from->key, from->value);
-    s->pure = false;
-    if (by) node->key = type_after(node->calls[0].function->to_key, from->key);
-    k->key = node->key;
-    k->value = from->value;
-    k->cached = chance(s, 35);
-    k->in_memory = chance(s, 30);
-    node->value = type_after(row->to, from->value);
-    if (!of_table && windows) draw_windows(s, k);
-    if (k->windows) node->key |= W;
-    add_stream(s, node, -1);
-    struct stream *out = &s->streams[last_stream(s)];
-    out->kind = k->windows ? FLOW : row->can & HAS_RESULT ? VIEW : TABLE;
-    out->windows = k->windows ? node : NULL;
-}
 
 /* ---- joins --------------------------------------------------------------------------------------------------------- */
 
@@ -291,6 +76,26 @@ static void draw_join_table(struct sketch *s)
     add_stream(s, node, -1);
 }
 
+/* Mostly by another key than the record's. The row is found by key and value only. */
+static void draw_join_global(struct sketch *s)
+{
+    size_t left = as_flow(s, draw_stream(s)), right = find_stream(s, GLOBAL, 0);
+    bool by = chance(s, 75);
+    struct node probe = {.key = s->streams[left].key, .value = s->streams[left].value};
+    s->pure = true;
+    if (by) draw_call(s, &probe, KEY, probe.key, probe.value);
+    s->pure = false;
+    unsigned key = by ? type_after(probe.calls[0].function->to_key, probe.key) : probe.key;
+    if (right == SIZE_MAX || s->streams[right].key != key) right = add_global(s, key, draw_value_type(s));
+    struct node *node = new_node(s, OP_JOIN_GLOBAL);
+    add_parent(s, node, left);
+    node->parents[node->n_parents++] = right;
+    if (by) node->calls[node->n_calls++] = probe.calls[0];
+    join_types(s, node, left, right);
+    node->keeping.kind = (enum join_kind)draw(s, 2);
+    add_stream(s, node, -1);
+}
+
 /* A table of its own is on the right: where one input record changed both sides, an engine is free to see either first. */
 static void draw_foreign_join(struct sketch *s, size_t left)
 {
@@ -309,8 +114,9 @@ static void draw_foreign_join(struct sketch *s, size_t left)
     node->calls[node->n_calls++] = probe.calls[0];
     join_types(s, node, left, right);
     node->keeping.kind = (enum join_kind)draw(s, 2);
+    node->keeping.kept = chance(s, 40);
     add_stream(s, node, -1);
-    s->streams[last_stream(s)].kind = VIEW;
+    s->streams[last_stream(s)].kind = node->keeping.kept ? TABLE : VIEW;
 }
 
 static void draw_join_tables(struct sketch *s)
@@ -400,16 +206,29 @@ static void draw_passing(struct sketch *s)
     draw_inner(s, op, stream);
 }
 
+/* Nobody knows what its rows were: we refuse to group it, and Kafka Streams keeps its rows then. */
+static bool forgets_rows(const struct sketch *s, size_t stream)
+{
+    const struct node *node = &s->nodes[s->streams[stream].node];
+    if (node->keeping.foreign) return !node->keeping.kept;
+    bool view = node->op == OP_SUPPRESS || (node->keeping.of_table && !aggregates(node));
+    return view && !node->keeping.kept && forgets_rows(s, node->parents[0]);
+}
+
 static size_t draw_grouped_table(struct sketch *s)
 {
     size_t view = chance(s, 40) ? find_stream(s, VIEW, 0) : SIZE_MAX;
-    return view != SIZE_MAX ? view : as_table(s, draw_stream(s));
+    return view != SIZE_MAX && !forgets_rows(s, view) ? view : as_table(s, draw_stream(s));
 }
 
 static void draw_keeping(struct sketch *s)
 {
-    size_t lot = draw(s, 24);
-    if (lot < 9)
+    size_t lot = draw(s, 29);
+    if (lot >= 24 && lot < 27)
+        draw_cogroup(s, chance(s, 60));
+    else if (lot >= 27)
+        draw_join_global(s);
+    else if (lot < 9)
         draw_aggregation(s, as_flow(s, draw_stream(s)), chance(s, 65));
     else if (lot < 12)
         draw_aggregation(s, draw_grouped_table(s), false);
@@ -449,8 +268,8 @@ static bool drops_null_keys(const struct sketch *s)
 {
     for (size_t i = 0; i < s->n_nodes; i++) {
         const struct node *node = &s->nodes[i];
-        bool relaxed =
-            (node->op == OP_JOIN_STREAMS || node->op == OP_JOIN_TABLE) && node->keeping.kind != INNER_JOIN;
+        bool join = node->op == OP_JOIN_STREAMS || node->op == OP_JOIN_TABLE || node->op == OP_JOIN_GLOBAL;
+        bool relaxed = join && node->keeping.kind != INNER_JOIN;
         if (relaxed && may_pass_null_keys(s, node)) return false;
     }
     return true;
@@ -458,24 +277,24 @@ static bool drops_null_keys(const struct sketch *s)
 
 static bool is_fed(const struct sketch *s, size_t part)
 {
+    size_t feeders[2 * NODES_ROOM];
+    if (feeders_of(s, part, feeders) > 0) return true;
     for (size_t i = 0; i < s->n_nodes; i++)
-        if (is_foreign_into(s, i, part_of(s, part)) ||
-            (is_cut(&s->nodes[i]) && part_of(s, NODES_ROOM + i) == part_of(s, part)))
-            return true;
+        if (is_foreign_into(s, i, part)) return true;
     return false;
 }
 
 /* Behind a topic of the application a cache is flushed for each record there, by the driver of Kafka Streams, and for all that come of one
- * input record by ours. So nothing is cached there; false: some rows would be in any case. */
-static bool leave_caches_out(struct sketch *s)
+ * input record by ours. So nothing is cached there; and nowhere, where rows would be that have no say in it. */
+static void leave_caches_out(struct sketch *s)
 {
     for (size_t i = 0; i < s->n_nodes; i++) {
         struct node *node = &s->nodes[i];
-        if (!is_fed(s, is_cut(node) ? NODES_ROOM + i : i)) continue;
-        if (node->keeping.kept) return false;
+        if (!is_fed(s, part_of(s, is_cut(node) ? NODES_ROOM + i : i))) continue;
+        if (node->keeping.kept) s->uncached = true;
         node->keeping.cached = false;
     }
-    return true;
+    for (size_t i = 0; i < s->n_nodes && s->uncached; i++) s->nodes[i].keeping.cached = false;
 }
 
 static bool is_exact(const struct sketch *s)
@@ -511,8 +330,9 @@ static void sketch_draw_stateful(struct sketch *s, uint64_t seed)
 {
     uint64_t attempt = 0;
     do draw_attempt(s, seed, attempt);
-    while (!(is_exact(s) && drops_null_keys(s) && leave_caches_out(s)) && ++attempt < ATTEMPTS_MAX);
+    while (!(is_exact(s) && drops_null_keys(s)) && ++attempt < ATTEMPTS_MAX);
     T_CHECK(attempt < ATTEMPTS_MAX, "seed %llu", (unsigned long long)seed);
+    leave_caches_out(s);
 }
 
 #endif

@@ -21,9 +21,9 @@ static void put_stream_name(const struct sketch *s, size_t index, FILE *out)
 /* ---- for us ------------------------------------------------------------------------------------------------------- */
 
 /* A text of a menu with its parameters in place. */
-static void put_menu_text(const char *text, int p, size_t family, FILE *out)
+static void put_menu_part(const char *text, size_t length, int p, size_t family, FILE *out)
 {
-    for (const char *at = text; *at; at++) {
+    for (const char *at = text; at < text + length; at++) {
         if (*at == '$' && at[1] == 'p')
             fprintf(out, "%d", p), at++;
         else if (*at == '$' && at[1] == 'f')
@@ -31,6 +31,11 @@ static void put_menu_text(const char *text, int p, size_t family, FILE *out)
         else
             fputc(*at, out);
     }
+}
+
+static void put_menu_text(const char *text, int p, size_t family, FILE *out)
+{
+    put_menu_part(text, strlen(text), p, family, out);
 }
 
 static void put_lua(const struct call *call, size_t family, FILE *out)
@@ -162,6 +167,36 @@ static void put_aggregation_conf(const struct node *node, FILE *out)
     if (k->windows) put_windows_conf(k, out);
 }
 
+/* Those options of the row that are an input's, or those that are the node's. */
+static void put_row_options(const struct row_menu *row, bool of_input, int p, FILE *out)
+{
+    for (const char *at = row->conf; *at; at += option_length(at)) {
+        /* Rows of streams have nothing to subtract. */
+        if (is_of_input(at) == of_input && strncmp(at, " subtract =", 11) != 0)
+            put_menu_part(at, option_length(at), p, 0, out);
+    }
+}
+
+static void put_cogroup_conf(const struct sketch *s, const struct node *node, FILE *out)
+{
+    const struct keeping *k = &node->keeping;
+    bool by = false;
+    put_row_options(k->row, false, k->p, out);
+    fputs(" inputs = (", out);
+    for (size_t i = 0; i < node->n_parents; i++) {
+        fputs(i ? ", { from = \"" : " { from = \"", out);
+        put_stream_name(s, node->parents[i], out);
+        fputs("\";", out);
+        if (k->inputs[i].by >= 0) put_option("by", &node->calls[k->inputs[i].by], out);
+        by = by || k->inputs[i].by >= 0;
+        put_row_options(k->inputs[i].row, true, k->p, out);
+        fputs(" }", out);
+    }
+    fputs(" );", out);
+    if (by) fprintf(out, " by_serde = \"%s\";", type_name(k->key));
+    if (k->windows) put_windows_conf(k, out);
+}
+
 /* One side of the results of "pair": every type as text, nil where there is none. */
 static const char *half_of(unsigned type, bool left)
 {
@@ -189,6 +224,7 @@ static void put_join_conf(const struct node *node, FILE *out)
     default: fprintf(out, " join = \"%s .. '+' .. %s\";", a, b);
     }
     if (k->foreign) put_option("foreign_key", &node->calls[0], out);
+    if (node->op == OP_JOIN_GLOBAL && node->n_calls) put_option("key", &node->calls[0], out);
     if (node->op == OP_JOIN_STREAMS) fprintf(out, " before = %d; after = %d;", k->before, k->after);
     if (k->grace) fprintf(out, " grace = %d;", k->grace);
 }
@@ -205,8 +241,11 @@ static void put_keeping_conf(const struct sketch *s, const struct node *node, FI
 {
     const struct keeping *k = &node->keeping;
     bool store = node->op == OP_TABLE || node->op == OP_TO_TABLE || aggregates(node);
-    if (node->op == OP_TABLE) put_table_conf(s, node, out);
-    if (aggregates(node)) put_aggregation_conf(node, out);
+    if (node->op == OP_TABLE || node->op == OP_GLOBAL_TABLE) put_table_conf(s, node, out);
+    if (node->op == OP_COGROUP)
+        put_cogroup_conf(s, node, out);
+    else if (aggregates(node))
+        put_aggregation_conf(node, out);
     if (joins(node)) put_join_conf(node, out);
     if (node->op == OP_SUPPRESS) put_suppress_conf(k, out);
     if (store) put_flag("cached", k->cached, out);
@@ -218,7 +257,8 @@ static void put_keeping_conf(const struct sketch *s, const struct node *node, FI
 static void put_node_conf(const struct sketch *s, const struct node *node, FILE *out)
 {
     fprintf(out, "    %s = { type = \"%s\";", node->name, op_names[node->op]);
-    if (node->op != OP_SOURCE && node->op != OP_TABLE) put_from(s, node, out);
+    bool reads = node->op == OP_SOURCE || node->op == OP_TABLE || node->op == OP_GLOBAL_TABLE;
+    if (!reads && node->op != OP_COGROUP) put_from(s, node, out);
     if (node->keeping.kept) fprintf(out, " store = \"%s-rows\";", node->name);
     if (node->op >= STATELESS_COUNT) {
         put_keeping_conf(s, node, out);
@@ -248,6 +288,7 @@ static void put_conf(const struct sketch *s, bool compat, FILE *out)
     fprintf(out, "# topology_gen --seed %llu --count 1%s\nstreams = {\n  application_id = \"diff-%llu\";\n",
             (unsigned long long)s->seed, s->stateful ? " --stateful" : "", (unsigned long long)s->seed);
     if (compat) fputs("  compat = \"kafka-streams\";\n", out);
+    if (s->uncached) fputs("  statestore_cache_max_bytes = 0;\n", out);
     fprintf(out, "  bootstrap_servers = \"127.0.0.1:9092\";\n  default_key_serde = \"%s\";\n",
             type_name(s->default_key));
     fprintf(out, "  default_value_serde = \"%s\";\n  topology = {\n", type_name(s->default_value));
@@ -284,10 +325,28 @@ static void put_number(const char *name, int number, FILE *out)
     if (number) fprintf(out, "\t%s=%d", name, number);
 }
 
-static void put_aggregation_text(const struct keeping *k, FILE *out)
+/* For each input its row, type of values, and the name of the function that makes its keys, or none. */
+static void put_inputs_text(const struct node *node, FILE *out)
 {
-    fprintf(out, "\trow=%s:%d\tgroup_key=%s\tgroup_value=%s\tcached=%s", k->row->id, k->p, type_name(k->key),
-            text_type(k->value), k->cached ? "yes" : "no");
+    static const char *const slots[CALLS_MAX] = {"fn", "fn2", "fn3"};
+    const struct keeping *k = &node->keeping;
+    for (size_t i = 0; i < node->n_parents; i++)
+        fprintf(out, "%s%s:%d", i ? "," : "\trow=", k->inputs[i].row->id, k->p);
+    for (size_t i = 0; i < node->n_parents; i++)
+        fprintf(out, "%s%s", i ? "," : "\tgroup_values=", text_type(k->inputs[i].value));
+    for (size_t i = 0; i < node->n_parents; i++)
+        fprintf(out, "%s%s", i ? "," : "\tby_calls=", k->inputs[i].by < 0 ? "none" : slots[k->inputs[i].by]);
+}
+
+static void put_aggregation_text(const struct node *node, FILE *out)
+{
+    const struct keeping *k = &node->keeping;
+    if (node->op == OP_COGROUP)
+        put_inputs_text(node, out);
+    else
+        fprintf(out, "\trow=%s:%d", k->row->id, k->p);
+    fprintf(out, "\tgroup_key=%s\tgroup_value=%s\tcached=%s", type_name(k->key), text_type(k->value),
+            k->cached ? "yes" : "no");
     if (k->by) fputs("\tby=yes", out);
     if (!k->windows) return;
     fprintf(out, "\twindows=%s\tsize=%d\tgrace=%d", windows_names[k->windows], k->size, k->grace);
@@ -307,12 +366,13 @@ static void put_keeping_text(const struct sketch *s, const struct node *node, FI
 {
     const struct keeping *k = &node->keeping;
     if (k->of_table) fputs("\tof=table", out);
-    if (k->kept) fputs("\tkept=yes", out);
+    if (k->kept) fprintf(out, "\tkept=%s", s->uncached ? "uncached" : "yes");
     if (node->op == OP_TABLE)
         fprintf(out, "\ttopics=in%zu.a\thistory=%d", (size_t)(node - s->nodes), k->history);
+    if (node->op == OP_GLOBAL_TABLE) fprintf(out, "\ttopics=in%zu.a", (size_t)(node - s->nodes));
     if (node->op == OP_TABLE || node->op == OP_TO_TABLE)
         fprintf(out, "\tcached=%s", k->cached ? "yes" : "no");
-    if (aggregates(node)) put_aggregation_text(k, out);
+    if (aggregates(node)) put_aggregation_text(node, out);
     if (joins(node)) put_join_text(k, out);
     if (k->foreign) fputs("\tforeign=yes", out);
     if (node->op != OP_SUPPRESS) return;

@@ -96,7 +96,7 @@ static void count_node(const struct sketch *s, const struct node *node, struct t
 {
     size_t *features = totals->features;
     bool source = node->op == OP_SOURCE, branch = node->op == OP_BRANCH, cut = node->op == OP_REPARTITION;
-    const struct stream *before = source ? NULL : &s->streams[node->parents[0]];
+    const struct stream *before = node->n_parents == 0 ? NULL : &s->streams[node->parents[0]];
     totals->ops[node->op]++;
     features[FEATURE_SEVERAL_TOPICS] += node->n_topics > 1 && !node->pattern;
     features[FEATURE_PATTERN] += node->pattern;
@@ -130,10 +130,27 @@ static void count_aggregation(const struct keeping *k, size_t *features)
     features[STATEFUL_emit_close] += k->close;
 }
 
+static void count_cogroup(const struct node *node, struct totals *totals)
+{
+    const struct keeping *k = &node->keeping;
+    size_t *features = totals->stateful_features, by = 0;
+    for (size_t i = 0; i < node->n_parents; i++) {
+        by += k->inputs[i].by >= 0;
+        totals->rows[k->inputs[i].row - row_menu]++;
+    }
+    features[STATEFUL_cogroup_by] += by > 0;
+    features[STATEFUL_cogroup_windows] += k->windows != NO_WINDOWS;
+    features[STATEFUL_cogroup_several] += node->n_parents > 1;
+}
+
 static void count_join(const struct node *node, size_t *features)
 {
     const struct keeping *k = &node->keeping;
     bool streams = node->op == OP_JOIN_STREAMS, tables = node->op == OP_JOIN_TABLES;
+    bool global = node->op == OP_JOIN_GLOBAL;
+    features[STATEFUL_global_inner] += global && k->kind == INNER_JOIN;
+    features[STATEFUL_global_left] += global && k->kind == LEFT_JOIN;
+    features[STATEFUL_global_by] += global && node->n_calls > 0;
     features[STATEFUL_inner] += k->kind == INNER_JOIN;
     features[STATEFUL_left] += streams && k->kind == LEFT_JOIN;
     features[STATEFUL_outer] += streams && k->kind == OUTER_JOIN;
@@ -154,10 +171,15 @@ static void count_keeping(const struct sketch *s, struct totals *totals)
         const struct node *node = &s->nodes[i];
         const struct keeping *k = &node->keeping;
         keeping += keeps_rows(node) && node->op != OP_TABLE;
-        if (aggregates(node)) count_aggregation(k, features), totals->rows[k->row - row_menu]++;
+        if (aggregates(node)) count_aggregation(k, features);
+        if (node->op == OP_COGROUP)
+            count_cogroup(node, totals);
+        else if (aggregates(node))
+            totals->rows[k->row - row_menu]++;
         if (joins(node)) count_join(node, features);
         features[STATEFUL_history] += k->history > 0;
         features[STATEFUL_kept_view] += k->kept && node->op != OP_JOIN_TABLES;
+        features[STATEFUL_foreign_kept] += k->kept && k->foreign;
         features[STATEFUL_view] += k->of_table && !k->kept && !aggregates(node);
         features[STATEFUL_suppress_close] += node->op == OP_SUPPRESS && k->close;
         features[STATEFUL_suppress_limit] += node->op == OP_SUPPRESS && !k->close;
@@ -165,6 +187,7 @@ static void count_keeping(const struct sketch *s, struct totals *totals)
         features[STATEFUL_windows_as_keys] += node->op == OP_SINK && node->key & W;
     }
     features[STATEFUL_several_keeping] += keeping > 1;
+    features[STATEFUL_nothing_cached] += s->uncached;
 }
 
 static void count(const struct sketch *s, size_t records, struct totals *totals)

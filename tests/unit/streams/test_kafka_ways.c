@@ -11,13 +11,13 @@
 
 #define COMPAT                                                                                               \
     "streams = { application_id = \"app\"; bootstrap_servers = \"127.0.0.1:1\"; compat = \"kafka-streams\";" \
-    " default_key_serde = \"string\"; default_value_serde = \"string\"; topology = {"
-#define TAIL "}; };"
+    " default_key_serde = \"string\"; default_value_serde = \"string\"; %s topology = { %s }; };"
+#define NOTHING_CACHED "statestore_cache_max_bytes = 0;"
 
-static struct st_driver *start(struct cli_config *config, const char *topology)
+static struct st_driver *start(struct cli_config *config, const char *settings, const char *topology)
 {
     struct aq_err err = {0};
-    char *text = t_printf(COMPAT "%s" TAIL, topology);
+    char *text = t_printf(COMPAT, settings, topology);
     bool good = cli_config_load(config, "t.conf", text, NULL, 0);
     if (!good) conf_diags_print(&config->diags, stderr);
     assert_true(good);
@@ -72,17 +72,23 @@ static char *read_out(struct st_driver *driver)
     return text;
 }
 
-/* lines ends with NULL. */
-static void expect_out(const char *topology, const char *const *lines, const char *expected)
+/* settings: more of the streams section. lines ends with NULL. */
+static void expect_out_of(const char *settings, const char *topology, const char *const *lines,
+                          const char *expected)
 {
     struct cli_config config;
-    struct st_driver *driver = start(&config, topology);
+    struct st_driver *driver = start(&config, settings, topology);
     for (size_t i = 0; lines[i]; i++) pipe_line(driver, lines[i]);
     char *got = read_out(driver);
     assert_string_equal(got, expected);
     free(got);
     st_driver_destroy(driver);
     cli_config_finish(&config);
+}
+
+static void expect_out(const char *topology, const char *const *lines, const char *expected)
+{
+    expect_out_of("", topology, lines, expected);
 }
 
 #define LINES(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -315,6 +321,91 @@ static void a_tombstone_out_of_a_cache_has_the_time_of_its_record(void **state)
 }
 
 /* A join brings both ends of a repartition into one sub-topology. */
+/* The second record's pairs are of the windows 10, 0 and 10 again. */
+static void a_cache_hands_on_what_was_changed_last_last(void **state)
+{
+    (void)state;
+    expect_out(
+        "in = { type = \"source\"; topics = [\"in\"]; };"
+        "pairs = { type = \"join_streams\"; from = [\"in\", \"in\"]; kind = \"outer\"; within = 8; grace = 10;"
+        " join = \"(left or '') .. (right or '')\"; };"
+        "n = { type = \"reduce\"; from = \"pairs\"; reduce = \"agg .. '+' .. value\"; cached = true;"
+        " window = { type = \"tumbling\"; size = 10; grace = 30; }; };"
+        "text = { type = \"select_key\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\"; };"
+        "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };",
+        LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":12}",
+              "{\"topic\":\"in\",\"key\":\"k\",\"value\":\"b\",\"timestamp\":5}"),
+        "k10=aa@12 k0=bb@5 k10=aa+ba+ab@12 ");
+}
+
+/* The record of `b` is older than what came by `a`, and not late; its row is found as long as the store shows it. */
+static void each_input_of_a_cogroup_has_its_own_time(void **state)
+{
+    (void)state;
+#define TWO_INPUTS(retention)                                                                        \
+    "a = { type = \"source\"; topics = [\"a\"]; };"                                                  \
+    "b = { type = \"source\"; topics = [\"b\"]; };"                                                  \
+    "n = { type = \"cogroup\"; function = \"count\"; cached = false;"                                \
+    " inputs = ( { from = \"a\"; }, { from = \"b\"; } );"                                            \
+    " window = { type = \"tumbling\"; size = 10; retention = " retention "; }; };"                   \
+    "text = { type = \"map\"; from = \"n\"; key = \"key.key .. key.start\"; key_serde = \"string\";" \
+    " value = \"'' .. value\"; value_serde = \"string\"; };"                                         \
+    "out = { type = \"sink\"; from = \"text\"; topic = \"out\"; };"
+    const char *const *lines = LINES("{\"topic\":\"a\",\"key\":\"k\",\"value\":\"x\",\"timestamp\":5}",
+                                     "{\"topic\":\"a\",\"key\":\"k\",\"value\":\"x\",\"timestamp\":15}",
+                                     "{\"topic\":\"b\",\"key\":\"k\",\"value\":\"x\",\"timestamp\":6}",
+                                     "{\"topic\":\"a\",\"key\":\"k\",\"value\":\"x\",\"timestamp\":7}");
+    expect_out(TWO_INPUTS("20"), lines, "k0=1@5 k10=1@15 k0=2@6 ");
+    expect_out(TWO_INPUTS("10"), lines, "k0=1@5 k10=1@15 k0=1@6 ");
+}
+
+/* The group of what the result never was is told. */
+static void a_kept_join_of_a_table_with_itself_does_not_know_what_it_was(void **state)
+{
+    (void)state;
+    expect_out_of(
+        NOTHING_CACHED,
+        "in = { type = \"table\"; topic = \"in\"; cached = false; };"
+        "both = { type = \"join_tables\"; from = [\"in\", \"in\"]; kind = \"outer\"; store = \"both\";"
+        " join = \"(left or '-') .. (right or '-')\"; };"
+        "n = { type = \"reduce\"; from = \"both\"; by = \"value\"; reduce = \"agg .. value\";"
+        " subtract = \"nil\"; cached = false; };"
+        "out = { type = \"sink\"; from = \"n\"; topic = \"out\"; };",
+        LINES("{\"topic\":\"in\",\"key\":\"k\",\"value\":\"x\",\"timestamp\":1}"),
+        "-x=null@1 xx=xx@1 x-=null@1 xx=xxxx@1 ");
+}
+
+static void a_kept_filter_of_what_is_not_kept_is_not_silent(void **state)
+{
+    (void)state;
+    expect_out_of(NOTHING_CACHED,
+                  "left = { type = \"table\"; topic = \"left\"; };"
+                  "right = { type = \"table\"; topic = \"right\"; };"
+                  "both = { type = \"join_tables\"; from = [\"left\", \"right\"]; kind = \"left\";"
+                  " foreign_key = \"value\"; join = \"left\"; };"
+                  "few = { type = \"filter\"; from = \"both\"; where = \"value == 'b'\"; store = \"few\"; };"
+                  "out = { type = \"sink\"; from = \"few\"; topic = \"out\"; };",
+                  LINES("{\"topic\":\"left\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":1}",
+                        "{\"topic\":\"left\",\"key\":\"k\",\"value\":\"b\",\"timestamp\":2}"),
+                  "k=null@1 k=b@2 ");
+}
+
+static void an_empty_row_that_is_referred_to_is_none(void **state)
+{
+    (void)state;
+#define REFERRED(kind)                                                                    \
+    "left = { type = \"table\"; topic = \"left\"; cached = false; };"                     \
+    "right = { type = \"table\"; topic = \"right\"; cached = false; };"                   \
+    "both = { type = \"join_tables\"; from = [\"left\", \"right\"]; kind = \"" kind "\";" \
+    " foreign_key = \"value\"; join = \"left .. (right and '=' .. right or '-')\"; };"    \
+    "out = { type = \"sink\"; from = \"both\"; topic = \"out\"; };"
+    const char *const *lines = LINES("{\"topic\":\"left\",\"key\":\"k\",\"value\":\"a\",\"timestamp\":1}",
+                                     "{\"topic\":\"right\",\"key\":\"a\",\"value\":\"x\",\"timestamp\":2}",
+                                     "{\"topic\":\"right\",\"key\":\"a\",\"value\":\"\",\"timestamp\":3}");
+    expect_out(REFERRED("inner"), lines, "k=a=x@2 k=null@3 ");
+    expect_out(REFERRED("left"), lines, "k=a-@1 k=a=x@2 k=a-@3 ");
+}
+
 static void serdes_come_through_a_repartition_into_the_same_sub_topology(void **state)
 {
     (void)state;
@@ -346,6 +437,11 @@ int main(void)
         cmocka_unit_test(a_new_row_was_what_rows_begin_with),
         cmocka_unit_test(an_old_record_meets_a_row_that_has_not_changed_since),
         cmocka_unit_test(a_tombstone_out_of_a_cache_has_the_time_of_its_record),
+        cmocka_unit_test(a_cache_hands_on_what_was_changed_last_last),
+        cmocka_unit_test(each_input_of_a_cogroup_has_its_own_time),
+        cmocka_unit_test(a_kept_join_of_a_table_with_itself_does_not_know_what_it_was),
+        cmocka_unit_test(a_kept_filter_of_what_is_not_kept_is_not_silent),
+        cmocka_unit_test(an_empty_row_that_is_referred_to_is_none),
         cmocka_unit_test(serdes_come_through_a_repartition_into_the_same_sub_topology),
     };
     aq_log_setup(AQ_WARN, AQ_LOG_LOGFMT);

@@ -117,7 +117,7 @@ static void a_cached_store_sends_each_changed_row_once_when_it_is_flushed(void *
     feed(&w, "C", "!", 22); /* came and went */
     expect_told(&w, "");
     commit(&w);
-    expect_told(&w, "B=0+1+3@20 A=0+2@30");
+    expect_told(&w, "A=0+2@30 B=0+1+3@20");
     assert_string_equal(w.headers, "");
     feed(&w, "A", "!", 5);
     feed(&w, "B", "4", 5);

@@ -145,7 +145,7 @@ static void a_cache_hides_sessions_that_were_gone_before_anyone_saw_them(void **
     feed(&w, "j", "x", 3);
     feed(&w, "k", "e", 19);
     commit(&w);
-    expect_told(&w, "k[10,17]=-@17(0+a+b+c) j[3,3]=0+x@3 k[10,19]=0+a+b+c+d+e@19");
+    expect_told(&w, "j[3,3]=0+x@3 k[10,17]=-@17(0+a+b+c) k[10,19]=0+a+b+c+d+e@19");
     restart(&w, 19);
     feed(&w, "k", "f", 20);
     commit(&w);

@@ -92,6 +92,30 @@ static void the_sealed_cycle_keeps_its_values_while_the_next_one_changes_them(vo
     st_table_finish(&table);
 }
 
+static void changes_have_their_turns_by_the_last_of_each(void **state)
+{
+    (void)state;
+    struct st_table table;
+    struct aq_arena arena;
+    st_table_init(&table);
+    aq_arena_init(&arena, 1024);
+    table.puts = UINT32_MAX - 1; /* wraps around below */
+    put(&table, "a", "1");
+    put(&table, "b", "1");
+    put(&table, "b", "2");
+    assert_null(st_table_turns(&table, &arena));
+    put(&table, "c", "1");
+    put(&table, "a", "2");
+    const struct st_turn *turns = st_table_turns(&table, &arena);
+    assert_non_null(turns);
+    assert_true(turns[0].at == 1 && turns[1].at == 2 && turns[2].at == 0);
+    st_table_seal(&table);
+    put(&table, "a", "3");
+    assert_null(st_table_turns(&table, &arena));
+    aq_arena_finish(&arena);
+    st_table_finish(&table);
+}
+
 static void what_is_too_old_is_forgotten_unless_a_cycle_has_it(void **state)
 {
     (void)state;
@@ -337,6 +361,7 @@ int main(void)
         cmocka_unit_test(what_nothing_was_known_of_is_asked_for_again_after_an_abort),
         cmocka_unit_test(an_empty_value_is_not_a_missing_one),
         cmocka_unit_test(the_sealed_cycle_keeps_its_values_while_the_next_one_changes_them),
+        cmocka_unit_test(changes_have_their_turns_by_the_last_of_each),
         cmocka_unit_test(what_is_too_old_is_forgotten_unless_a_cycle_has_it),
         cmocka_unit_test(trimming_forgets_what_was_used_longest_ago_and_never_a_change),
         cmocka_unit_test(whatever_happens_it_is_what_a_copy_of_everything_would_be),
