@@ -129,14 +129,12 @@ bool kc_writer_is(const struct kc_writer *one, const struct kc_writer *other)
 
 /* ---- in the group ------------------------------------------------------------------------------------------------- */
 
-/* "…-INDEX.NONCE", with "@ADDRESS" behind it. */
-static bool read_member(const char *name, int *ret_index, uint32_t *ret_nonce)
+/* What stands behind the last '.' of a member's name, its address not counted. */
+static bool read_member(const char *name, uint32_t *ret_nonce)
 {
     struct aq_slice nonce;
     size_t len = strcspn(name, "@");
-    if (!last_field(name, &len, &nonce) || !read_nonce(nonce, ret_nonce)) return false;
-    const char *dash = memrchr(name, '-', len);
-    return dash && read_index(aq_slice_of(dash + 1, len - (size_t)(dash + 1 - name)), ret_index);
+    return last_field(name, &len, &nonce) && read_nonce(nonce, ret_nonce);
 }
 
 /* "NAME-INDEX" */
@@ -153,12 +151,11 @@ enum kc_presence kc_writer_presence(const struct kc_writer *writer, const struct
     enum kc_presence presence = KC_ABSENT;
     for (size_t i = 0; i < group->count; i++) {
         const struct kc_group_member *member = &group->list[i];
-        int index;
         uint32_t nonce;
         if (is_instance(writer, member->instance_id)) return KC_PRESENT;
-        if (!read_member(member->client_id, &index, &nonce))
+        if (!read_member(member->client_id, &nonce))
             presence = KC_PRESENCE_UNKNOWN;
-        else if (index == writer->index && nonce == writer->nonce)
+        else if (nonce == writer->nonce)
             return KC_PRESENT;
     }
     return presence;
