@@ -43,12 +43,9 @@
 #define ASK_AGAIN_US     (200 * AQ_MS)
 #define MOST_SUSPECTS    64
 #define MOST_AT_ONCE     4 /* writers whose producers are open */
-/* A commit that is through holds positions for a moment. */
-#define HELD_US       (100 * AQ_MS)
-#define FORGOTTEN_US  AQ_SEC /* held no longer, as nobody says so */
-#define LOOK_AGAIN_US (2 * AQ_SEC)
-#define TAIL_US       AQ_SEC
-#define TAIL_BYTES    (1 << 20)
+#define LOOK_AGAIN_US    (2 * AQ_SEC)
+#define TAIL_US          AQ_SEC
+#define TAIL_BYTES       (1 << 20)
 
 enum stage {
     SUSPECTED, /* is it in the group? */
@@ -66,12 +63,12 @@ struct suspect {
     struct kc_producer *producers[KC_LANES];
 };
 
-/* A task whose position is held by a transaction. */
+/* A task whose position is held by a transaction, perhaps. */
 struct hold {
-    int64_t since_us, seen_us; /* 0: it is not */
-    int64_t look_us;           /* at the tail of its state partition: not before */
     int32_t task;
-    bool looking;
+    bool told;       /* that it is; the end of its state partition is to be read */
+    bool looking;    /* it is being read */
+    int64_t look_us; /* not before */
 };
 
 struct kc_fencing {
@@ -193,8 +190,7 @@ void kc_fencing_suspect(struct kc_fencing *fencing, const char *writer, int64_t 
 static size_t count(const struct kc_fencing *fencing, enum stage stage)
 {
     size_t n = 0;
-    for (size_t i = 0; i < MOST_SUSPECTS; i++)
-        n += fencing->list[i].id && fencing->list[i].stage == stage;
+    for (size_t i = 0; i < MOST_SUSPECTS; i++) n += fencing->list[i].id && fencing->list[i].stage == stage;
     return n;
 }
 
@@ -239,7 +235,8 @@ static void ask_group(struct kc_fencing *fencing, int64_t now)
 static void say(const struct kc_fencing *fencing, enum aq_level level, const char *message,
                 const struct suspect *suspect, struct aq_field last)
 {
-    aq_log(level, message, aq_fs(fencing->flow->noun, fencing->flow->name), aq_fs("writer", suspect->id), last);
+    aq_log(level, message, aq_fs(fencing->flow->noun, fencing->flow->name), aq_fs("writer", suspect->id),
+           last);
 }
 
 static void begin(struct kc_fencing *fencing, struct suspect *suspect, int64_t now)
@@ -318,15 +315,7 @@ void kc_fencing_held(struct kc_fencing *fencing, int32_t task)
 {
     AQ_ASSERT(task >= 0 && task < fencing->flow->tasks);
     struct hold *hold = &fencing->holds[task];
-    int64_t now = aq_mono_us();
-    if (hold->since_us == 0 || now - hold->seen_us > FORGOTTEN_US) hold->since_us = now;
-    hold->seen_us = now;
-}
-
-static bool is_to_look(const struct hold *hold, int64_t now)
-{
-    bool held = hold->since_us > 0 && now - hold->seen_us <= FORGOTTEN_US;
-    return held && now - hold->since_us >= HELD_US && now >= hold->look_us;
+    hold->told = aq_mono_us() >= hold->look_us;
 }
 
 static int open_tail(struct kc_fencing *fencing, struct aq_err *err)
@@ -358,9 +347,11 @@ static void look(struct kc_fencing *fencing, int64_t now)
     struct aq_err err;
     size_t n = 0;
     for (int32_t t = 0; t < fencing->flow->tasks; t++) {
-        if (!is_to_look(&fencing->holds[t], now)) continue;
+        struct hold *hold = &fencing->holds[t];
+        if (!hold->told) continue;
         if (!ends) ends = aq_calloc((size_t)fencing->flow->tasks, sizeof(*ends));
-        fencing->holds[t].look_us = now + LOOK_AGAIN_US;
+        hold->told = false;
+        hold->look_us = now + LOOK_AGAIN_US;
         ends[n++] = (struct kc_end){.topic = fencing->flow->state_topic, .partition = t};
     }
     if (n == 0) return;
@@ -412,5 +403,10 @@ bool kc_fencing_step(struct kc_fencing *fencing)
     if (fencing->tail) read_tail(fencing, now);
     ask_group(fencing, now);
     fence(fencing, now);
-    return fencing->tail || count(fencing, SUSPECTED) + count(fencing, GONE) + count(fencing, FENCING) > 0;
+    return kc_fencing_is_looking(fencing) || count(fencing, FENCING) > 0;
+}
+
+bool kc_fencing_is_looking(const struct kc_fencing *fencing)
+{
+    return fencing->tail || count(fencing, SUSPECTED) + count(fencing, GONE) > 0;
 }

@@ -28,5 +28,7 @@ void kc_fencing_held(struct kc_fencing *fencing, int32_t task);
 
 /* [blocks] for requests, not for transactions to end. True: to be called again in a few milliseconds. */
 bool kc_fencing_step(struct kc_fencing *fencing);
+/* It is still finding out whom to fence; later it only waits for the coordinator. */
+bool kc_fencing_is_looking(const struct kc_fencing *fencing);
 
 #endif

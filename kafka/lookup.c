@@ -33,6 +33,7 @@
 #define COMMITTED_TIMEOUT_MS 2000
 #define READ_TIMEOUT_MS      5000
 #define FENCING_STEP_US      (5 * AQ_MS)
+#define FENCING_FIRST_US     (500 * AQ_MS)
 
 struct kc_lookup {
     const struct kc_ops *ops;
@@ -41,6 +42,7 @@ struct kc_lookup {
     struct kc_admin *sink_admin;
     struct kc_reader *reader;
     struct kc_fencing *fencing; /* NULL: writers are left alone */
+    int64_t fencing_until_us;   /* it comes before the next question */
     atomic_int state;
     struct kc_found *list;
     size_t n;
@@ -220,7 +222,10 @@ static int read_ends(struct kc_lookup *lookup, const struct kc_pointer *pointers
 static void tell_fencing(struct kc_lookup *lookup, const struct kc_found *found)
 {
     if (!lookup->fencing) return;
-    if (found->code == AQ_E_UNSTABLE) kc_fencing_held(lookup->fencing, found->task);
+    if (found->code == AQ_E_UNSTABLE) {
+        kc_fencing_held(lookup->fencing, found->task);
+        lookup->fencing_until_us = aq_mono_us() + FENCING_FIRST_US;
+    }
     if (found->code == 0 && found->has_snapshot)
         kc_fencing_suspect(lookup->fencing, found->snapshot.writer, found->snapshot.written_ms);
 }
@@ -326,13 +331,22 @@ void kc_lookup_fence_with(struct kc_lookup *lookup, struct kc_fencing *fencing)
     lookup->fencing = fencing;
 }
 
+/* A question is there, and may be answered: while positions are held it would sit in the client for a second, which is
+ * better spent on finding whom to fence. */
+static bool is_to_run(const struct kc_lookup *lookup)
+{
+    if (kc_lookup_state(lookup) != KC_LOOKUP_ASKED) return false;
+    return !lookup->fencing || !kc_fencing_is_looking(lookup->fencing) ||
+           aq_mono_us() >= lookup->fencing_until_us;
+}
+
 /* Waits for a question, not longer than for the fencing's next step if it has something under way; false: to end. */
-static bool next_question(struct kc_lookup *lookup, bool fencing)
+static bool wait_for_question(struct kc_lookup *lookup, bool fencing)
 {
     int64_t until_us = aq_mono_us() + FENCING_STEP_US;
     struct timespec until = {.tv_sec = until_us / AQ_SEC, .tv_nsec = (until_us % AQ_SEC) * 1000};
     pthread_mutex_lock(&lookup->lock);
-    while (!lookup->stop && kc_lookup_state(lookup) != KC_LOOKUP_ASKED) {
+    while (!lookup->stop && !is_to_run(lookup)) {
         if (!fencing)
             pthread_cond_wait(&lookup->wake, &lookup->lock);
         else if (pthread_cond_timedwait(&lookup->wake, &lookup->lock, &until) == ETIMEDOUT)
@@ -347,8 +361,8 @@ static void *lookup_thread(void *arg)
 {
     struct kc_lookup *lookup = arg;
     bool fencing = false;
-    while (next_question(lookup, fencing)) {
-        if (kc_lookup_state(lookup) == KC_LOOKUP_ASKED) kc_lookup_run(lookup);
+    while (wait_for_question(lookup, fencing)) {
+        if (is_to_run(lookup)) kc_lookup_run(lookup);
         fencing = lookup->fencing && kc_fencing_step(lookup->fencing);
     }
     return NULL;
