@@ -12,13 +12,13 @@
  * position itself, the lookup has no snapshot: then the newest record of the task's state partition, read uncommitted,
  * is that very transaction's position record, and names who made it.
  *
- * Why it harms nobody. A worker that the group does not have cannot commit any more: the coordinator refuses its
- * generation. So what it has open can only be aborted, or is beyond its EndTxn, which the coordinator completes whatever comes
- * in between. If it lives all the same (frozen for longer than its session, cut off, on its way out), it finds its producers
- * fenced, replaces them and takes up what the group says, as after a transaction that timed out. A worker that the group has
- * is left alone, whatever it holds; so are all, as long as a member does not say who it is (an older version), or we ourselves are
- * not in the list yet. What is written here is never read for positions: the lookup goes its own way and finds what it would have found
- * later.
+ * Why it harms nobody. A worker that the group does not have gets no positions accepted any more: the coordinator refuses
+ * its generation. What it had accepted before and did not commit is aborted as a whole, and the new owner goes on from the position
+ * before it; where its EndTxn was quicker the coordinator completes it, and the position says so. The lookup goes its own way in
+ * either case, and finds what it would have found later. If the worker lives all the same (frozen for longer than its session, cut off,
+ * on its way out), it finds its producers fenced, replaces them, takes its tasks anew and does what the group says, as after a
+ * transaction that timed out. A worker that the group has is left alone, whatever it holds; so are all, as long as a member does not
+ * say who it is (an older version), or we ourselves are not in the list yet.
  *
  * A failing pass: several new owners fence the same writer: each begins another epoch, and one that is refused for it has
  * what it wanted. The group cannot be described, or the coordinator does not answer: given up after
