@@ -74,6 +74,7 @@ void aq_batch_release(struct aq_batch *batch)
     batch->n = 0;
     batch->bytes = 0;
     batch->added = 0;
+    batch->lent = false;
     batch->grouped = false;
     batch->produced = 0;
     aq_arena_reset(&batch->arena);

@@ -65,6 +65,7 @@ struct aq_batch {
     int32_t partition;           /* source partition */
     uint64_t bytes;              /* key + value + headers as read */
     uint64_t added;              /* what steps made beyond it: records, keys, values and headers */
+    bool lent;                   /* streams: records of a flight point into it */
     bool grouped;                /* neighbours with one offset were made of one source record, see below */
     struct aq_arena arena;       /* what steps write; reset on release */
     const struct aq_batch_source *source;
@@ -82,6 +83,17 @@ struct aq_batch {
         alone_us; /* monotonic time it was handed over with nothing of its partition before it; 0: not so */
     struct aq_batch *next; /* free list, in-flight ring */
 };
+
+/* Bytes that a record read costs beside its payload: what the client keeps for it until its batch is released (400 with
+ * librdkafka 2.0, measured) and its struct aq_record. A bound that counted payload alone would let records of 100 bytes take
+ * six times the memory it allows. */
+#define AQ_RECORD_COST 512
+
+/* The memory a batch of the consumer's holds until it is released, in bytes. */
+static inline uint64_t aq_batch_cost(const struct aq_batch *batch)
+{
+    return batch->bytes + (uint64_t)batch->n * AQ_RECORD_COST;
+}
 
 void aq_batch_init(struct aq_batch *batch, uint32_t cap);
 void aq_batch_finish(struct aq_batch *batch);

@@ -37,6 +37,8 @@ done
 case $only in '' | aqueduct | peer) ;; *) usage >&2 && exit 64 ;; esac
 # shellcheck source=bench/lib/figures.sh
 . "$here/lib/figures.sh"
+# shellcheck source=bench/lib/kafka_streams.sh
+. "$here/lib/kafka_streams.sh"
 
 input=bench.streams.$$.in
 outputs=bench.streams.$$.out.
@@ -51,8 +53,7 @@ trap finish EXIT
 
 # aqueduct_config DELIVERY THREADS OUTPUT STEP: an application of its own name, so that no run finds old positions.
 aqueduct_config() {
-    local guarantee=$1 step
-    [[ $1 == exactly_once ]] && guarantee=exactly_once_v2
+    local step
     case $4 in
         lua) step='map = "value.total = value.amount * value.units; value.debug = nil";' step="type = \"map_values\"; $step" ;;
         transforms) step='type = "transform"; chain = ["origin", "trim"];' ;;
@@ -66,7 +67,7 @@ transforms = {
 streams = {
   application_id = "$application-$run_number";
   cluster = "local";
-  processing_guarantee = "$guarantee";
+  processing_guarantee = "$(guarantee_of "$1")";
   num_stream_threads = $2;
   commit_interval_ms = 100;
   default_key_serde = "string";
@@ -82,41 +83,9 @@ streams = {
 CONF
 }
 
-# peer_config DELIVERY THREADS OUTPUT: Kafka Streams, tuned for throughput. The broker's answers are as large as the
-# mirror benchmark lets MirrorMaker's be, and a poll takes as many records as the tasks buffer.
-peer_config() {
-    local guarantee=$1
-    [[ $1 == exactly_once ]] && guarantee=exactly_once_v2
-    cat >"$work/peer.properties" <<CONF
-application.id = $application-$run_number
-bootstrap.servers = $AQUEDUCT_SOURCE
-processing.guarantee = $guarantee
-num.stream.threads = $2
-commit.interval.ms = 100
-topology.optimization = all
-state.dir = $work/state
-auto.offset.reset = earliest
-consumer.max.poll.records = 5000
-buffered.records.per.partition = 5000
-consumer.fetch.max.bytes = 52428800
-consumer.max.partition.fetch.bytes = 8388608
-consumer.fetch.min.bytes = 1
-producer.compression.type = lz4
-# A batch is sent when it is full or when 20 ms are over: 128 KiB fill faster than that at full speed, and the linger
-# only keeps the last, small ones together. Kafka's 16 KiB would cost a request for every 60 records.
-producer.batch.size = 131072
-producer.linger.ms = 20
-CONF
-}
-
-# The peer is compiled before the first run: the measured process is the program alone.
-prepare_peer() {
-    [[ $only != aqueduct ]] || return 0
-    "$AQUEDUCT_SRC/scripts/install.sh" javac
-    streams_jars=$AQUEDUCT_JARS
-    compgen -G "$streams_jars/kafka-streams-[0-9]*.jar" >/dev/null \
-        || streams_jars=$("$AQUEDUCT_SRC/scripts/kafka_jars.sh" --with org.apache.kafka:kafka-streams)
-    javac -cp "$streams_jars/*" -d "$work/classes" "$here/streams/KafkaStreamsPeer.java"
+peer_config() { # DELIVERY THREADS
+    peer_properties "$1" "$2" 100 >"$work/peer.properties"
+    printf 'topology.optimization = all\n' >>"$work/peer.properties"
 }
 
 # command_of PROGRAM DELIVERY THREADS OUTPUT: writes the configuration and sets `command`.
@@ -124,7 +93,7 @@ command_of() {
     case $1 in
         aqueduct) aqueduct_config "$2" "$3" "$4" lua ;;
         transforms) aqueduct_config "$2" "$3" "$4" transforms ;;
-        kstreams) peer_config "$2" "$3" "$4" ;;
+        kstreams) peer_config "$2" "$3" ;;
     esac
     command=("$AQUEDUCT_BIN" streams -c "$work/aqueduct.conf")
     [[ $1 != kstreams ]] || command=(java -server -Xms256m -Xmx1g "$peer_gc"
@@ -261,7 +230,7 @@ run_all() {
 verified=0
 machine
 echo 'without state; ./dev bench streams_state measures counts, windows, sessions, joins, restoring and failover'
-prepare_peer
+[[ $only == aqueduct ]] || peer_build "$here/streams/KafkaStreamsPeer.java"
 filled=$("$AQUEDUCT_TOOLS/streams_records" fill --brokers "$AQUEDUCT_SOURCE" --topic "$input" --records "$records" \
     --partitions "$partitions" --codec lz4)
 kept=$(field kept "$filled")

@@ -62,6 +62,8 @@ for name in "${cases[@]}"; do
 done
 # shellcheck source=bench/lib/figures.sh
 . "$here/lib/figures.sh"
+# shellcheck source=bench/lib/kafka_streams.sh
+. "$here/lib/kafka_streams.sh"
 # shellcheck source=bench/lib/state_engines.sh
 . "$here/lib/state_engines.sh"
 # shellcheck source=bench/lib/state_restore.sh
@@ -218,7 +220,7 @@ has_failover() { has_case failover && [[ $only != peer ]]; }
 has_case() { [[ " ${cases[*]} " == *" $1 "* ]]; }
 
 measure_all() {
-    prepare_peer
+    [[ $only == aqueduct ]] || peer_build "$here/streams/KafkaStreamsState.java"
     if has_case count || has_case windows || has_case sessions || has_case join; then
         filled=$("$AQUEDUCT_TOOLS/state_fill" events --brokers "$AQUEDUCT_SOURCE" --topic "$input" --records "$records" --keys "$keys" \
             --partitions "$partitions")

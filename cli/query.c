@@ -160,10 +160,25 @@ static int server_of_config(struct asking *a, struct cli_call *call)
     return rc;
 }
 
-static int tell(const struct aq_err *err)
+/* The instance could not be asked. The text of the error is the page, and the reason behind it. */
+static int tell(const struct asking *a, const struct aq_err *err)
 {
-    fprintf(stderr, "aqueduct query: %s\n", err->text);
-    return err->code == AQ_E_TIMEOUT ? CLI_RETRY : cli_exit_for(err->code);
+    const char *address = strstr(a->server, "://"), *reason = strstr(err->text, ": ");
+    address = address ? address + strlen("://") : a->server;
+    reason = reason ? reason + strlen(": ") : err->text;
+    if (err->code == AQ_E_TIMEOUT) {
+        fprintf(
+            stderr,
+            "aqueduct query: %s did not answer in time, try again, or ask another instance by --server (%s)\n",
+            address, reason);
+        return CLI_RETRY;
+    }
+    fprintf(
+        stderr,
+        "aqueduct query: no instance answers at %s: start it with http = { listen = \"HOST:PORT\"; } in its file, or name one "
+        "that runs by --server HOST:PORT (%s)\n",
+        address, reason);
+    return cli_exit_for(err->code);
 }
 
 static struct aq_slice field(struct asking *a, struct aq_slice object, const char *name)
@@ -226,7 +241,7 @@ static int server_of_option(struct asking *a, const char *server)
     a->server =
         aq_arena_printf(&a->arena, "%s%.*s", strstr(server, "://") ? "" : "http://", (int)len, server);
     const char *url = aq_arena_printf(&a->arena, "%s/streams", a->server);
-    if (http_fetch(url, false, TIMEOUT_MS, &fetched, &err) != 0) return tell(&err);
+    if (http_fetch(url, false, TIMEOUT_MS, &fetched, &err) != 0) return tell(a, &err);
     if (fetched.status == 200)
         each_element(a, field(a, aq_slice_of(fetched.text, fetched.len), "applications"), take_application);
     int rc = a->application ? CLI_OK : refused(a, &fetched);
@@ -330,7 +345,7 @@ static int ask(struct asking *a)
             aq_arena_printf(&a->arena, "%s/streams/%s/stores/%s?limit=%" PRIu64 "%s%s%s", a->server,
                             http_escape(&a->arena, a->application), http_escape(&a->arena, a->store),
                             left < 1000 ? left : 1000, a->arguments, cursor[0] ? "&cursor=" : "", cursor);
-        if (http_fetch(url, false, TIMEOUT_MS, &fetched, &err) != 0) return tell(&err);
+        if (http_fetch(url, false, TIMEOUT_MS, &fetched, &err) != 0) return tell(a, &err);
         struct aq_slice next = AQ_NULL_SLICE;
         bool answered = !aq_slice_is_null(field(a, aq_slice_of(fetched.text, fetched.len), "rows"));
         int rc = answered ? CLI_OK : refused(a, &fetched);

@@ -58,7 +58,8 @@ struct opt_row {
     enum opt_kind kind;
     size_t offset;
     const char *def; /* default in the text form a user would write; NULL: absent / zero */
-    int64_t min;     /* INT, DURATION (ms), SIZE; STRINGS: least count. min == max == 0: unchecked */
+    int64_t
+        min; /* INT, DURATION (ms), SIZE; STRINGS: least count; STRING: 1: not empty. min == max == 0: unchecked */
     int64_t max;
     const struct opt_enum *values;
     unsigned flags;

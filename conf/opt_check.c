@@ -30,7 +30,8 @@ static const char *row_fault(const struct opt_row *row)
     if (row->help[strlen(row->help) - 1] != '.') return "help does not end with a full stop";
     if ((row->kind == OPT_ENUM) != (row->values != NULL))
         return "an enum needs values, and only an enum has them";
-    if (row->min > row->max && row->kind != OPT_STRINGS) return "min is above max";
+    if (row->kind == OPT_STRING && (row->min < 0 || row->min > 1)) return "a string is empty or not";
+    if (row->min > row->max && row->kind != OPT_STRINGS && row->kind != OPT_STRING) return "min is above max";
     if (row->flags & OPT_REQUIRED && row->def) return "required and has a default";
     if (row->kind == OPT_REFUSED && (row->flags & OPT_REQUIRED || row->def))
         return "refused, but required or set";

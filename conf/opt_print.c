@@ -255,6 +255,7 @@ static void print_sample(const struct opt_table *table, struct aq_arena *arena, 
                             : row->kind == OPT_STRINGS ? "[ ]"
                             : row->kind == OPT_INT     ? "0"
                             : row->kind == OPT_BOOL    ? "false"
+                            : row->min > 0             ? "\"...\""
                                                        : "\"\"";
         fprintf(out, "#   %s\n# %s = %s;\n", row->help, row->name, def ? def : empty);
     }

@@ -94,6 +94,7 @@ char *opt_range_text(const struct opt_row *row, struct aq_arena *arena)
     if (row->kind == OPT_STRINGS) {
         return aq_arena_printf(arena, "at least %lld item%s", (long long)row->min, row->min == 1 ? "" : "s");
     }
+    if (row->kind == OPT_STRING) return aq_arena_strdup(arena, "not empty");
     if (row->kind != OPT_INT && row->kind != OPT_DURATION && row->kind != OPT_SIZE) return NULL;
     char *min = opt_number_text(row->kind, row->min, arena);
     if (row->max >= INT64_MAX / 2) return aq_arena_printf(arena, "at least %s", min);

@@ -199,6 +199,8 @@ int opt_take(const struct opt_row *row, const struct conf_node *node, struct aq_
     switch (row->kind) {
     case OPT_STRING:
         if (!text) return fail_type(node, "a string in quotes", err);
+        if (row->min > 0 && text[strspn(text, " \t")] == '\0')
+            return aq_fail(err, AQ_E_CONFIG, "must not be empty");
         memcpy(field, &text, sizeof(text));
         return 0;
     case OPT_BOOL: return take_bool(node, field, err);

@@ -17,6 +17,7 @@ static const struct opt_row rows[] = {
         .name = "brokers",
         .kind = OPT_STRING,
         .offset = offsetof(struct kc_cluster, brokers),
+        .min = 1,
         .flags = OPT_REQUIRED,
         .reload = OPT_RELOAD_PROCESS,
         .help =

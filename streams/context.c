@@ -319,7 +319,7 @@ int st_each_change(struct st_context *context, size_t i, void *state, st_change_
     struct st_state *store = st_store(context, i);
     const struct st_changes *changes = st_table_changes(&store->table);
     for (uint32_t k = 0; k < changes->n; k++) {
-        const struct st_table_change *change = &changes->list[k];
+        const struct st_table_change *change = st_change_at(changes, k);
         const struct st_entry *entry = change->entry;
         int rc = is_nothing(store, change, err);
         if (rc < 0) return rc;

@@ -342,16 +342,15 @@ size_t st_driver_topics(struct st_driver *driver, const char *const **ret_names)
     return driver->outputs.n;
 }
 
-int st_driver_states(struct st_driver *driver, const struct st_store *store,
-                     int (*each)(void *ctx, struct st_state *state), void *ctx)
+int st_driver_stores(struct st_driver *driver, const struct st_store *store,
+                     int (*each)(void *ctx, struct st_kept *kept), void *ctx)
 {
     const struct st_worker *worker = driver->worker;
     AQ_ASSERT(store && each);
     int rc = 0;
     for (const struct st_task *task = driver->open ? worker->tasks : NULL; task && rc == 0;
          task = task->next) {
-        struct st_state *state = task->stores ? st_stores_find(task->stores, store) : NULL;
-        if (state) rc = each(ctx, state);
+        if (task->stores) rc = each(ctx, st_stores_find_kept(task->stores, store));
     }
     return rc;
 }

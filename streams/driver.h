@@ -53,9 +53,9 @@ size_t st_driver_topics(struct st_driver *driver, const char *const **ret_names)
 
 /* Calls back with the store of each task that has it, in no order; ends with the first call that returns not 0, and returns that. None
  * when the driver was closed. Reading a store's keys changes nothing that a topology sees. */
-struct st_state;
-int st_driver_states(struct st_driver *driver, const struct st_store *store,
-                     int (*each)(void *ctx, struct st_state *state), void *ctx);
+struct st_kept;
+int st_driver_stores(struct st_driver *driver, const struct st_store *store,
+                     int (*each)(void *ctx, struct st_kept *kept), void *ctx);
 
 /* The global table of this node; NULL: there is none. */
 struct st_global;

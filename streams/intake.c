@@ -13,7 +13,7 @@
  * A failing pass: the offset we want is not in the log any more. What retention took is said and counted, and the reset policy decides
  * where to go on, as in Kafka Streams; with "none" the application ends.
  *
- * Invariant: in_flight is the bytes of batches polled and not yet released.
+ * Invariant: in_flight is what batches cost that were polled and not yet released.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,8 +28,9 @@
 void st_intake_release(void *ctx, struct aq_batch *batch)
 {
     struct st_worker *worker = ctx;
-    AQ_ASSERT(worker->in_flight >= batch->bytes);
-    worker->in_flight -= batch->bytes;
+    uint64_t cost = aq_batch_cost(batch);
+    AQ_ASSERT(worker->in_flight >= cost);
+    worker->in_flight -= cost;
     aq_batch_release(batch);
 }
 
@@ -120,7 +121,7 @@ void st_intake_poll(struct st_worker *worker, int64_t now, int wait_ms)
     struct st_feed *feed = batch->owner;
     AQ_ASSERT(feed != NULL && batch->n > 0);
     worker->fed = true;
-    worker->in_flight += batch->bytes;
+    worker->in_flight += aq_batch_cost(batch);
     if (feed->task && feed->reading)
         take(worker, feed, batch);
     else

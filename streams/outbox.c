@@ -3,9 +3,10 @@
  * The outbox: what tasks make, in the order they made it, from the operator that emits it to the acknowledgement.
  *
  * Records are collected in flights. A flight is a batch for the producer, the marks of the feeds it was made from, and the input
- * batches that became idle while it was open. Values are not copied: a record of a flight points into its input batch, and an input
- * batch is given back when every flight up to the one it was pinned to is through. So a record that is only filtered costs no
- * byte.
+ * batches that became idle while it was open. Values are not copied: a record of a flight points into the input batch of its source
+ * record, and such a batch is given back when every flight up to the one it was pinned to is through. So a record that is only filtered
+ * costs no byte. An input batch that was the source of nothing is given back at once: results of stores lie in the stores, and the input
+ * of a count has not to wait for a commit.
  *
  * An ordinary pass: tasks add records to the open flight. When it is full, or nothing more comes, it is closed: for each feed that
  * was touched it notes how far that feed has come. The worker hands closed flights to the producer in order; then the sent marks
@@ -138,6 +139,7 @@ void st_outbox_add(struct st_outbox *outbox, const struct aq_record *rec, const 
     /* Several records may be made of one, so headers are always built anew, never moved. */
     made->flags = AQ_REC_HEADERS_LOADED | AQ_REC_HEADERS_CHANGED;
     made->origin = (void *)source;
+    if (source) source->batch->lent = true;
     uint64_t bytes = rec->key.len + rec->value.len;
     for (uint16_t i = 0; i < rec->n_headers; i++)
         bytes += rec->headers[i].name.len + rec->headers[i].value.len;
@@ -152,7 +154,7 @@ const struct aq_record *st_outbox_source(const struct aq_record *rec)
 
 void st_outbox_pin(struct st_outbox *outbox, struct aq_batch *batch)
 {
-    if (st_outbox_is_empty(outbox)) {
+    if (!batch->lent || st_outbox_is_empty(outbox)) {
         outbox->release(outbox->ctx, batch);
         return;
     }

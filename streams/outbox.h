@@ -14,7 +14,7 @@
 #include "streams/feed.h"
 
 /* A flight is closed at as many records or bytes: about one produce request. */
-#define ST_FLIGHT_RECORDS 4000
+#define ST_FLIGHT_RECORDS 1000
 #define ST_FLIGHT_BYTES   ((uint64_t)1 << 20)
 
 struct st_flight_mark {
@@ -70,7 +70,7 @@ void st_outbox_add(struct st_outbox *outbox, const struct aq_record *rec, const 
 /* The source record of one in a flight, NULL for one that a punctuation made. */
 const struct aq_record *st_outbox_source(const struct aq_record *rec);
 
-/* An input batch that is done with. */
+/* An input batch that is done with: given back at once when none of its records was a source, else when the open flight is through. */
 void st_outbox_pin(struct st_outbox *outbox, struct aq_batch *batch);
 
 /* Something was processed from the feed: its position at the close of the open flight goes with it. */

@@ -109,6 +109,7 @@ static const struct opt_row rows[] = {
     {.name = "bootstrap_servers",
      .kind = OPT_STRING,
      AT(bootstrap_servers),
+     .min = 1,
      .help = "Addresses of the cluster, host:port, separated by commas; then no clusters section is needed."},
     {.name = "topology",
      .kind = OPT_NODE,
@@ -325,7 +326,8 @@ static const struct opt_row rows[] = {
      .min = 1LL << 20,
      .max = 4LL << 30,
      .help =
-         "Bytes that were read or made and not yet acknowledged, divided among the threads; at this bound reading stops."},
+         "Memory of records that were read or made and not yet acknowledged, 512 bytes for each one read besides its own, divided "
+         "among the threads; at this bound reading stops."},
     {.name = "queue",
      .kind = OPT_SIZE,
      AT(queue_bytes),

@@ -5,8 +5,6 @@
 # interval DELIVERY: milliseconds between two commits, the same for both.
 interval() { if [[ $1 == exactly_once ]]; then echo 100; else echo "$commit_ms"; fi; }
 
-guarantee_of() { if [[ $1 == exactly_once ]]; then echo exactly_once_v2; else echo at_least_once; fi; }
-
 # nodes CASE EVENTS ROWS: the topology in front of the sink.
 nodes() {
     local events="events = { type = \"source\"; topics = [\"$2\"]; };" window
@@ -53,36 +51,9 @@ streams = {
 CONF
 }
 
-# Tuned for throughput as in the benchmark without state (streams.sh); restoring gets the same.
 peer_config() { # DELIVERY
-    cat >"$work/peer.properties" <<CONF
-application.id = $application-$run_number
-bootstrap.servers = $AQUEDUCT_SOURCE
-processing.guarantee = $(guarantee_of "$1")
-num.stream.threads = $threads
-commit.interval.ms = $(interval "$1")
-statestore.cache.max.bytes = $((cache_mb << 20))
-state.dir = $work/state
-auto.offset.reset = earliest
-consumer.max.poll.records = 5000
-buffered.records.per.partition = 5000
-consumer.fetch.max.bytes = 52428800
-consumer.max.partition.fetch.bytes = 8388608
-consumer.fetch.min.bytes = 1
-producer.compression.type = lz4
-producer.batch.size = 131072
-producer.linger.ms = 20
-CONF
-}
-
-# The peer is compiled before the first run: the measured process is the program alone.
-prepare_peer() {
-    [[ $only != aqueduct ]] || return 0
-    "$AQUEDUCT_SRC/scripts/install.sh" javac
-    streams_jars=$AQUEDUCT_JARS
-    compgen -G "$streams_jars/kafka-streams-[0-9]*.jar" >/dev/null \
-        || streams_jars=$("$AQUEDUCT_SRC/scripts/kafka_jars.sh" --with org.apache.kafka:kafka-streams)
-    javac -cp "$streams_jars/*" -d "$work/classes" "$AQUEDUCT_SRC/bench/streams/KafkaStreamsState.java"
+    peer_properties "$1" "$threads" "$(interval "$1")" >"$work/peer.properties"
+    printf 'statestore.cache.max.bytes = %s\n' $((cache_mb << 20)) >>"$work/peer.properties"
 }
 
 # command_of PROGRAM CASE DELIVERY EVENTS ROWS OUTPUT: writes the configuration and sets `command`.

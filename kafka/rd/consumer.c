@@ -31,9 +31,6 @@
 #define LEADERS_TIMEOUT_MS 1000
 #define FIRST_PARTS        64 /* slots; a power of two */
 
-/* Memory beside the payload that the client needs for each queued record; bounds the count of tiny ones. */
-#define QUEUED_RECORD_COST 512
-
 /* ---- partitions ----------------------------------------------------------------------------------------------------- */
 
 static size_t part_slot(const struct kc_consumer *consumer, const struct aq_name *topic, int32_t partition)
@@ -96,7 +93,7 @@ static rd_kafka_conf_t *consumer_conf(const struct kc_cluster *cluster, const st
                             conf->read_committed ? "read_committed" : "read_uncommitted", err);
     }
     int64_t kbytes = conf->queue_bytes / 1024 > 0 ? conf->queue_bytes / 1024 : 1;
-    int64_t records = conf->queue_bytes / QUEUED_RECORD_COST;
+    int64_t records = conf->queue_bytes / AQ_RECORD_COST; /* tiny ones are bounded by their count */
     if (!code) code = krd_conf_set_int(rk_conf, "queued.max.messages.kbytes", kbytes, err);
     if (!code) code = krd_conf_set_int(rk_conf, "queued.min.messages", records < 1000 ? 1000 : records, err);
     /* The queue's bound is looked at between answers, and an answer counts as it travels, while what it unpacks to is

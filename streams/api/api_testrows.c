@@ -13,6 +13,7 @@
 #include "streams/api/api_testdriver.h"
 #include "streams/global.h"
 #include "streams/ops/aggregation.h"
+#include "streams/state/retention.h"
 #include "streams/state/stamped.h"
 #include "streams/state/versioned.h"
 
@@ -24,6 +25,7 @@ struct looking {
     const struct st_store *store;
     enum rows_of rows;
     const struct st_windows *windows; /* of WINDOWS */
+    const struct st_kept *kept;       /* of the task at hand */
     const struct st_place *place;     /* a row's; or */
     struct aq_slice key;              /* rows of this key, null: all */
     aq_test_row_each each;
@@ -105,14 +107,15 @@ static int look_up_version(struct looking *l, struct st_state *state)
     return 1;
 }
 
-static int look_up(void *ctx, struct st_state *state)
+static int look_up(void *ctx, struct st_kept *kept)
 {
     struct looking *l = ctx;
+    struct st_state *state = &kept->state;
     if (l->rows == HISTORIES) return look_up_version(l, state);
     char room[ST_SESSION_REST];
-    struct aq_slice value;
-    int rc = st_state_get(state, l->place->key, st_place_rest(form_of(l), l->place, room), &value,
-                          &l->driver->err);
+    struct aq_slice value, rest = st_place_rest(form_of(l), l->place, room);
+    if (st_retention_is_over(kept, rest)) return 0;
+    int rc = st_state_get(state, l->place->key, rest, &value, &l->driver->err);
     if (rc != 0 || aq_slice_is_null(value)) return rc;
     *l->ret = row_of(l, l->place, value);
     l->found = true;
@@ -151,7 +154,7 @@ static bool find(struct aq_test_driver *driver, const char *store, enum rows_of 
     }
     l.place = place;
     l.ret = ret;
-    st_driver_states(driver->driver, l.store, look_up, &l);
+    st_driver_stores(driver->driver, l.store, look_up, &l);
     return l.found;
 }
 
@@ -186,6 +189,7 @@ static int show(void *ctx, struct aq_slice bucket, struct aq_slice rest, struct 
 {
     struct looking *l = ctx;
     struct st_place place;
+    if (st_retention_is_over(l->kept, rest)) return 0;
     if (!st_place_of(form_of(l), bucket, rest, &place))
         return aq_fail(err, AQ_E_CORRUPT, "the store '%s' has a key of another kind", l->store->name);
     const struct aq_test_row row = row_of(l, &place, value);
@@ -193,9 +197,11 @@ static int show(void *ctx, struct aq_slice bucket, struct aq_slice rest, struct 
     return l->enough;
 }
 
-static int walk(void *ctx, struct st_state *state)
+static int walk(void *ctx, struct st_kept *kept)
 {
     struct looking *l = ctx;
+    struct st_state *state = &kept->state;
+    l->kept = kept;
     const struct st_state_range all = {.from = AQ_NULL_SLICE};
     struct aq_err *err = &l->driver->err;
     int rc = aq_slice_is_null(l->key) ? st_state_all(state, &all, show, l, err)
@@ -216,6 +222,6 @@ int aq_test_driver_rows(struct aq_test_driver *driver, const char *store, struct
     l.key = key;
     l.each = each;
     l.user = user;
-    rc = st_driver_states(driver->driver, l.store, walk, &l);
+    rc = st_driver_stores(driver->driver, l.store, walk, &l);
     return rc < 0 ? rc : 0;
 }

@@ -201,7 +201,8 @@ bool st_look_up_flushed(const struct st_lookup *lookup, struct aq_slice key, str
     bool whole;
     struct st_entry **entries = st_table_bucket(table, key, &n, &whole);
     if (n == 0 || entries[0]->change < 0) return false;
-    const struct st_table_change *change = &st_table_changes(table)->list[entries[0]->change];
+    const struct st_table_change *change =
+        st_change_at(st_table_changes(table), (uint32_t)entries[0]->change);
     if (change->known) take_stamped(change->old, ret);
     return change->known;
 }

@@ -20,6 +20,7 @@
 #include "base/big_endian.h"
 #include "base/clock.h"
 #include "streams/serde/serde.h"
+#include "streams/state/retention.h"
 #include "streams/state/versioned.h"
 
 #define LOOK_AT_CLOCK 16 /* entries between two looks */
@@ -57,19 +58,12 @@ static int read_one(struct walk *w, struct aq_err *err)
 
 /* ---- which entries ------------------------------------------------------------------------------------------------ */
 
-/* Windows that the store has let go are not rows, also while it has them still. */
-static bool is_forgotten(const struct walk *w)
-{
-    int64_t keeps = w->kept->store->conf.retention_ms, newest = w->kept->newest_ms;
-    return keeps > 0 && newest >= keeps && first_time(w->rest) < newest - keeps;
-}
-
 static bool is_in_time(const struct walk *w)
 {
     const struct st_question *q = w->q;
     int64_t start = first_time(w->rest), end = start;
     if (q->of->kept == ST_KEPT_SESSIONS) start = (int64_t)aq_be64_get(w->rest.ptr + 8);
-    if (start < 0 || is_forgotten(w)) return false;
+    if (start < 0 || st_retention_is_over(w->kept, w->rest)) return false;
     return (q->time_from == ST_TIME_OPEN || end >= q->time_from) &&
            (q->time_to == ST_TIME_OPEN || start <= q->time_to);
 }

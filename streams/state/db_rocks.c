@@ -28,15 +28,19 @@
 #include "base/mem.h"
 #include "streams/state/db.h"
 
-#define DEFAULT_FAMILY "default" /* RocksDB's own; nothing of ours is in it */
-#define BLOOM_BITS     10
-#define BLOCK_BYTES    4096
-#define OPEN_FILES     256
-#define LOG_FILES      2
-#define LOG_HEADERS    5 /* of its levels: what is written at an opening */
-#define BACKGROUND     2
-#define LOG_BYTES_MIN  ((uint64_t)16 << 20)
-#define ROOM_MIN       ((uint64_t)1 << 20)
+#define DEFAULT_FAMILY   "default" /* RocksDB's own; nothing of ours is in it */
+#define BLOOM_BITS       10
+#define FAMILY_PART      8
+#define FAMILY_BYTES_MIN ((uint64_t)1 << 20)
+#define BLOCK_BYTES      4096
+#define OPEN_FILES       256
+#define LOG_FILES        2
+#define LOG_HEADERS      5 /* of its levels: what is written at an opening */
+#define BACKGROUND       2
+#define LOG_BYTES_MIN    ((uint64_t)16 << 20)
+#define ROOM_MIN         ((uint64_t)1 << 20)
+#define BATCH_KEPT \
+    ((size_t)256 << 10) /* bytes; RocksDB keeps what a batch took at its largest, and each task has one */
 
 struct st_family {
     struct st_db *db;
@@ -134,7 +138,13 @@ static void make_options(struct st_db *db, const struct st_db_conf *conf)
     rocksdb_options_set_create_if_missing(db->options, 1);
     rocksdb_options_set_block_based_table_factory(db->options, db->table);
     rocksdb_options_set_db_write_buffer_size(db->options, conf->write_bytes);
-    rocksdb_options_set_write_buffer_size(db->options, conf->write_bytes);
+    /* A family is written to a file at a part of the bound, which so has room for many: commits mostly write the same keys again, and
+     * a file has the last value of each. */
+    uint64_t family_bytes = conf->write_bytes / FAMILY_PART;
+    if (family_bytes < FAMILY_BYTES_MIN) family_bytes = FAMILY_BYTES_MIN;
+    rocksdb_options_set_write_buffer_size(db->options, family_bytes);
+    /* Four files of level 0 are merged into it, and all of it is read for that when keys come in no order. */
+    rocksdb_options_set_max_bytes_for_level_base(db->options, family_bytes * FAMILY_PART);
     /* A family that is seldom written keeps old logs alive: at this size it is written out. */
     uint64_t log_bytes = conf->write_bytes * 2 > LOG_BYTES_MIN ? conf->write_bytes * 2 : LOG_BYTES_MIN;
     rocksdb_options_set_max_total_wal_size(db->options, log_bytes);
@@ -430,6 +440,19 @@ static void rocks_batch_delete_range(struct st_db_batch *batch, struct st_family
     rocksdb_writebatch_delete_range_cf(batch->batch, family->handle, from.ptr, from.len, to.ptr, to.len);
 }
 
+/* Empty for the next. */
+static void renew(struct st_db_batch *batch)
+{
+    size_t len;
+    rocksdb_writebatch_data(batch->batch, &len);
+    if (len <= BATCH_KEPT) {
+        rocksdb_writebatch_clear(batch->batch);
+        return;
+    }
+    rocksdb_writebatch_destroy(batch->batch);
+    batch->batch = rocksdb_writebatch_create();
+}
+
 static int rocks_batch_write(struct st_db_batch *batch, struct aq_err *err)
 {
     char *error = NULL;
@@ -439,7 +462,7 @@ static int rocks_batch_write(struct st_db_batch *batch, struct aq_err *err)
     rocksdb_write(batch->db->rocks, batch->db->writing, batch->batch, &error);
     AQ_CRASH_POINT(AFTER_STORE_WRITE);
     int rc = judge(batch->db->path, error, "cannot be written", err);
-    if (rc == 0) rocksdb_writebatch_clear(batch->batch);
+    if (rc == 0) renew(batch);
     return rc;
 }
 

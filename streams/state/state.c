@@ -169,11 +169,11 @@ static void overlay_changes(struct scan *scan)
 {
     const struct st_table *table = &scan->state->table;
     const struct st_changes *open = st_table_changes(table);
-    for (uint32_t i = 0; i < open->n; i++) add_to_overlay(scan, open->list[i].entry);
+    for (uint32_t i = 0; i < open->n; i++) add_to_overlay(scan, st_change_at(open, i)->entry);
     if (!table->sealed) return;
     const struct st_changes *sealed = st_table_sealed(table);
     for (uint32_t i = 0; i < sealed->n; i++)
-        if (sealed->list[i].entry->change < 0) add_to_overlay(scan, sealed->list[i].entry);
+        if (st_change_at(sealed, i)->entry->change < 0) add_to_overlay(scan, st_change_at(sealed, i)->entry);
 }
 
 static int by_key(const void *a, const void *b, void *ctx)
@@ -394,7 +394,7 @@ void st_state_write(struct st_state *state, struct st_db_batch *batch)
     struct st_bulk bulk;
     st_bulk_init(&bulk);
     for (uint32_t i = 0; i < sealed->n; i++) {
-        const struct st_table_change *change = &sealed->list[i];
+        const struct st_table_change *change = st_change_at(sealed, i);
         struct aq_slice key = st_state_key(state, st_entry_key(change->entry), st_entry_rest(change->entry));
         st_bulk_add(&bulk, aq_arena_copy(&bulk.arena, key), st_table_sealed_value(&state->table, change));
         if (bulk.n == BULK_ROWS) st_bulk_write(&bulk, state->conf.kind, state->family, batch);
@@ -409,11 +409,13 @@ void st_state_restore(struct st_state *state, struct st_db_batch *batch, struct 
     st_bulk_write(rows, state->conf.kind, state->family, batch);
 }
 
-void st_state_expire(struct st_state *state, struct st_db_batch *batch, struct aq_slice key)
+bool st_state_expire(struct st_state *state, struct st_db_batch *batch, struct aq_slice key)
 {
     struct aq_slice bucket, rest;
-    if (st_state_split(state, key, &bucket, &rest) && st_table_forget(&state->table, bucket, rest))
-        state->conf.kind->batch_put(batch, state->family, key, AQ_NULL_SLICE);
+    if (!st_state_split(state, key, &bucket, &rest)) return false;
+    if (!st_table_forget(&state->table, bucket, rest)) return false;
+    state->conf.kind->batch_put(batch, state->family, key, AQ_NULL_SLICE);
+    return true;
 }
 
 void st_state_trim(struct st_state *state)

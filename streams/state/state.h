@@ -79,8 +79,9 @@ bool st_state_split(const struct st_state *state, struct aq_slice key, struct aq
 void st_state_write(struct st_state *state, struct st_db_batch *batch);
 /* Keys and values of the changelog, while the task is not running yet: straight into the family. The bulk is empty then. */
 void st_state_restore(struct st_state *state, struct st_db_batch *batch, struct st_bulk *rows);
-/* Deletes a key of the family that is too old, in the batch, and from the table; not one that a cycle which is not over has changed. */
-void st_state_expire(struct st_state *state, struct st_db_batch *batch, struct aq_slice key);
+/* Deletes a key of the family that is too old, in the batch, and from the table. False, and nothing is done, when a cycle that is not over
+ * has changed it. */
+bool st_state_expire(struct st_state *state, struct st_db_batch *batch, struct aq_slice key);
 /* At the end of a turn: keeps the cache within its bound. */
 void st_state_trim(struct st_state *state);
 

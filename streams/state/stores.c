@@ -24,8 +24,7 @@
  * A family that was not written for ST_KEPT_MS (the folder lay unused) while its changelog went on is wiped and read anew as well: rows that
  * were deleted meanwhile may be in the family, and in the changelog neither they nor their deletions any more.
  *
- * Retention: entries of windows that are too old are deleted from the family a few at a time with every commit, by a cursor that goes round.
- * The changelog has a retention of its own. Who reads must not depend on when an old entry goes.
+ * Retention: streams/state/retention.c.
  *
  * Invariants: families are written at a commit and while restoring, never in between; `next` is written in the batch that makes it true.
  */
@@ -44,13 +43,13 @@
 #include "base/mem.h"
 #include "kafka/lane.h"
 #include "streams/choice.h"
+#include "streams/state/retention.h"
 #include "streams/state/stamped.h"
 
 #define GATHER_BYTES (2 << 20)       /* of rows of a changelog that are written at once */
 #define GATHER_UP_TO 20000           /* offsets in front of its end */
 #define MARKERS_US   (30000 * AQ_MS) /* a coordinator that moves meanwhile sends them when it has moved */
 #define NEXT_LEN     16              /* of what is known of a family, besides its changelog's id */
-#define SWEEP_LEAST  64 /* entries looked at with every commit, besides two for each changed one */
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
@@ -110,7 +109,7 @@ static int open_kept(struct st_stores *stores, struct st_kept *kept, const struc
     st_bulk_init(&kept->gathered);
     kept->home = home;
     kept->family = aq_strdup(family);
-    kept->newest_ms = ST_NO_TIME;
+    st_retention_init(kept);
     kept->end = -2;
     if (store->changelog) kept->changelog = aq_names_intern(conf->names, aq_slice_str(store->changelog));
     const struct st_state_conf state = {
@@ -155,7 +154,7 @@ void st_stores_close(struct st_stores *stores)
         st_state_close(&kept->state);
         free((char *)kept->family);
         st_bulk_finish(&kept->gathered);
-        free(kept->swept);
+        st_retention_finish(kept);
     }
     for (size_t i = 0; i < 2; i++) {
         struct st_home *home = &stores->homes[i];
@@ -225,12 +224,17 @@ int st_stores_delete(const struct st_dbs *dbs, const struct st_subtopology *sub,
     return rc;
 }
 
-struct st_state *st_stores_find(const struct st_stores *stores, const struct st_store *store)
+struct st_kept *st_stores_find_kept(const struct st_stores *stores, const struct st_store *store)
 {
     for (size_t i = 0; i < stores->n; i++)
-        if (stores->list[i].store == store) return &stores->list[i].state;
+        if (stores->list[i].store == store) return &stores->list[i];
     AQ_ASSERT(!"a store of another sub-topology");
     return NULL;
+}
+
+struct st_state *st_stores_find(const struct st_stores *stores, const struct st_store *store)
+{
+    return &st_stores_find_kept(stores, store)->state;
 }
 
 /* A changelog of our own making has no id that every client can ask for, so it gets one when it is begun. */
@@ -260,25 +264,6 @@ static struct aq_slice as_kept(const struct st_kept *kept, const struct aq_recor
     return st_stamped_make(rec->timestamp, rec->value, arena);
 }
 
-/* Of a window or session; ST_NO_TIME in a store that forgets nothing. */
-static int64_t time_of_rest(const struct st_kept *kept, struct aq_slice rest)
-{
-    return kept->store->conf.retention_ms > 0 && rest.len >= 8 ? (int64_t)aq_be64_get(rest.ptr) : ST_NO_TIME;
-}
-
-/* The same of a key as the family and the changelog have it: the rest is its end. */
-static int64_t time_of_key(const struct st_kept *kept, struct aq_slice key)
-{
-    size_t rest_len = (size_t)kept->store->conf.rest_len;
-    if (kept->store->conf.retention_ms == 0 || key.len < rest_len) return ST_NO_TIME;
-    return time_of_rest(kept, aq_slice_of(key.ptr + (key.len - rest_len), rest_len));
-}
-
-static void note_time(struct st_kept *kept, int64_t time_ms)
-{
-    if (time_ms > kept->newest_ms) kept->newest_ms = time_ms;
-}
-
 static void gather(struct st_kept *kept, const struct aq_record *rec)
 {
     struct aq_arena *arena = &kept->gathered.arena;
@@ -287,30 +272,7 @@ static void gather(struct st_kept *kept, const struct aq_record *rec)
     if (value.ptr == rec->value.ptr) value = aq_arena_copy(arena, value);
     st_bulk_add(&kept->gathered, aq_arena_copy(arena, rec->key), value);
     kept->restored++;
-    note_time(kept, time_of_key(kept, rec->key));
-}
-
-/* Old entries go, a few with every commit, and with every batch of the changelog. */
-static void sweep(struct st_kept *kept, uint64_t most)
-{
-    int64_t retention_ms = kept->store->conf.retention_ms;
-    if (retention_ms == 0 || kept->newest_ms < retention_ms) return;
-    struct st_home *home = kept->home;
-    struct aq_slice key, value;
-    struct st_cursor *cursor = home->kind->cursor(kept->state.family);
-    home->kind->seek(cursor, kept->swept ? aq_slice_of(kept->swept, kept->swept_len) : AQ_NULL_SLICE);
-    bool more;
-    while ((more = home->kind->at(cursor, &key, &value)) && most-- > 0) {
-        int64_t time_ms = time_of_key(kept, key);
-        if (time_ms != ST_NO_TIME && time_ms < kept->newest_ms - retention_ms)
-            st_state_expire(&kept->state, home->batch, key);
-        home->kind->next(cursor);
-    }
-    free(kept->swept);
-    kept->swept = more ? aq_malloc(key.len) : NULL;
-    kept->swept_len = key.len;
-    if (more) memcpy(kept->swept, key.ptr, key.len);
-    home->kind->cursor_close(cursor);
+    st_retention_note_restored(kept, rec);
 }
 
 static void put_next(struct st_kept *kept)
@@ -389,7 +351,7 @@ int st_kept_reach(struct st_kept *kept, int64_t next, struct aq_err *err)
     AQ_ASSERT(kept->restoring && kept->log);
     uint64_t rows = kept->gathered.n;
     st_state_restore(&kept->state, kept->home->batch, &kept->gathered);
-    sweep(kept, SWEEP_LEAST + 2 * rows);
+    st_retention_sweep(kept, rows);
     kept->next = kept->taken = next;
     put_next(kept);
     if (next >= kept->end) release(kept);
@@ -497,8 +459,9 @@ static void write_kept(struct st_kept *kept, struct st_outbox *outbox, int64_t t
     const struct st_changes *changes = st_table_changes(&kept->state.table);
     AQ_ASSERT(kept->written == 0);
     for (uint32_t i = 0; i < changes->n; i++) {
-        if (is_nothing(&changes->list[i])) continue;
-        write_change(kept, outbox, changes->list[i].entry, time_ms);
+        const struct st_table_change *change = st_change_at(changes, i);
+        if (is_nothing(change)) continue;
+        write_change(kept, outbox, change->entry, time_ms);
         if (st_outbox_is_full(outbox)) st_outbox_close(outbox, position);
     }
 }
@@ -524,19 +487,11 @@ void st_stores_seal(struct st_stores *stores, bool exactly_once)
     }
 }
 
-static void note_newest(struct st_kept *kept)
-{
-    const struct st_changes *sealed = st_table_sealed(&kept->state.table);
-    for (uint32_t i = 0; i < sealed->n && kept->store->conf.retention_ms > 0; i++) {
-        note_time(kept, time_of_rest(kept, st_entry_rest(sealed->list[i].entry)));
-    }
-}
-
 static void collect(struct st_kept *kept)
 {
     if (kept->state.table.sealed) {
-        note_newest(kept);
-        sweep(kept, SWEEP_LEAST + 2 * (uint64_t)st_table_sealed(&kept->state.table)->n);
+        st_retention_note_sealed(kept);
+        st_retention_sweep(kept, st_table_sealed(&kept->state.table)->n);
         st_state_write(&kept->state, kept->home->batch);
     }
     if (!kept->log || kept->sealed <= kept->next) return;

@@ -54,8 +54,11 @@ struct st_kept {
     struct st_bulk gathered; /* rows of the changelog from `next` on, which are not in the family yet */
     int64_t taken;           /* … up to here */
     uint64_t written;        /* changelog records of the sealed cycle */
-    int64_t newest_ms;       /* the newest time of a key, committed; for retention */
-    char *swept;             /* where looking for old entries goes on; NULL: at the beginning */
+    /* For retention (streams/state/retention.c): times of keys, committed. */
+    int64_t newest_ms;
+    int64_t oldest_ms; /* no entry of the family is older; INT64_MIN: not known */
+    int64_t left_ms;   /* none that the round in progress has passed, or that was written since it began */
+    char *swept;       /* where the round goes on; NULL: none is in progress */
     size_t swept_len;
 };
 
@@ -87,6 +90,7 @@ bool st_stores_exist(const struct st_dbs *dbs, const struct st_subtopology *subt
 /* Deletes it. BUSY while they are open. */
 int st_stores_delete(const struct st_dbs *dbs, const struct st_subtopology *subtopology, int32_t partition,
                      struct aq_err *err);
+struct st_kept *st_stores_find_kept(const struct st_stores *stores, const struct st_store *store);
 struct st_state *st_stores_find(const struct st_stores *stores, const struct st_store *store);
 
 /* The slot's mark for the changelog of a store that has one. To be called for each before anything is restored. */

@@ -282,6 +282,22 @@ static void set_value(struct st_table *table, struct st_entry *entry, struct aq_
     if (value.len > 0) memmove(entry->bytes + entry->rest_len, value.ptr, value.len);
 }
 
+/* ---- lists of changes ---------------------------------------------------------------------------------------------- */
+
+static void add_block(struct st_changes *cycle)
+{
+    if (cycle->n_blocks == cycle->cap_blocks) {
+        cycle->cap_blocks = cycle->cap_blocks ? cycle->cap_blocks * 2 : 4;
+        cycle->blocks = aq_realloc(cycle->blocks, cycle->cap_blocks * sizeof(*cycle->blocks));
+    }
+    cycle->blocks[cycle->n_blocks++] = aq_malloc(ST_CHANGES_A_BLOCK * sizeof(**cycle->blocks));
+}
+
+static void drop_blocks(struct st_changes *cycle, uint32_t but)
+{
+    while (cycle->n_blocks > but) free(cycle->blocks[--cycle->n_blocks]);
+}
+
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
 void st_table_init(struct st_table *table)
@@ -300,7 +316,8 @@ void st_table_finish(struct st_table *table)
     }
     AQ_ASSERT(table->bytes == 0 && table->n_buckets == 0);
     for (int i = 0; i < 2; i++) {
-        free(table->cycles[i].list);
+        drop_blocks(&table->cycles[i], 0);
+        free(table->cycles[i].blocks);
         aq_arena_finish(&table->cycles[i].arena);
     }
     free(table->slots);
@@ -372,13 +389,10 @@ static void unpin(struct st_table *table, struct st_entry *entry)
 static void note_change(struct st_table *table, struct st_entry *entry, bool known)
 {
     struct st_changes *cycle = &table->cycles[table->open];
-    if (cycle->n == cycle->cap) {
-        cycle->cap = cycle->cap ? cycle->cap * 2 : 64;
-        cycle->list = aq_realloc(cycle->list, cycle->cap * sizeof(*cycle->list));
-    }
     AQ_ASSERT(cycle->n < INT32_MAX);
+    if (cycle->n == cycle->n_blocks * ST_CHANGES_A_BLOCK) add_block(cycle);
     entry->change = (int32_t)cycle->n;
-    cycle->list[cycle->n++] = (struct st_table_change){
+    *st_change_at(cycle, cycle->n++) = (struct st_table_change){
         .entry = entry, .old = aq_arena_copy(&cycle->arena, st_entry_value(entry)), .known = known};
     pin(table, entry);
 }
@@ -432,7 +446,7 @@ void st_table_seal(struct st_table *table)
 {
     AQ_ASSERT(!table->sealed);
     const struct st_changes *cycle = &table->cycles[table->open];
-    for (uint32_t i = 0; i < cycle->n; i++) cycle->list[i].entry->change = UNCHANGED;
+    for (uint32_t i = 0; i < cycle->n; i++) st_change_at(cycle, i)->entry->change = UNCHANGED;
     table->sealed = true;
     table->open = !table->open;
     AQ_ASSERT(table->cycles[table->open].n == 0);
@@ -442,12 +456,13 @@ struct aq_slice st_table_sealed_value(const struct st_table *table, const struct
 {
     const struct st_entry *entry = change->entry;
     if (entry->change == UNCHANGED) return st_entry_value(entry);
-    return table->cycles[table->open].list[entry->change].old;
+    return st_change_at(&table->cycles[table->open], (uint32_t)entry->change)->old;
 }
 
 static void forget_changes(struct st_changes *cycle)
 {
     cycle->n = 0;
+    drop_blocks(cycle, 1);
     aq_arena_reset(&cycle->arena);
 }
 
@@ -456,7 +471,7 @@ void st_table_committed(struct st_table *table)
     AQ_ASSERT(table->sealed);
     struct st_changes *cycle = &table->cycles[!table->open];
     for (uint32_t i = 0; i < cycle->n; i++) {
-        struct st_entry *entry = cycle->list[i].entry;
+        struct st_entry *entry = st_change_at(cycle, i)->entry;
         unpin(table, entry);
         /* Where all is known, one that is not there needs no entry to say so. */
         bool needless = !entry->present && entry->pending == 0 && entry->bucket->whole;
@@ -469,7 +484,7 @@ void st_table_committed(struct st_table *table)
 static void take_back(struct st_table *table, struct st_changes *cycle)
 {
     for (uint32_t i = cycle->n; i-- > 0;) {
-        struct st_table_change *change = &cycle->list[i];
+        struct st_table_change *change = st_change_at(cycle, i);
         struct st_entry *entry = change->entry;
         set_value(table, entry, change->old);
         entry->change = UNCHANGED;

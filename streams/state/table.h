@@ -36,10 +36,12 @@ struct st_table_change {
     bool known;          /* false: nothing was known of it before, so `old` says nothing */
 };
 
-/* The changes of one cycle, one for each entry, in the order of the first one. */
+/* The changes of one cycle, one for each entry, in the order of the first one. They lie in blocks of ST_CHANGES_A_BLOCK, which go when the
+ * cycle is over: how many changes a cycle has differs by far, and stores have their large ones at different times. */
+#define ST_CHANGES_A_BLOCK 128
 struct st_changes {
-    struct st_table_change *list;
-    uint32_t n, cap;
+    struct st_table_change **blocks;
+    uint32_t n, n_blocks, cap_blocks;
     struct aq_arena arena; /* old values */
 };
 
@@ -91,6 +93,12 @@ bool st_table_forget(struct st_table *table, struct aq_slice bucket, struct aq_s
 void st_table_trim(struct st_table *table, uint64_t bytes);
 
 /* ---- cycles ------------------------------------------------------------------------------------------------------- */
+
+/* The change with this number, below changes->n. */
+static inline struct st_table_change *st_change_at(const struct st_changes *changes, uint32_t i)
+{
+    return &changes->blocks[i / ST_CHANGES_A_BLOCK][i % ST_CHANGES_A_BLOCK];
+}
 
 /* What the open cycle changed so far. */
 const struct st_changes *st_table_changes(const struct st_table *table);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "tests/lib/kc_stage.h"
+#include "tests/lib/pair.h"
 
 static void commit_moves_pointer_and_data_together(void **state)
 {
@@ -189,19 +190,10 @@ static void lost_answer_taints_the_producer(void **state)
     tear_down(&stage);
 }
 
-static void clusters(const char *command)
-{
-    char line[512];
-    snprintf(line, sizeof(line), "%s %s --name %s sink >/dev/null", getenv("AQUEDUCT_CLUSTERS_CMD"), command,
-             getenv("AQUEDUCT_CLUSTERS_NAME"));
-    if (system(line) != 0) fail_msg("%s", line);
-}
-
 /* The same with a broker that really falls silent for longer than a request may take. Committed or not, it shows. */
 static void silent_broker_taints_the_producer(void **state)
 {
     (void)state;
-    if (!getenv("AQUEDUCT_CLUSTERS_CMD") || !getenv("AQUEDUCT_CLUSTERS_NAME")) skip();
     struct kc_property impatient = {.name = "socket.timeout.ms", .value = "1500"};
     env.sink.properties = &impatient;
     env.sink.n_properties = 1;
@@ -212,12 +204,12 @@ static void silent_broker_taints_the_producer(void **state)
     struct aq_err err = {0};
     begin(&stage);
     send_data(&stage, 1);
-    clusters("pause");
+    t_clusters("pause", "sink", 0);
     struct kc_task_offset offset = {.partition = 0, .offset = 1, .metadata = NULL};
     kt_check(ops->txn_commit(stage.producer, stage.membership, stage.state, &offset, 1, &err), &err,
              "commit");
     aq_sleep_ms(4000);
-    clusters("cont");
+    t_clusters("cont", "sink", 0);
     int code = kt_wait_txn(stage.producer, KC_TXN_COMMITTING, &err);
     fprintf(stderr, "commit over a silent broker: %s %s\n", code ? aq_code_name(code) : "0",
             code ? err.text : "");

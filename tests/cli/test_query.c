@@ -38,7 +38,11 @@ static void nobody_at_the_address_is_unreachable(void **state)
     snprintf(server, sizeof(server), "127.0.0.1:%d", t_free_port());
     struct said said = RUN("query", "--server", server, "rows", "k");
     expect_code(&said, 69);
+    expect_text(said.err, "aqueduct query: no instance answers at ");
     expect_text(said.err, server);
+    expect_text(said.err, "http = { listen = \"HOST:PORT\"; }");
+    expect_text(said.err, "--server HOST:PORT");
+    T_CHECK(strchr(said.err, '\n') == strrchr(said.err, '\n'), "more than one line: %s", said.err);
     said_free(&said);
 }
 
@@ -72,7 +76,7 @@ static void the_file_says_where_the_instance_is(void **state)
     snprintf(http, sizeof(http), "http = { listen = \"127.0.0.1:%d\"; };", port);
     said = RUN("query", "-q", "-c", file_with(http, ""), "n", "k");
     expect_code(&said, 69);
-    snprintf(http, sizeof(http), "http://127.0.0.1:%d/streams/app/stores/n", port);
+    snprintf(http, sizeof(http), "no instance answers at 127.0.0.1:%d:", port);
     expect_text(said.err, http);
     said_free(&said);
 }

@@ -6,6 +6,9 @@
  *
  * What made it fail: the client's watermark query waits for a leader that is away, whatever timeout it was given.
  */
+#include <signal.h>
+#include <stdio.h>
+
 #include "tests/lib/bridge.h"
 #include "tests/lib/check.h"
 #include "tests/lib/cluster.h"
@@ -25,6 +28,19 @@ static void finish(struct t_process *clusters)
     t_process_free(clusters);
 }
 
+/* Until it waits for signals, SIGTERM ends it as it ends any process, and it has nothing to put in order. */
+static bool waits_for_signals(const struct t_process *process)
+{
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)t_pid(process));
+    FILE *status = fopen(path, "re");
+    unsigned long long blocked = 0;
+    while (status && fgets(line, sizeof line, status))
+        if (sscanf(line, "SigBlk: %llx", &blocked) == 1) break;
+    if (status) fclose(status);
+    return blocked >> (SIGTERM - 1) & 1;
+}
+
 static void start_and_stop_while_away(struct t_herd *herd, int node)
 {
     struct t_process *kill = t_clusters_start("kill", "sink", node);
@@ -32,6 +48,8 @@ static void start_and_stop_while_away(struct t_herd *herd, int node)
         t_herd_start(herd, i, -1, 0);
         t_sleep_ms(APART_MS);
     }
+    for (int i = 0; i < INSTANCES; i++)
+        T_CHECK(T_WAIT(START_MS, waits_for_signals(herd->list[i].process)), "instance %d does not start", i);
     finish(kill);
     if (!t_herd_stop(herd, STOP_MS)) {
         t_herd_close(herd, true);

@@ -339,10 +339,15 @@ static void make_room(const char *folder)
     free(path);
 }
 
-static int count_of(const char *text, const char *what)
+/* Errors of the program's own. Those of the client (kafka=…) have other reasons: on a slow machine brokers end transactions that
+ * take longer than the few seconds they have here. */
+static int own_errors(const char *words)
 {
     int n = 0;
-    for (const char *at = strstr(text, what); at; at = strstr(at + 1, what)) n++;
+    for (const char *at = strstr(words, "level=error"); at; at = strstr(at + 1, "level=error")) {
+        const char *end = strchr(at, '\n'), *client = strstr(at, " kafka=");
+        if (!client || (end && client > end)) n++;
+    }
     return n;
 }
 
@@ -355,7 +360,7 @@ static void expect_full(struct scene *s)
     T_CHECK(code == EXIT_FAILED, "it ended with %d on a full disk:\n%s", code, words);
     T_CHECK(strstr(words, "the disk is full: make room there, or set state_dir"), "%s", words);
     T_CHECK(strstr(words, s->herd.folder) && strstr(words, strerror(ENOSPC)), "%s", words);
-    T_CHECK(count_of(words, "level=error") == 1, "one error is enough:\n%s", words);
+    T_CHECK(own_errors(words) == 1, "one error is enough:\n%s", words);
     t_herd_kill(&s->herd, 0); /* it is gone already: that only takes its log */
 }
 

@@ -19,7 +19,7 @@ struct route {
 
 #define AT(field) .offset = offsetof(struct route, field)
 static const struct opt_row rows[] = {
-    {.name = "name", .kind = OPT_STRING, AT(name), .flags = OPT_REQUIRED, .help = "The name."},
+    {.name = "name", .kind = OPT_STRING, AT(name), .min = 1, .flags = OPT_REQUIRED, .help = "The name."},
     {.name = "note", .kind = OPT_STRING, AT(note), .help = "A note."},
     {.name = "enabled", .kind = OPT_BOOL, AT(enabled), .def = "true", .help = "Whether it runs."},
     {.name = "workers",
@@ -141,6 +141,8 @@ static void test_mistakes(void **state)
          "unknown option 'zebra'; allowed: chain, name, note, enabled, workers, retry, buffer, "
          "tolerance, topics, format, password\n"},
         {"workers = 5;", "t.conf:1:1: error: routes.x: required option 'name' is missing"},
+        {"name = \"\";", "t.conf:1:14: error: routes.x: name: must not be empty"},
+        {"name = \"  \";", "name: must not be empty"},
         {"name = 5;", "t.conf:1:14: error: routes.x: name: must be a string in quotes, not an integer"},
         {"name = \"x\"; enabled = 1;", "enabled: must be true or false, not an integer"},
         {"name = \"x\"; enabled = \"yes\";", "enabled: must be true or false (without quotes)"},
@@ -342,7 +344,7 @@ static void test_table_as_text(void **state)
     assert_contains(text, "route (section)\n  One flow from a source to a sink.\n");
     assert_contains(text, "\n  workers\n      integer, 1 to 64, default 2\n      How many threads.\n");
     assert_contains(text, "one of fail, skip, dead_letter, default \"skip\"");
-    assert_contains(text, "string, required");
+    assert_contains(text, "string, not empty, required");
     assert_contains(text, "Example:\nroutes = (");
     assert_lacks(text, "tasks_max");
     for (const char *line = text; *line; line += strcspn(line, "\n") + 1)

@@ -205,6 +205,21 @@ static void tumbling_windows_count_apart_and_can_be_read(void **state)
     dsl_end(&w);
 }
 
+static void windows_that_are_too_old_are_not_shown(void **state)
+{
+    (void)state;
+    const struct aq_windows windows = aq_tumbling_windows(10, 5);
+    struct dsl_world w = count_in(&windows);
+    struct aq_test_row row;
+    dsl_in(&w, "in k=a@1 in k=b@15");
+    expect_rows(&w, "n", "k", "k[0,10]=1@1 k[10,20]=1@15");
+    dsl_in(&w, "in k=c@20");
+    expect_rows(&w, "n", NULL, "k[10,20]=1@15 k[20,30]=1@20");
+    assert_false(aq_test_driver_window_row(w.driver, "n", aq_slice_str("k"), 0, &row));
+    assert_true(aq_test_driver_window_row(w.driver, "n", aq_slice_str("k"), 10, &row));
+    dsl_end(&w);
+}
+
 static void hopping_and_sliding_windows_overlap(void **state)
 {
     (void)state;
@@ -431,6 +446,7 @@ int main(void)
         cmocka_unit_test(rows_of_windows_are_filtered_and_grouped_like_others),
         cmocka_unit_test(several_streams_make_one_row),
         cmocka_unit_test(several_streams_meet_in_windows),
+        cmocka_unit_test(windows_that_are_too_old_are_not_shown),
         cmocka_unit_test(rows_are_found_in_whichever_task_has_them),
         cmocka_unit_test(wrong_questions_to_stores_fail_the_driver),
     };

@@ -92,6 +92,13 @@ static void through(struct world *w, struct st_flight *flight)
     st_outbox_through(&w->outbox, flight, note_acked, w);
 }
 
+/* Done with, and source of a record. */
+static void pin_lent(struct world *w, struct aq_batch *batch)
+{
+    batch->lent = true;
+    st_outbox_pin(&w->outbox, batch);
+}
+
 /* ---- tests -------------------------------------------------------------------------------------------------------- */
 
 static void an_empty_outbox_closes_nothing_and_keeps_no_batch(void **state)
@@ -102,7 +109,7 @@ static void an_empty_outbox_closes_nothing_and_keeps_no_batch(void **state)
     assert_true(st_outbox_is_empty(&w.outbox));
     st_outbox_close(&w.outbox, position);
     assert_null(st_outbox_next(&w.outbox));
-    st_outbox_pin(&w.outbox, &w.batches[0]);
+    pin_lent(&w, &w.batches[0]);
     expect_log(&w, "b0");
     finish(&w);
     expect_log(&w, "");
@@ -145,7 +152,7 @@ static void flights_that_come_back_out_of_order_move_the_marks_in_order(void **s
     for (int i = 0; i < 3; i++) {
         process(&w, 0, i + 1);
         if (i != 1) process(&w, 1, i + 1);
-        st_outbox_pin(&w.outbox, &w.batches[i]);
+        pin_lent(&w, &w.batches[i]);
         flights[i] = send(&w);
     }
     assert_int_equal(w.outbox.bytes, 5);
@@ -166,11 +173,29 @@ static void an_input_batch_waits_for_all_that_was_made_before_it_was_pinned(void
     begin(&w);
     process(&w, 0, 1);
     struct st_flight *first = send(&w);
-    st_outbox_pin(&w.outbox, &w.batches[0]); /* nothing in the open flight, but one is in the air */
+    pin_lent(&w, &w.batches[0]); /* nothing in the open flight, but one is in the air */
     expect_log(&w, "");
     through(&w, first);
     expect_log(&w, "f0:1 b0");
     assert_true(st_outbox_is_empty(&w.outbox));
+    finish(&w);
+}
+
+static void an_input_batch_that_was_no_source_waits_for_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    struct aq_record read = {.batch = &w.batches[0], .value = AQ_LIT("v")};
+    begin(&w);
+    process(&w, 0, 1);
+    st_outbox_pin(&w.outbox, &w.batches[1]); /* what was made is of a store, whatever it was read for */
+    expect_log(&w, "b1");
+    st_outbox_add(&w.outbox, &read, w.topic, -1, &read);
+    st_outbox_pin(&w.outbox, &w.batches[0]);
+    struct st_flight *flight = send(&w);
+    expect_log(&w, "");
+    through(&w, flight);
+    expect_log(&w, "f0:1 b0");
     finish(&w);
 }
 
@@ -182,7 +207,7 @@ static void a_flight_of_marks_alone_moves_them_too(void **state)
     st_outbox_touch(&w.outbox, &w.feeds[0]);
     positions[0].next = 7;
     assert_false(st_outbox_is_empty(&w.outbox));
-    st_outbox_pin(&w.outbox, &w.batches[0]);
+    pin_lent(&w, &w.batches[0]);
     struct st_flight *flight = send(&w);
     assert_int_equal(flight->batch.n, 0);
     through(&w, flight);
@@ -218,7 +243,7 @@ static void a_batch_that_waited_for_nothing_but_forgotten_marks_comes_back(void 
     struct world w;
     begin(&w);
     st_outbox_touch(&w.outbox, &w.feeds[0]);
-    st_outbox_pin(&w.outbox, &w.batches[0]);
+    pin_lent(&w, &w.batches[0]);
     st_outbox_forget(&w.outbox, &w.feeds[0]);
     assert_true(st_outbox_is_empty(&w.outbox));
     expect_log(&w, "b0");
@@ -231,14 +256,14 @@ static void after_an_abort_all_is_forgotten_and_every_batch_is_back(void **state
     struct world w;
     begin(&w);
     process(&w, 0, 1);
-    st_outbox_pin(&w.outbox, &w.batches[0]);
+    pin_lent(&w, &w.batches[0]);
     struct st_flight *first = send(&w);
     process(&w, 0, 2);
-    st_outbox_pin(&w.outbox, &w.batches[1]);
+    pin_lent(&w, &w.batches[1]);
     st_outbox_close(&w.outbox, position);
     process(&w, 0, 3);
     process(&w, 1, 3);
-    st_outbox_pin(&w.outbox, &w.batches[2]);
+    pin_lent(&w, &w.batches[2]);
     first->batch.produced = 1;
     st_outbox_clear(&w.outbox);
     expect_log(&w, "b0 b1 b2");
@@ -306,7 +331,7 @@ static void a_flight_is_held_until_the_one_with_its_dead_letter_is_through(void 
     struct world w;
     begin(&w);
     process(&w, 0, 1);
-    st_outbox_pin(&w.outbox, &w.batches[0]);
+    pin_lent(&w, &w.batches[0]);
     struct st_flight *first = send(&w);
     assert_ptr_equal(st_outbox_flight_of(&first->batch), first);
     process(&w, 0, 2);
@@ -348,7 +373,7 @@ static void while_closing_a_flight_that_did_not_come_back_is_left_behind(void **
     struct st_flight *gone = send(&w);
     gone->batch.outstanding = 1;
     process(&w, 0, 2);
-    st_outbox_pin(&w.outbox, &w.batches[1]);
+    pin_lent(&w, &w.batches[1]);
     w.outbox.closing = true;
     st_outbox_clear(&w.outbox);
     expect_log(&w, "b1");
@@ -368,6 +393,7 @@ int main(void)
         cmocka_unit_test(marks_move_when_a_flight_is_sent_and_when_it_is_through),
         cmocka_unit_test(flights_that_come_back_out_of_order_move_the_marks_in_order),
         cmocka_unit_test(an_input_batch_waits_for_all_that_was_made_before_it_was_pinned),
+        cmocka_unit_test(an_input_batch_that_was_no_source_waits_for_nothing),
         cmocka_unit_test(a_flight_of_marks_alone_moves_them_too),
         cmocka_unit_test(a_forgotten_feed_keeps_its_marks_where_they_are),
         cmocka_unit_test(a_batch_that_waited_for_nothing_but_forgotten_marks_comes_back),

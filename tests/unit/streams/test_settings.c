@@ -251,6 +251,7 @@ static void what_belongs_together(void **state)
     static const char *const rows[][2] = {
         {TO, "streams: required option 'application_id' is missing"},
         {ID, "streams: which cluster? Write cluster = \"NAME\" or bootstrap_servers = \"HOST:PORT\""},
+        {ID "bootstrap_servers = \"\";", "streams: bootstrap_servers: must not be empty"},
         {ID TO "cluster = \"east\";",
          "streams: cluster and bootstrap_servers both name the cluster; leave one of them out"},
         {ID "cluster = \"eats\";", "streams: cluster: unknown cluster 'eats'; did you mean 'east'?"},

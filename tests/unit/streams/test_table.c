@@ -84,7 +84,7 @@ static void the_sealed_cycle_keeps_its_values_while_the_next_one_changes_them(vo
     put(&table, "k", "second");
     const struct st_changes *sealed = st_table_sealed(&table);
     assert_int_equal(sealed->n, 1);
-    assert_true(aq_slice_equal(st_table_sealed_value(&table, &sealed->list[0]), text("first")));
+    assert_true(aq_slice_equal(st_table_sealed_value(&table, st_change_at(sealed, 0)), text("first")));
     st_table_abort_open(&table);
     assert_string_equal(get(&table, "k"), "first");
     st_table_committed(&table);
@@ -245,14 +245,15 @@ static void commit(struct model *m)
     const struct st_changes *sealed = st_table_sealed(&m->table);
     uint32_t differing = 0;
     for (uint32_t i = 0; i < sealed->n; i++) {
-        struct aq_slice key = st_entry_key(sealed->list[i].entry);
+        struct aq_slice key = st_entry_key(st_change_at(sealed, i)->entry);
         uint32_t cell = (uint32_t)(key.ptr[3] - '0') * RESTS;
-        struct aq_slice rest = st_entry_rest(sealed->list[i].entry);
+        struct aq_slice rest = st_entry_rest(st_change_at(sealed, i)->entry);
         if (rest.len == 1) cell += rest.ptr[0] == 'a' ? 1 : 3;
         if (rest.len == 2) cell += 2;
-        struct aq_slice value = st_table_sealed_value(&m->table, &sealed->list[i]);
+        struct aq_slice value = st_table_sealed_value(&m->table, st_change_at(sealed, i));
         assert_same(value, value_of(&m->sealed, cell));
-        if (sealed->list[i].known) assert_same(sealed->list[i].old, value_of(&m->store, cell));
+        if (st_change_at(sealed, i)->known)
+            assert_same(st_change_at(sealed, i)->old, value_of(&m->store, cell));
         if (strcmp(m->sealed.value[cell], m->store.value[cell]) != 0) differing++;
     }
     for (uint32_t i = 0; i < CELLS; i++)
