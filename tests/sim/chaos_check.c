@@ -51,6 +51,7 @@ static void check_memory(const struct chaos *world, const struct st_worker *work
 {
     uint64_t batch = (uint64_t)world->settings.batch_bytes + world->largest;
     if (batch > BATCH_RECORDS * world->largest) batch = BATCH_RECORDS * world->largest;
+    batch += BATCH_RECORDS * AQ_RECORD_COST;
     size_t batches = 1;
     for (const struct st_task *task = worker->tasks; task; task = task->next)
         if (task->n_feeds > 1 && world->settings.max_task_idle_ms != ST_NEVER_IDLE) batches += task->n_feeds;

@@ -56,7 +56,7 @@ static void draw_settings(struct chaos *world)
     settings->session_timeout_ms = flow->session_timeout_ms = DRAW(world, 1000, 3000, 6000);
     settings->transaction_timeout_ms = flow->transaction_timeout_ms = DRAW(world, 1000, 4000, 10000);
     settings->batch_bytes = DRAW(world, 100, 500, 1 << 20);
-    settings->in_flight_bytes = flow->in_flight_bytes = DRAW(world, 1000, 8000, 1 << 20);
+    settings->in_flight_bytes = flow->in_flight_bytes = DRAW(world, 1000, 40000, 1 << 20);
     settings->queue_bytes = 1 << 20;
     settings->repartition_purge_interval_ms = DRAW(world, 1, 200, 5000);
     flow->batch_records = DRAW(world, 1, 10, 1000);
