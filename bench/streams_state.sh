@@ -19,15 +19,15 @@ usage: ./dev bench streams_state [--case NAME]... [--rounds N] [--records N] [--
 cases: count windows sessions join restore failover (default: all)
 --commit-ms is at_least_once's commit interval; exactly_once has 100 ms.
 failover: rows of 1 KB (default 1000000, or --records where only this case is asked for); each round kills the process that has the
-task. The session timeout is counted apart (--session-ms, default 3000). With exactly_once a task also waits until the brokers have aborted
-the transaction that the dead process left open: it is kept shorter than the session (--transaction-ms, default 1000).
+task. The session timeout is counted apart (--session-ms, default 3000). With exactly_once the dead process leaves a transaction open,
+which the brokers would keep for --transaction-ms (default 10000, as the engine's).
 TEXT
 }
 
 rounds=3 records=1500000 keys=100000 restore_rows=2000000 partitions=4 threads=1 only='' warm=1 cases=()
 deliveries='at_least_once exactly_once' commit_ms=5000 cache_mb=10 block_cache_mb=50 write_buffer_mb=64
 peer_gc=-XX:+UseParallelGC peer_heap=1g timeout=180
-failover_rows='' failover_rate=200 failover_timeout=600 session_ms=3000 transaction_ms=1000 records_asked=''
+failover_rows='' failover_rate=200 failover_timeout=600 session_ms=3000 transaction_ms=10000 records_asked=''
 while [[ $# -gt 0 ]]; do
     case $1 in
         --case) cases+=("${2:?}") && shift 2 ;;

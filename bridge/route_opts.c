@@ -176,8 +176,9 @@ static const struct opt_row route_rows[] = {
      .min = 1000,
      .max = 900000,
      .reload = OPT_RELOAD_ROUTE,
-     .help = "How long the sink keeps the open transaction of an instance that died; readers and the next "
-             "owner of its tasks wait for that."},
+     .help =
+         "How long the sink keeps the open transaction of an instance that died, where nobody ends it: those "
+         "who take its tasks over do, unless it was its very first. Readers wait for that."},
     {.name = "records_per_second",
      .kind = OPT_INT,
      .offset = offsetof(struct br_route, records_per_second),

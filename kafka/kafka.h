@@ -281,7 +281,7 @@ struct kc_ops {
     int (*admin_group_members)(struct kc_admin *admin, const char *group, int64_t timeout_ms,
                                int32_t *ret_members, struct aq_err *err);
     /* [blocks] Who is in a group, and which partitions of the topic each member has. An unknown group has no members. The
-     * caller finishes ret->arena after success. */
+     * caller finishes ret->arena after success. From any thread, as admin_ends. */
     int (*admin_describe_group)(struct kc_admin *admin, const char *group, const char *topic,
                                 int64_t timeout_ms, struct kc_group *ret, struct aq_err *err);
 

@@ -20,8 +20,9 @@
  * after a pause that doubles up to five seconds; being fenced again and again means that somebody else uses our
  * transactional id, which is worth an alarm.
  *
- * The transactional ids are random for each worker's life. A restarted process does not need its old one: the take-over
- * waits for whatever transaction is still open, and transaction_timeout bounds that.
+ * The transactional ids are random for each worker's life (kafka/identity.h). A restarted process does not need its old
+ * one: the take-over waits for whatever transaction is still open, ends what a dead worker left (kafka/fencing.c), and
+ * transaction_timeout bounds the rest.
  */
 #include "kafka/lane.h"
 

@@ -10,14 +10,13 @@
 
 #include "kafka/cycle.h"
 #include "kafka/flow.h"
-
-#define KC_LANES 2
+#include "kafka/identity.h"
 
 /* A producer with its commit cycle. */
 struct kc_lane {
     struct kc_producer *producer; /* NULL: none at the moment */
     struct kc_cycle cycle;
-    char transactional_id[320];
+    char transactional_id[KC_TRANSACTIONAL_ID_MAX];
     uint32_t producers_made;
     int64_t retry_us; /* no other producer before */
     int64_t pause_us;

@@ -8,7 +8,7 @@
  *
  * While the former owner's last transaction is open, the answer is UNSTABLE, and the worker asks again: reading anything
  * else instead would repeat or skip what that transaction is about to commit. It ends when its owner commits or aborts,
- * or when transaction_timeout is over.
+ * when kafka/fencing.c ends it because its owner is gone, or when transaction_timeout is over.
  *
  * A failing pass: no pointer, but the state partition has records: the group's offsets expired or were deleted. We are a
  * member by now, so older owners are fenced; take the high watermark, read committed records up to it (which waits for
@@ -19,10 +19,12 @@
  */
 #include "kafka/lookup.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -30,6 +32,8 @@
 
 #define COMMITTED_TIMEOUT_MS 2000
 #define READ_TIMEOUT_MS      5000
+#define FENCING_STEP_US      (5 * AQ_MS)
+#define FENCING_FIRST_US     (500 * AQ_MS)
 
 struct kc_lookup {
     const struct kc_ops *ops;
@@ -37,6 +41,8 @@ struct kc_lookup {
     const struct kc_route_facts *facts;
     struct kc_admin *sink_admin;
     struct kc_reader *reader;
+    struct kc_fencing *fencing; /* NULL: writers are left alone */
+    int64_t fencing_until_us;   /* it comes before the next question */
     atomic_int state;
     struct kc_found *list;
     size_t n;
@@ -212,6 +218,18 @@ static int read_ends(struct kc_lookup *lookup, const struct kc_pointer *pointers
     return rc;
 }
 
+/* Before the answer is out: the snapshot is the asker's then. */
+static void tell_fencing(struct kc_lookup *lookup, const struct kc_found *found)
+{
+    if (!lookup->fencing) return;
+    if (found->code == AQ_E_UNSTABLE) {
+        kc_fencing_held(lookup->fencing, found->task);
+        lookup->fencing_until_us = aq_mono_us() + FENCING_FIRST_US;
+    }
+    if (found->code == 0 && found->has_snapshot)
+        kc_fencing_suspect(lookup->fencing, found->snapshot.writer, found->snapshot.written_ms);
+}
+
 void kc_lookup_run(struct kc_lookup *lookup)
 {
     AQ_ASSERT(kc_lookup_state(lookup) == KC_LOOKUP_ASKED);
@@ -237,6 +255,7 @@ void kc_lookup_run(struct kc_lookup *lookup)
             aq_fail(&found->err, found->code, "%s", aq_code_text(found->code));
         else
             found->code = find(lookup, found, &stored[i], ends[i]);
+        tell_fencing(lookup, found);
     }
     atomic_store(&lookup->state, KC_LOOKUP_ANSWERED);
 }
@@ -298,16 +317,41 @@ struct kc_lookup *kc_lookup_create(const struct kc_ops *ops, const struct kc_flo
     lookup->list = aq_calloc((size_t)flow->tasks, sizeof(*lookup->list));
     aq_arena_init(&lookup->arena, 8192);
     pthread_mutex_init(&lookup->lock, NULL);
-    pthread_cond_init(&lookup->wake, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&lookup->wake, &attr);
+    pthread_condattr_destroy(&attr);
     return lookup;
 }
 
-/* Waits for a question; false: to end. */
-static bool next_question(struct kc_lookup *lookup)
+void kc_lookup_fence_with(struct kc_lookup *lookup, struct kc_fencing *fencing)
 {
+    AQ_ASSERT(!lookup->running);
+    lookup->fencing = fencing;
+}
+
+/* A question is there, and may be answered: while positions are held it would sit in the client for a second, which is
+ * better spent on finding whom to fence. */
+static bool is_to_run(const struct kc_lookup *lookup)
+{
+    if (kc_lookup_state(lookup) != KC_LOOKUP_ASKED) return false;
+    return !lookup->fencing || !kc_fencing_is_looking(lookup->fencing) ||
+           aq_mono_us() >= lookup->fencing_until_us;
+}
+
+/* Waits for a question, not longer than for the fencing's next step if it has something under way; false: to end. */
+static bool wait_for_question(struct kc_lookup *lookup, bool fencing)
+{
+    int64_t until_us = aq_mono_us() + FENCING_STEP_US;
+    struct timespec until = {.tv_sec = until_us / AQ_SEC, .tv_nsec = (until_us % AQ_SEC) * 1000};
     pthread_mutex_lock(&lookup->lock);
-    while (!lookup->stop && kc_lookup_state(lookup) != KC_LOOKUP_ASKED)
-        pthread_cond_wait(&lookup->wake, &lookup->lock);
+    while (!lookup->stop && !is_to_run(lookup)) {
+        if (!fencing)
+            pthread_cond_wait(&lookup->wake, &lookup->lock);
+        else if (pthread_cond_timedwait(&lookup->wake, &lookup->lock, &until) == ETIMEDOUT)
+            break;
+    }
     bool stop = lookup->stop;
     pthread_mutex_unlock(&lookup->lock);
     return !stop;
@@ -316,7 +360,11 @@ static bool next_question(struct kc_lookup *lookup)
 static void *lookup_thread(void *arg)
 {
     struct kc_lookup *lookup = arg;
-    while (next_question(lookup)) kc_lookup_run(lookup);
+    bool fencing = false;
+    while (wait_for_question(lookup, fencing)) {
+        if (is_to_run(lookup)) kc_lookup_run(lookup);
+        fencing = lookup->fencing && kc_fencing_step(lookup->fencing);
+    }
     return NULL;
 }
 

@@ -9,7 +9,7 @@
 #ifndef AQ_KAFKA_LOOKUP_H
 #define AQ_KAFKA_LOOKUP_H
 
-#include "kafka/flow.h"
+#include "kafka/fencing.h"
 #include "kafka/position.h"
 
 /* What was found of one task. */
@@ -36,6 +36,9 @@ struct kc_lookup;
 struct kc_lookup *kc_lookup_create(const struct kc_ops *ops, const struct kc_flow *flow,
                                    const struct kc_route_facts *facts, struct kc_admin *sink_admin,
                                    struct kc_reader *reader);
+/* Whom the last writers of tasks and the holders of positions are told to, on the lookup's thread, which makes its steps
+ * too; borrowed, outlives the lookup. NULL: nobody. Before the start. */
+void kc_lookup_fence_with(struct kc_lookup *lookup, struct kc_fencing *fencing);
 /* Starts its thread. */
 int kc_lookup_start(struct kc_lookup *lookup, struct aq_err *err);
 /* Ends the thread; [blocks] for as long as the call it is in. The reader may be closed afterwards. */

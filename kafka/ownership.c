@@ -19,7 +19,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -29,7 +28,6 @@
 
 #define CLOSE_MS        5000
 #define MAX_POLL_MS     300000
-#define HOST_MOST       30 /* of the host's name in ids */
 #define ORDINARY_ABORTS 2
 #define FIRST_PAUSE     (50 * AQ_MS)
 #define LONGEST_PAUSE   (5 * AQ_SEC)
@@ -95,29 +93,12 @@ static void lane_committing(void *ctx)
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
-const char *kc_client_id(const char *prefix, const char *role, char id[KC_CLIENT_ID_MAX])
-{
-    AQ_ASSERT(!prefix || strlen(prefix) <= KC_CLIENT_PREFIX_MAX);
-    snprintf(id, KC_CLIENT_ID_MAX, "%s-%s", prefix ? prefix : KC_CLIENT_PREFIX, role);
-    return id;
-}
-
 static void make_identity(struct kc_ownership *own)
 {
-    char name[256] = "unknown", role[64];
-    uint32_t nonce = 0;
-    gethostname(name, sizeof(name) - 1);
-    /* Of a long name the end says who it is: pods of one deployment differ in it. */
-    const char *host = strlen(name) > HOST_MOST ? name + strlen(name) - HOST_MOST : name;
-    ssize_t got = getrandom(&nonce, sizeof(nonce), 0);
-    AQ_ASSERT(got == (ssize_t)sizeof(nonce));
-    snprintf(role, sizeof(role), "%.30s-%d-%d", host, (int)getpid(), own->index);
-    kc_client_id(own->flow->client_prefix, role, own->instance);
-    for (int i = 0; i < own->lanes.n; i++) {
-        struct kc_lane *lane = &own->lanes.list[i];
-        snprintf(lane->transactional_id, sizeof(lane->transactional_id), "%s.%.30s.%08x.%d.%c",
-                 own->flow->transactional_prefix, host, nonce, own->index, 'a' + i);
-    }
+    own->nonce = kc_identity_nonce();
+    kc_identity_client(own->flow, own->index, own->instance);
+    for (int i = 0; i < own->lanes.n; i++)
+        kc_identity_transactional(own->flow, own->nonce, own->index, i, own->lanes.list[i].transactional_id);
 }
 
 void kc_ownership_init(struct kc_ownership *own, const struct kc_ownership_setup *setup)
@@ -156,10 +137,9 @@ static int open_member(struct kc_ownership *own, struct aq_err *err)
     const struct kc_flow *flow = own->flow;
     char id[320] = "";
     if (flow->instance_id) snprintf(id, sizeof(id), "%s-%d", flow->instance_id, own->index);
-    /* Who describes the group finds the address behind the name. */
-    char name[sizeof(own->instance) + 1 + KC_ADDRESS_MAX];
-    snprintf(name, sizeof(name), flow->address ? "%s@%s" : "%s", own->instance, flow->address);
-    const struct kc_member_conf conf = {.client_id = name,
+    char name[KC_MEMBER_NAME_MAX];
+    const struct kc_member_conf conf = {.client_id =
+                                            kc_identity_member(flow, own->instance, own->nonce, name),
                                         .group_id = flow->group,
                                         .topic = flow->state_topic,
                                         .instance_id = flow->instance_id ? id : NULL,
@@ -179,6 +159,10 @@ int kc_ownership_open(struct kc_ownership *own, struct aq_err *err)
     if (rc == 0) rc = own->ops->reader_open(flow->sink, own->instance, flow->group, &own->reader, err);
     if (rc != 0) return rc;
     own->lookup = kc_lookup_create(own->ops, flow, own->facts, own->sink_admin, own->reader);
+    if (flow->exactly_once)
+        own->fencing = kc_fencing_create(own->ops, flow, own->sink_admin, own->instance,
+                                         own->lanes.list[0].transactional_id);
+    kc_lookup_fence_with(own->lookup, own->fencing);
     if (!own->inline_lookup) rc = kc_lookup_start(own->lookup, err);
     if (rc != 0) return rc;
     kc_lanes_open(&own->lanes, aq_mono_us());
@@ -215,6 +199,8 @@ void kc_ownership_close(struct kc_ownership *own)
     for (int32_t t = 0; t < own->n_tasks; t++) kc_ownership_drop(own, t);
     kc_lookup_destroy(own->lookup);
     own->lookup = NULL;
+    kc_fencing_destroy(own->fencing);
+    own->fencing = NULL;
     if (own->reader) own->ops->reader_close(own->reader, CLOSE_MS);
     own->reader = NULL;
 }

@@ -18,6 +18,7 @@
 #define AQ_KAFKA_OWNERSHIP_H
 
 #include "kafka/cycle.h"
+#include "kafka/fencing.h"
 #include "kafka/flow.h"
 #include "base/clock.h"
 #include "kafka/lane.h"
@@ -78,12 +79,14 @@ struct kc_ownership {
     const struct kc_route_facts *facts; /* as kept in the state topic */
     int index;                          /* of the worker in this process */
     char instance[KC_CLIENT_ID_MAX]; /* client id: PREFIX-HOST-PID-INDEX, unlike that of any other process */
+    uint32_t nonce;                  /* in the names others know it by: kafka/identity.h */
     bool dealt_in_turn;              /* set before open: see struct kc_member_conf */
     struct kc_member *member;        /* NULL before join_us */
     int64_t join_delay_us;           /* set before open, see KC_JOIN_DELAY */
     int64_t join_us;
     struct kc_reader *reader; /* the lookup's */
     struct kc_lookup *lookup;
+    struct kc_fencing *fencing; /* the lookup's; exactly_once, else NULL */
     bool inline_lookup;
     struct kc_admin *sink_admin; /* borrowed */
     struct kc_lanes lanes;

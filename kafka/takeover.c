@@ -4,7 +4,8 @@
  *
  * An ordinary pass: the tasks in TAKING are put to kafka/lookup.c, which finds their positions on the sink on a thread of
  * its own; the host gets each with its snapshot, and goes on from there. Tasks we have already flow meanwhile. A simulation
- * has no such thread: the look-up runs where it is asked for, and the answer is taken in the next turn.
+ * has no such thread: the look-up runs where it is asked for, and the answer is taken in the next turn. Beside it
+ * kafka/fencing.c ends what dead writers left open.
  *
  * A failing pass: an open transaction of the former owner still holds a pointer, or brokers do not answer: the task is
  * asked for again in a moment, and a wait that is longer than such a transaction may last is told. A task that was taken
@@ -121,6 +122,7 @@ static void ask(struct kc_ownership *own, int64_t now)
 
 void kc_takeover_turn(struct kc_ownership *own, int64_t now)
 {
+    if (own->inline_lookup && own->fencing) kc_fencing_step(own->fencing);
     if (!kc_ownership_is_settled(own) || own->err.code) return;
     if (kc_lookup_state(own->lookup) == KC_LOOKUP_ANSWERED) take_answer(own, now);
     if (kc_lookup_state(own->lookup) == KC_LOOKUP_IDLE && own->err.code == 0) ask(own, now);

@@ -306,6 +306,8 @@ void st_settings_read(struct conf_node *group, const struct kc_cluster *clusters
         check_dead_letter(&r);
         check_application_server(&r);
         check_client_id(&r);
+        /* Kafka's rule for it is that of topic names. */
+        check_topic_name(&r, "group_instance_id", ret->group_instance_id);
     }
     free(r.given);
     if (diags->errors == before) fill_flow(&r);

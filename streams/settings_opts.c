@@ -193,7 +193,8 @@ static const struct opt_row rows[] = {
      .min = 1000,
      .max = 900000,
      .help =
-         "How long the brokers keep the open transaction of an instance that died. Not shorter than commit_interval_ms."},
+         "How long the brokers keep the open transaction of an instance that died, where nobody ends it: those who take its "
+         "tasks over do, unless it was its very first. Not shorter than commit_interval_ms."},
     {.name = "delivery_timeout_ms",
      .kind = OPT_DURATION,
      AT(delivery_timeout_ms),

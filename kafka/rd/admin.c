@@ -89,11 +89,18 @@ int krd_admin_wait(struct kc_admin *admin, rd_kafka_event_type_t type, int64_t t
                    struct krd_try what, const char *resource, rd_kafka_event_t **ret_event,
                    struct aq_err *err)
 {
+    return krd_admin_wait_on(admin, admin->queue, type, timeout_ms, what, resource, ret_event, err);
+}
+
+int krd_admin_wait_on(struct kc_admin *admin, rd_kafka_queue_t *queue, rd_kafka_event_type_t type,
+                      int64_t timeout_ms, struct krd_try what, const char *resource,
+                      rd_kafka_event_t **ret_event, struct aq_err *err)
+{
     *ret_event = NULL;
     /* The client's own timeout answers first; the second on top is for its main thread. */
     int64_t until_us = aq_mono_us() + (timeout_ms + 1000) * AQ_MS;
     while (aq_mono_us() < until_us) {
-        rd_kafka_event_t *event = rd_kafka_queue_poll(admin->queue, SLICE_MS);
+        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, SLICE_MS);
         if (!event) continue;
         if (rd_kafka_event_type(event) != type) {
             /* The late answer of a request that was given up. */

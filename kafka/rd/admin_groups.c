@@ -40,11 +40,14 @@ static int describe(struct kc_admin *admin, const char *group, int64_t timeout_m
     snprintf(resource, sizeof(resource), "group %s", group);
     rd_kafka_AdminOptions_t *options =
         krd_admin_options(admin, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms);
-    rd_kafka_DescribeConsumerGroups(admin->client.rk, &group, 1, options, admin->queue);
+    /* A queue of its own: other threads may be waiting for answers on the handle's. */
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(admin->client.rk);
+    rd_kafka_DescribeConsumerGroups(admin->client.rk, &group, 1, options, queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_event_t *event = NULL;
-    int code = krd_admin_wait(admin, RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT, timeout_ms, what, resource,
-                              &event, err);
+    int code = krd_admin_wait_on(admin, queue, RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT, timeout_ms, what,
+                                 resource, &event, err);
+    rd_kafka_queue_destroy(queue);
     if (code) return code;
     const rd_kafka_ConsumerGroupDescription_t *found = group_of(admin, event, what, resource, &code, err);
     if (found) read(ctx, found);

@@ -337,6 +337,10 @@ rd_kafka_AdminOptions_t *krd_admin_options(struct kc_admin *admin, rd_kafka_admi
 int krd_admin_wait(struct kc_admin *admin, rd_kafka_event_type_t type, int64_t timeout_ms,
                    struct krd_try what, const char *resource, rd_kafka_event_t **ret_event,
                    struct aq_err *err);
+/* The same for a request that was to be answered on a queue of its caller's, from any thread. */
+int krd_admin_wait_on(struct kc_admin *admin, rd_kafka_queue_t *queue, rd_kafka_event_type_t type,
+                      int64_t timeout_ms, struct krd_try what, const char *resource,
+                      rd_kafka_event_t **ret_event, struct aq_err *err);
 
 int krd_admin_topics(struct kc_admin *admin, int64_t timeout_ms, struct kc_topics *ret, struct aq_err *err);
 int krd_admin_create_topic(struct kc_admin *admin, const struct kc_topic_spec *spec, int64_t timeout_ms,

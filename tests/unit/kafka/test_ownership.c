@@ -362,7 +362,7 @@ static void client_ids_have_a_prefix_host_and_process(void **state)
     begin(&w, true);
     char *ours = aq_strdup(w.client_id);
     assert_memory_equal(ours, "aqueduct-", 9);
-    assert_string_equal(w.own.instance, ours);
+    assert_memory_equal(w.own.instance, ours, strlen(w.own.instance));
     end(&w);
 
     memset(longest, 'x', KC_CLIENT_PREFIX_MAX);
@@ -375,7 +375,7 @@ static void client_ids_have_a_prefix_host_and_process(void **state)
         open_with(&w, &host, 3);
         size_t len = strlen(prefixes[i]);
         assert_memory_equal(w.client_id, prefixes[i], len);
-        /* The host's name and the process number, as before; then the worker, then where it answers. */
+        /* The host's name and the process number, as before; then the worker, its nonce, and where it answers. */
         const char *host_name = ours + strlen("aqueduct-");
         size_t same = (size_t)(strrchr(ours, '-') - host_name);
         assert_memory_equal(w.client_id + len + 1, host_name, same);
@@ -383,7 +383,8 @@ static void client_ids_have_a_prefix_host_and_process(void **state)
         size_t instance_len = strlen(w.own.instance);
         assert_string_equal(w.own.instance + instance_len - strlen(tail), tail);
         assert_memory_equal(w.client_id, w.own.instance, instance_len);
-        assert_string_equal(w.client_id + instance_len, "@h:9464");
+        snprintf(tail, sizeof(tail), ".%08x@h:9464", w.own.nonce);
+        assert_string_equal(w.client_id + instance_len, tail);
         end(&w);
     }
     free(ours);

@@ -273,6 +273,7 @@ static void what_belongs_together(void **state)
          "streams: session_timeout_ms below 6s is refused by brokers unless group.min.session.timeout.ms allows it"},
         {ID TO "client_id = \"a@b\";",
          "streams: client_id: 'a@b' is not 1 to 100 letters, digits, '.', '_' and '-'"},
+        {ID TO "group_instance_id = \"\";", "streams: group_instance_id: the name '' is empty"},
         {ID TO "client_id = \"\";",
          "streams: client_id: '' is not 1 to 100 letters, digits, '.', '_' and '-'"},
         {ID TO "num_stream_threads = 17;", "streams: more threads than slots: some will have nothing to do"},

@@ -108,6 +108,56 @@ static void at_least_once_loses_nothing_while_instances_come_and_go(void **state
     }
 }
 
+/* An instance that leaves without a word, at any moment of its transactions, while those could stay open for a minute: the
+ * ones who take over do not wait for that. */
+static void what_a_dead_instance_left_open_is_ended(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+        herd_open(&herd, ST_EXACTLY_ONCE, seed);
+        struct st_settings *settings = &herd.e.settings;
+        settings->transaction_timeout_ms = settings->flow.transaction_timeout_ms = 60000;
+        for (int i = 0; i < 3; i++) herd_start(&herd);
+        for (int ms = 0; ms < 4000 + (int)seed * 7; ms++) {
+            herd_produce(&herd, (int)herd_below(&herd, 2));
+            herd_turn(&herd);
+        }
+        herd_kill(&herd, (int)(seed % 3));
+        herd_produce(&herd, 100);
+        if (!herd_catch_up(&herd, HERD_SESSION_MS + 1500))
+            fail_msg("seed %d: not complete in time", (int)seed);
+        struct herd_found found = herd_check(&herd);
+        assert_int_equal(found.duplicated + found.reordered, 0);
+        herd_close(&herd);
+    }
+}
+
+/* The same with one that is only frozen, and wakes up when its tasks have other owners: it finds itself fenced, and goes on. */
+static void an_instance_that_was_fenced_asleep_goes_on(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+        herd_open(&herd, ST_EXACTLY_ONCE, seed);
+        struct st_settings *settings = &herd.e.settings;
+        settings->transaction_timeout_ms = settings->flow.transaction_timeout_ms = 60000;
+        for (int i = 0; i < 2; i++) herd_start(&herd);
+        for (int ms = 0; ms < 12000; ms++) {
+            struct herd_instance *frozen = &herd.list[seed % 2];
+            if (ms == 4000 + (int)seed * 7) {
+                frozen->state = HERD_FROZEN;
+                frozen->thaw_us = aq_mono_us() + (HERD_SESSION_MS + (int64_t)herd_below(&herd, 2500)) * AQ_MS;
+            }
+            herd_produce(&herd, (int)herd_below(&herd, 2));
+            herd_turn(&herd);
+        }
+        assert_true(herd_catch_up(&herd, 3000));
+        struct herd_found found = herd_check(&herd);
+        assert_int_equal(found.duplicated + found.reordered, 0);
+        for (int i = 0; i < 2; i++) assert_true(herd.list[i].worker->n_tasks > 0);
+        herd_close(&herd);
+    }
+}
+
 /* A member that hears of a rebalance with flights not handed over yet sends them and commits; it must not sit out the group's
  * patience (5 s) and throw its work away. */
 static void a_revocation_under_load_is_answered_at_once(void **state)
@@ -291,6 +341,8 @@ int main(void)
         cmocka_unit_test(a_position_inside_the_log_is_read_on_from),
         cmocka_unit_test(a_log_that_lost_its_tail_is_read_from_its_start),
         cmocka_unit_test(what_the_sink_refuses_does_not_hold_up_the_commits),
+        cmocka_unit_test(what_a_dead_instance_left_open_is_ended),
+        cmocka_unit_test(an_instance_that_was_fenced_asleep_goes_on),
         cmocka_unit_test(a_revocation_under_load_is_answered_at_once),
         cmocka_unit_test(a_slow_cluster_has_one_flight_at_a_time),
         cmocka_unit_test(exactly_once_holds_while_instances_come_and_go),
