@@ -30,7 +30,7 @@
 
 #define DEFAULT_FAMILY   "default" /* RocksDB's own; nothing of ours is in it */
 #define BLOOM_BITS       10
-#define FAMILY_PART      8
+#define FAMILY_PART      16
 #define FAMILY_BYTES_MIN ((uint64_t)1 << 20)
 #define BLOCK_BYTES      4096
 #define OPEN_FILES       256
