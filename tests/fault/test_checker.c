@@ -52,8 +52,11 @@ static int set_up(void **state)
                           "3",
                           NULL};
     if (t_run(argv, 60000, NULL) != 0) return -1;
+    if (!t_wait_ended(getenv("AQUEDUCT_SOURCE"), source.text, 60000))
+        T_FAIL("a transaction in %s does not end", source.text);
     original = t_read(getenv("AQUEDUCT_SOURCE"), source.text, -1, true);
-    return original->count == 3000 ? 0 : -1;
+    T_CHECK(original->count == (size_t)atoi(RECORDS), "%s has %zu records", source.text, original->count);
+    return 0;
 }
 
 static int tear_down(void **state)
@@ -123,6 +126,7 @@ static void copy_with(enum harm harm, bool chain)
     }
     t_commit(producer);
     t_producer_close(producer);
+    T_CHECK(t_wait_ended(t_pair.sink, sink.text, 60000), "a transaction in %s does not end", sink.text);
     t_expect_finish(&expect);
 }
 
