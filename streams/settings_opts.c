@@ -322,7 +322,7 @@ static const struct opt_row rows[] = {
     {.name = "in_flight",
      .kind = OPT_SIZE,
      AT(in_flight_bytes),
-     .def = "8MiB",
+     .def = "16MiB",
      .min = 1LL << 20,
      .max = 4LL << 30,
      .help =
