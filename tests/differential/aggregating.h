@@ -80,12 +80,19 @@ static size_t find_windows(struct sketch *s, bool close)
     return SIZE_MAX;
 }
 
-static size_t add_table(struct sketch *s, unsigned key, unsigned value, bool history)
+/* Of one topic, with this key and value. */
+static struct node *new_reader(struct sketch *s, enum op op, unsigned key, unsigned value)
 {
-    struct node *node = new_node(s, OP_TABLE);
+    struct node *node = new_node(s, op);
     node->key = key;
     node->value = value;
     node->n_topics = 1;
+    return node;
+}
+
+static size_t add_table(struct sketch *s, unsigned key, unsigned value, bool history)
+{
+    struct node *node = new_reader(s, OP_TABLE, key, value);
     node->keeping.history = history ? (int)(1 + draw(s, HISTORY_MS)) : 0;
     node->keeping.cached = !history && chance(s, 35);
     node->keeping.in_memory = chance(s, 30);
@@ -96,10 +103,7 @@ static size_t add_table(struct sketch *s, unsigned key, unsigned value, bool his
 
 static size_t add_global(struct sketch *s, unsigned key, unsigned value)
 {
-    struct node *node = new_node(s, OP_GLOBAL_TABLE);
-    node->key = key;
-    node->value = value;
-    node->n_topics = 1;
+    struct node *node = new_reader(s, OP_GLOBAL_TABLE, key, value);
     add_stream(s, node, -1);
     s->streams[last_stream(s)].kind = GLOBAL;
     s->streams[last_stream(s)].used = true;
@@ -108,10 +112,7 @@ static size_t add_global(struct sketch *s, unsigned key, unsigned value)
 
 static size_t add_source(struct sketch *s, unsigned key, unsigned value)
 {
-    struct node *node = new_node(s, OP_SOURCE);
-    node->key = key;
-    node->value = value;
-    node->n_topics = 1;
+    struct node *node = new_reader(s, OP_SOURCE, key, value);
     add_stream(s, node, -1);
     return last_stream(s);
 }
