@@ -13,7 +13,7 @@
 #include "base/record.h"
 #include "streams/feed.h"
 
-/* A flight is closed at as many records or bytes: about one produce request. */
+/* A flight is closed at as many records or bytes: several make a produce request (streams/settings.c). */
 #define ST_FLIGHT_RECORDS 1000
 #define ST_FLIGHT_BYTES   ((uint64_t)1 << 20)
 

@@ -17,11 +17,11 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "streams/outbox.h"
 #include "streams/properties.h"
 #include "transforms/topic_name.h"
 
-#define RESET_COMMAND "aqueduct streams reset"
+#define RESET_COMMAND   "aqueduct streams reset"
+#define REQUEST_RECORDS 4000 /* several flights: a burst, as of a flush, goes out in few requests */
 
 static const struct conf_node *child_of(const struct conf_node *group, const char *name)
 {
@@ -243,7 +243,7 @@ static void fill_flow(const struct st_reading *r)
         .delivery_timeout_ms = s->delivery_timeout_ms,
         .linger_ms = s->linger_ms,
         .batch_bytes = s->batch_bytes,
-        .batch_records = ST_FLIGHT_RECORDS,
+        .batch_records = REQUEST_RECORDS,
         .in_flight_bytes = st_thread_share(s, s->in_flight_bytes),
         .compression = s->compression,
         .replication_factor = (int32_t)s->replication_factor,
